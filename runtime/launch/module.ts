@@ -1,0 +1,120 @@
+/**
+ * The launch manifest: what a compiled attention operator tells the runtime. Plain data, written by
+ * the compiler into generated files, read by the launcher. All uniforms are 4-byte words.
+ */
+
+export type Dtype = "f32" | "f16";
+
+/** Variables of a launch that a mask may depend on besides lengths and heads. */
+export type LaunchVariable = "layer" | "layers" | "step" | "steps" | "phase";
+
+export interface ParamSpec {
+  readonly name: string;
+  readonly default?: number | undefined;
+  readonly min?: number | undefined;
+}
+
+/** See the kinds of inputs in the language reference. All but `ids` reach the kernel as bit matrices. */
+export type InputSpec =
+  | { readonly kind: "ids"; readonly name: string; readonly axis: "q" | "k" }
+  | { readonly kind: "bits"; readonly name: string; readonly rows: "q" | number; readonly columns: "k" | number }
+  | { readonly kind: "blocks"; readonly name: string; readonly n: number; readonly m: number }
+  | { readonly kind: "columns"; readonly name: string }
+  | { readonly kind: "diagonals"; readonly name: string }
+  | { readonly kind: "csr"; readonly name: string; readonly n: number; readonly m: number };
+
+/**
+ * Where the value of a uniform word comes from.
+ * - `shape`: batch, heads, kvHeads, NQ, N; `offset` is N - NQ in a self space and 0 in a cross space.
+ * - `scale`: the softmax scale times log2(e), as f32 bits.
+ * - `tiles`: number of query tiles, ceil(NQ / tileQ).
+ * - `writeLse`: 1 when the caller gave an lse buffer.
+ * - `param`, `launch`: by name. `scalars`: word offset of the host scalars in the aux buffer, laid out
+ *   `[head][slot]`.
+ * - `input`: a field of where the launcher put an input in the aux buffer, in words. For `ids`:
+ *   base, batchStride, length, summary (base of `[tile] (min, max)` pairs of SUMMARY_TILE tokens),
+ *   summaryBatchStride. For bit matrices: base, batchStride, headCount, headStride, rowStride, rows, columns.
+ */
+export type UniformSource =
+  | { readonly kind: "shape"; readonly name: "batch" | "heads" | "kvHeads" | "NQ" | "N" | "offset" | "tiles" }
+  | { readonly kind: "scale" }
+  | { readonly kind: "writeLse" }
+  | { readonly kind: "param"; readonly name: string }
+  | { readonly kind: "launch"; readonly name: LaunchVariable }
+  | { readonly kind: "scalars" }
+  | { readonly kind: "input"; readonly input: string; readonly field: InputField };
+
+export type InputField =
+  "base" | "batchStride" | "length" | "summary" | "summaryBatchStride" | "headCount" | "headStride" | "rowStride" | "rows" | "columns";
+
+/** Tokens per (min, max) pair of an `ids` input's summary. */
+export const SUMMARY_TILE = 32;
+
+export interface UniformField {
+  readonly name: string;
+  readonly type: "i32" | "f32";
+  readonly source: UniformSource;
+}
+
+/** What the host scalars of one head may depend on. */
+export interface ScalarEnv {
+  readonly h: number;
+  readonly kvh: number;
+  readonly N: number;
+  readonly NQ: number;
+  readonly layer: number;
+  readonly layers: number;
+  readonly step: number;
+  readonly steps: number;
+  readonly phase: number;
+  readonly params: Readonly<Record<string, number>>;
+}
+
+/**
+ * One kernel text. Bindings of group 0: 0 uniforms, 1 q, 2 k, 3 v, 4 aux (read-only), 5 out, 6 lse.
+ * Without inputs and scalars, aux is a small zero buffer; without lse, binding 6 is a small buffer.
+ * Workgroups: tiles * heads * batch, in x, folded into y past 65535 (the kernel undoes it).
+ */
+export interface KernelVariant {
+  /** For people and for choosing by name: `f32-software`, `f16-gpu`. */
+  readonly name: string;
+  /** The kind of device its schedule was made for. */
+  readonly profile: "software" | "gpu";
+  /** Device features the text needs. */
+  readonly features: readonly GPUFeatureName[];
+  readonly headDim: number;
+  readonly valueDim: number;
+  readonly tileQ: number;
+  readonly tileK: number;
+  readonly threads: number;
+  readonly workgroupBytes: number;
+  readonly wgsl: string;
+}
+
+export interface LengthRule {
+  /** `any`; or `extents`: N is the product of the extents (numbers or names of params) plus `extra`. */
+  readonly kind: "any" | "extents";
+  readonly extents: readonly (number | string)[];
+  /** Total length of the segments: the least N for `any`. */
+  readonly extra: number;
+}
+
+export interface AttentionModule {
+  readonly name: string;
+  readonly space: "self" | "cross";
+  readonly dtype: Dtype;
+  readonly length: LengthRule;
+  /** The greatest N (and NQ) for which no index of the mask overflows 32 bits. */
+  readonly maxLength: number;
+  readonly defaults: { readonly heads: number; readonly kvHeads: number; readonly headDim: number; readonly valueDim: number };
+  /** Head and layer counts that tables fix; a call with others is an error. */
+  readonly fixed: { readonly heads?: number | undefined; readonly kvHeads?: number | undefined; readonly layers?: number | undefined };
+  readonly params: readonly ParamSpec[];
+  readonly phases: readonly string[];
+  /** The launch variables the mask depends on: the caller must give them. */
+  readonly uses: readonly LaunchVariable[];
+  readonly inputs: readonly InputSpec[];
+  readonly scalars?: { readonly count: number; readonly evaluate: (env: ScalarEnv) => readonly number[] } | undefined;
+  readonly uniforms: readonly UniformField[];
+  readonly variants: readonly KernelVariant[];
+}
