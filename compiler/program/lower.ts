@@ -1,0 +1,48 @@
+import type { MaskModule } from "../mask/ir.js";
+import { needsMask, planTiles } from "../tiles/plan.js";
+import type { TilePlan } from "../tiles/plan.js";
+import { LEAST_MAXIMUM } from "./ir.js";
+import type { TileProgram } from "./ir.js";
+
+/**
+ * Lowers a mask to its tile program: one pass over the key tiles with an online softmax in base 2
+ * (Milakov and Gimelshein 2018; the division is put off to the end as in FlashAttention-2).
+ */
+export function lower(
+  module: MaskModule,
+  tiles: { readonly tileQ: number; readonly tileK: number },
+  plan: TilePlan = planTiles(module),
+): TileProgram {
+  return {
+    module,
+    ...tiles,
+    body: [
+      { op: "load", to: "Q" },
+      { op: "fill", to: "m", value: LEAST_MAXIMUM },
+      { op: "fill", to: "l", value: 0 },
+      { op: "fill", to: "O", value: 0 },
+      {
+        op: "keyTiles",
+        ranges: plan.ranges,
+        body: [
+          { op: "skipUnless", cond: plan.may },
+          { op: "load", to: "K" },
+          { op: "dot", to: "S", a: "Q", b: "K" },
+          { op: "when", cond: needsMask(plan, tiles.tileK), body: [{ op: "mask", tile: "S", looks: module.mask }] },
+          { op: "rowMax", to: "n", from: "m", tile: "S" },
+          { op: "exp2", to: "a", x: "m", y: "n" },
+          { op: "exp2", to: "P", x: "S", y: "n" },
+          { op: "copy", to: "m", from: "n" },
+          { op: "scale", to: "l", by: "a" },
+          { op: "addRowSum", to: "l", tile: "P" },
+          { op: "scale", to: "O", by: "a" },
+          { op: "load", to: "V" },
+          { op: "accumulate", to: "O", a: "P", b: "V" },
+        ],
+      },
+      { op: "normalize", to: "O", by: "l" },
+      { op: "store", from: "O" },
+      { op: "storeLse", max: "m", sum: "l" },
+    ],
+  };
+}

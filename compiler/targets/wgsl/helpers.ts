@@ -1,0 +1,166 @@
+import type { Input, MaskModule } from "../../mask/ir.js";
+import { uniformName } from "./names.js";
+
+/** The helper functions a kernel may call; those it does not mention are left out of the text. */
+export function printHelpers(module: MaskModule, text: string): readonly string[] {
+  const all = [...arithmetic, ...(module.scalars.length > 0 ? [scalarHelper(module)] : []), ...module.inputs.flatMap(inputHelpers)];
+  const used = new Set<string>();
+  const collect = (source: string): void => {
+    for (const helper of all) {
+      if (!used.has(helper.name) && source.includes(`${helper.name}(`)) {
+        used.add(helper.name);
+        collect(helper.text);
+      }
+    }
+  };
+  collect(text);
+  const texts = new Map(all.map((helper) => [helper.name, helper.text]));
+  return [...texts].filter(([name]) => used.has(name)).map(([, helper]) => helper);
+}
+
+interface Helper {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Divisors are positive: the compiler has refused others. */
+const arithmetic: readonly Helper[] = [
+  {
+    name: "unpack_half",
+    text: `fn unpack_half(words: vec2<u32>) -> vec4<f32> {
+  return vec4<f32>(unpack2x16float(words.x), unpack2x16float(words.y));
+}`,
+  },
+  {
+    name: "floor_div",
+    text: `fn floor_div(a: i32, b: i32) -> i32 {
+  let quotient = a / b;
+  return select(quotient, quotient - 1, a % b < 0);
+}`,
+  },
+  {
+    name: "floor_mod",
+    text: `fn floor_mod(a: i32, b: i32) -> i32 {
+  let rest = a % b;
+  return select(rest, rest + b, rest < 0);
+}`,
+  },
+  {
+    name: "is_pow2",
+    text: `fn is_pow2(a: i32) -> bool {
+  return a > 0 && (a & (a - 1)) == 0;
+}`,
+  },
+  {
+    name: "pow2_in",
+    text: `// A power of two lies in [lo, hi]: one is 1, or the highest bits of lo - 1 and hi differ.
+fn pow2_in(lo: i32, hi: i32) -> bool {
+  if (hi < 1 || hi < lo) {
+    return false;
+  }
+  return lo <= 1 || firstLeadingBit(lo - 1) < firstLeadingBit(hi);
+}`,
+  },
+];
+
+function scalarHelper(module: MaskModule): Helper {
+  return {
+    name: "scalar_of",
+    text: `// Computed by the host for each head.
+fn scalar_of(h: i32, slot: i32) -> i32 {
+  return bitcast<i32>(aux[u.scalars + h * ${module.scalars.length} + slot]);
+}`,
+  };
+}
+
+function inputHelpers(input: Input): readonly Helper[] {
+  const field = (name: string): string => `u.${uniformName(input.name, "input", name)}`;
+  if (input.kind === "ids") {
+    const extremum = (pick: "min" | "max", component: number): Helper => ({
+      name: `id_${pick}_${input.name}`,
+      text: `// From the summary: the ${pick} over the 32-token tiles that hold tokens lo to hi.
+fn id_${pick}_${input.name}(b: i32, lo: i32, hi: i32) -> i32 {
+  let first = clamp(lo, 0, ${field("length")} - 1) >> 5u;
+  let last = clamp(hi, 0, ${field("length")} - 1) >> 5u;
+  let base = ${field("summary")} + b * ${field("summaryBatchStride")};
+  var found = bitcast<i32>(aux[base + first * 2 + ${component}]);
+  for (var i = first + 1; i <= last; i++) {
+    found = ${pick}(found, bitcast<i32>(aux[base + i * 2 + ${component}]));
+  }
+  return found;
+}`,
+    });
+    return [
+      {
+        name: `id_${input.name}`,
+        text: `fn id_${input.name}(b: i32, i: i32) -> i32 {
+  let at = clamp(i, 0, ${field("length")} - 1);
+  return bitcast<i32>(aux[${field("base")} + b * ${field("batchStride")} + at]);
+}`,
+      },
+      extremum("min", 0),
+      extremum("max", 1),
+    ];
+  }
+  const head = `${field("base")} + b * ${field("batchStride")} + (h * ${field("headCount")} / u.heads) * ${field("headStride")}`;
+  return [
+    {
+      name: `bit_${input.name}`,
+      text: `fn bit_${input.name}(b: i32, h: i32, row: i32, column: i32) -> bool {
+  if (row < 0 || row >= ${field("rows")} || column < 0 || column >= ${field("columns")}) {
+    return false;
+  }
+  let word = aux[${head} + row * ${field("rowStride")} + (column >> 5u)];
+  return ((word >> u32(column & 31)) & 1u) != 0u;
+}`,
+    },
+    {
+      name: `any_${input.name}`,
+      text: `fn any_${input.name}(b: i32, h: i32, row0: i32, row1: i32, column0: i32, column1: i32) -> bool {
+  let first = max(column0, 0);
+  let last = min(column1, ${field("columns")} - 1);
+  if (first > last) {
+    return false;
+  }
+  let base = ${head};
+  for (var row = max(row0, 0); row <= min(row1, ${field("rows")} - 1); row++) {
+    for (var i = first >> 5u; i <= last >> 5u; i++) {
+      if ((aux[base + row * ${field("rowStride")} + i] & word_mask(i, first, last)) != 0u) {
+        return true;
+      }
+    }
+  }
+  return false;
+}`,
+    },
+    {
+      name: `all_${input.name}`,
+      text: `fn all_${input.name}(b: i32, h: i32, row0: i32, row1: i32, column0: i32, column1: i32) -> bool {
+  if (row0 < 0 || row1 >= ${field("rows")} || column0 < 0 || column1 >= ${field("columns")}) {
+    return false;
+  }
+  let base = ${head};
+  for (var row = row0; row <= row1; row++) {
+    for (var i = column0 >> 5u; i <= column1 >> 5u; i++) {
+      let wanted = word_mask(i, column0, column1);
+      if ((aux[base + row * ${field("rowStride")} + i] & wanted) != wanted) {
+        return false;
+      }
+    }
+  }
+  return true;
+}`,
+    },
+    wordMask,
+  ];
+}
+
+const wordMask: Helper = {
+  name: "word_mask",
+  text: `// The bits of word i that belong to columns first to last.
+fn word_mask(i: i32, first: i32, last: i32) -> u32 {
+  let low = u32(max(first - i * 32, 0));
+  let high = u32(min(last - i * 32, 31));
+  return (0xffffffffu << low) & (0xffffffffu >> (31u - high));
+}`,
+};

@@ -1,0 +1,104 @@
+import type { TileCond, TileExpr } from "../../tiles/expr.js";
+import { binary, comparison, intLiteral } from "./expressions.js";
+import { scalarWord, uniformName } from "./names.js";
+
+type Node = TileExpr | TileCond;
+
+/**
+ * Prints tile expressions as statements of two scopes: what depends on the key tile goes inside its
+ * loop, the rest before it. A node used more than once is computed once.
+ */
+export class ScalarPrinter {
+  /** Statements before the loop over key tiles, and inside of it. */
+  readonly outer: string[] = [];
+  readonly inner: string[] = [];
+  private readonly names = new Map<Node, string>();
+  private readonly uses = new Map<Node, number>();
+  private readonly perTile = new Map<Node, boolean>();
+  private count = 0;
+
+  /** `roots` are all expressions that will be printed: their uses are counted first. */
+  constructor(roots: readonly Node[]) {
+    for (const root of roots) this.countUses(root);
+  }
+
+  print(node: Node): string {
+    const known = this.names.get(node);
+    if (known !== undefined) return known;
+    const text = this.text(node);
+    if (isLeaf(node) || (this.uses.get(node) ?? 0) < 2) return text;
+    const name = `t${this.count++}`;
+    (this.dependsOnKeys(node) ? this.inner : this.outer).push(`let ${name} = ${text};`);
+    this.names.set(node, name);
+    return name;
+  }
+
+  private countUses(node: Node): void {
+    const uses = (this.uses.get(node) ?? 0) + 1;
+    this.uses.set(node, uses);
+    if (uses === 1) for (const child of childrenOf(node)) this.countUses(child);
+  }
+
+  private dependsOnKeys(node: Node): boolean {
+    let depends = this.perTile.get(node);
+    if (depends === undefined) {
+      depends = (node.kind === "var" && (node.name === "k0" || node.name === "k1")) || childrenOf(node).some((c) => this.dependsOnKeys(c));
+      this.perTile.set(node, depends);
+    }
+    return depends;
+  }
+
+  private text(node: Node): string {
+    const p = (n: Node): string => this.print(n);
+    switch (node.kind) {
+      case "int":
+        return intLiteral(node.value);
+      case "bool":
+        return String(node.value);
+      case "var":
+        return tileVariables.has(node.name) ? node.name : `u.${uniformName(node.name)}`;
+      case "param":
+        return `u.${uniformName(node.name, "param")}`;
+      case "scalar":
+        return scalarWord(node.slot);
+      case "neg":
+        return `-(${p(node.a)})`;
+      case "select":
+        return `select(${p(node.b)}, ${p(node.a)}, ${p(node.cond)})`;
+      case "idMin":
+        return `id_min_${node.input}(b, ${p(node.lo)}, ${p(node.hi)})`;
+      case "idMax":
+        return `id_max_${node.input}(b, ${p(node.lo)}, ${p(node.hi)})`;
+      case "lt":
+      case "le":
+      case "eq":
+      case "ne":
+        return `(${p(node.a)} ${comparison[node.kind]} ${p(node.b)})`;
+      case "and":
+        return `(${p(node.a)} && ${p(node.b)})`;
+      case "or":
+        return `(${p(node.a)} || ${p(node.b)})`;
+      case "not":
+        return `!(${p(node.a)})`;
+      case "pow2In":
+        return `pow2_in(${p(node.lo)}, ${p(node.hi)})`;
+      case "anyBit":
+      case "allBits": {
+        const name = node.kind === "anyBit" ? "any" : "all";
+        return `${name}_${node.input}(b, h, ${p(node.row0)}, ${p(node.row1)}, ${p(node.col0)}, ${p(node.col1)})`;
+      }
+      default:
+        return binary(node.kind, p(node.a), p(node.b), node.b.kind === "int" ? node.b.value : undefined);
+    }
+  }
+}
+
+const tileVariables: ReadonlySet<string> = new Set(["q0", "q1", "k0", "k1", "h", "kvh", "b"]);
+
+function isLeaf(node: Node): boolean {
+  return node.kind === "int" || node.kind === "bool" || node.kind === "var" || node.kind === "param";
+}
+
+function childrenOf(node: Node): readonly Node[] {
+  return Object.values(node).filter((value): value is Node => typeof value === "object" && value !== null);
+}

@@ -1,0 +1,48 @@
+import type { MaskModule } from "../../mask/ir.js";
+import { some } from "../../mask/walk.js";
+import { hostChildren } from "../../mask/walk.js";
+import type { HostExpr } from "../../mask/ir.js";
+import type { InputField, LaunchVariable, UniformField, UniformSource } from "../../../runtime/launch/module.js";
+import { uniformName } from "./names.js";
+
+const shapeNames = ["batch", "heads", "kvHeads", "NQ", "N", "offset", "tiles"] as const;
+export const launchVariables: readonly LaunchVariable[] = ["layer", "layers", "step", "steps", "phase"];
+
+/** The uniform words of an operator in the order of its struct; the launcher fills them by their sources. */
+export function uniformFields(module: MaskModule): readonly UniformField[] {
+  const int = (name: string, source: UniformSource): UniformField => ({ name, type: "i32", source });
+  const fields: UniformField[] = shapeNames.map((name) => int(uniformName(name), { kind: "shape", name }));
+  fields.push({ name: "scale", type: "f32", source: { kind: "scale" } }, int("write_lse", { kind: "writeLse" }));
+  for (const name of launchVariables) {
+    if (some(module.mask, (n) => n.kind === "var" && n.name === name)) fields.push(int(name, { kind: "launch", name }));
+  }
+  for (const { name } of module.params) {
+    if (some(module.mask, (n) => n.kind === "param" && n.name === name))
+      fields.push(int(uniformName(name, "param"), { kind: "param", name }));
+  }
+  if (module.scalars.length > 0) fields.push(int("scalars", { kind: "scalars" }));
+  for (const input of module.inputs) {
+    for (const field of input.kind === "ids" ? idFields : bitFields) {
+      fields.push(int(uniformName(input.name, "input", field), { kind: "input", input: input.name, field }));
+    }
+  }
+  return fields;
+}
+
+const idFields: readonly InputField[] = ["base", "batchStride", "length", "summary", "summaryBatchStride"];
+const bitFields: readonly InputField[] = ["base", "batchStride", "headCount", "headStride", "rowStride", "rows", "columns"];
+
+/** The launch variables that the mask or its host scalars depend on: a caller must give them. */
+export function usedLaunchVariables(module: MaskModule): readonly LaunchVariable[] {
+  return launchVariables.filter(
+    (name) => some(module.mask, (n) => n.kind === "var" && n.name === name) || module.scalars.some((s) => hostMentions(s.expr, name)),
+  );
+}
+
+function hostMentions(e: HostExpr, name: LaunchVariable): boolean {
+  return (e.kind === "var" && e.name === name) || hostChildren(e).some((child) => hostMentions(child, name));
+}
+
+export function printUniforms(fields: readonly UniformField[]): string {
+  return ["struct Uniforms {", ...fields.map((f) => `  ${f.name}: ${f.type},`), "}"].join("\n");
+}
