@@ -71,6 +71,9 @@ export interface ClassifiedTile {
   readonly qTile: number;
   readonly kTile: number;
   readonly class: TileClass;
+  /** Pairs of the tile that are looked at, and all its pairs. */
+  readonly pairs: number;
+  readonly area: number;
 }
 
 /**
@@ -96,17 +99,17 @@ export function* exactTiles(
       const k1 = Math.min(k0 + at.blockK, env.N) - 1;
       const inRange = visited.some(([first, end]) => first <= kTile && kTile < end);
       const known = inRange ? classify(plan, frame, q0, q1, k0, k1) : "empty";
-      yield { qTile, kTile, class: known === "partial" ? countPairs(looks, q0, q1, k0, k1) : known };
+      const area = (q1 - q0 + 1) * (k1 - k0 + 1);
+      const pairs = known === "partial" ? countPairs(looks, q0, q1, k0, k1) : known === "full" ? area : 0;
+      yield { qTile, kTile, class: pairs === 0 ? "empty" : pairs === area ? "full" : "partial", pairs, area };
     }
   }
 }
 
-function countPairs(looks: (q: number, k: number) => boolean, q0: number, q1: number, k0: number, k1: number): TileClass {
-  const first = looks(q0, k0);
-  for (let q = q0; q <= q1; q++) {
-    for (let k = k0; k <= k1; k++) if (looks(q, k) !== first) return "partial";
-  }
-  return first ? "full" : "empty";
+function countPairs(looks: (q: number, k: number) => boolean, q0: number, q1: number, k0: number, k1: number): number {
+  let pairs = 0;
+  for (let q = q0; q <= q1; q++) for (let k = k0; k <= k1; k++) if (looks(q, k)) pairs++;
+  return pairs;
 }
 
 /** Exact numbers of full, partial and empty tiles per query head. */

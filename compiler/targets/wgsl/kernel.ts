@@ -5,8 +5,8 @@ import type { Schedule } from "../../schedule/schedule.js";
 import type { TileCond, TileExpr } from "../../tiles/expr.js";
 import * as t from "../../tiles/expr.js";
 import type { UniformField } from "../../../runtime/launch/module.js";
-import { printBool } from "./expressions.js";
 import { printHelpers } from "./helpers.js";
+import { columnsPerWord, printMaskFunction } from "./mask-function.js";
 import { ScalarPrinter } from "./scalars.js";
 import { storageFor } from "./storage.js";
 import type { Storage } from "./storage.js";
@@ -56,7 +56,8 @@ class KernelPrinter {
     const { headDim, valueDim } = program.module.shape;
     this.body(program.body);
     const main = this.lines.join("\n");
-    const mask = this.maskFunction();
+    const looks = findMask(program.body);
+    const mask = looks ? printMaskFunction(looks, this.rows, this.columns) : "";
     const shape = { headDim, valueDim, dtype: program.module.shape.dtype };
     const parts = [
       `// ${program.module.name} (${program.module.origin}), head dim ${headDim}, value dim ${valueDim}, ${s.name}.`,
@@ -136,7 +137,11 @@ let q1 = u.offset + min(first_row + ${tileQ}, u.queries) - 1;
 let query_base = (b * u.heads + h) * u.queries;
 let key_base = (b * u.kv_heads + kvh) * u.keys;
 let row_thread = i32(lane) / ${columnThreads};
-let column_thread = i32(lane) % ${columnThreads};`);
+let column_thread = i32(lane) % ${columnThreads};
+// The first query row, group of four rows and key column of this thread, within the tile.
+let own_row = row_thread * ${this.rows};
+let own_group = row_thread * ${this.rowGroups};
+let own_column = column_thread * ${this.columns};`);
   }
 
   private statement(stmt: Stmt): void {
@@ -283,7 +288,7 @@ if (visited) {
       this.line(`let group = i / ${perRow};`);
       this.line(`let dim = i % ${perRow};`);
       for (let j = 0; j < 4; j++) {
-        const row = `${first} + group * 4 + ${j}`;
+        const row = `${first} + group * 4${plus(j)}`;
         const at = `(${base} + min(${row}, ${count} - 1)) * ${vectors} + ${firstDim === "0" ? "" : `${firstDim} / 4 + `}dim`;
         const value = `select(vec4<f32>(0.0), ${this.storage.load(`${name}[${at}]`)}, ${row} < ${count})`;
         this.line(`let x${j} = ${value}${which === "Q" ? " * u.scale" : ""};`);
@@ -306,9 +311,9 @@ if (visited) {
       this.barrier();
       this.block(`for (var d = 0; d < ${chunk}; d++)`, () => {
         const queryDim = keepQuery && firstDim !== "0" ? `(${firstDim} + d)` : "d";
-        this.eachRowGroup((r) => this.line(`let q_${r} = q_tile[${queryDim} * ${tileQ / 4} + row_thread * ${this.rowGroups} + ${r}];`));
+        this.eachRowGroup((r) => this.line(`let q_${r} = q_tile[${queryDim} * ${tileQ / 4} + own_group${plus(r)}];`));
         for (let g = 0; g < this.columns / 4; g++) {
-          this.line(`let k_${g} = kp_tile[d * ${tileK / 4} + column_thread * ${this.columns / 4} + ${g}];`);
+          this.line(`let k_${g} = kp_tile[d * ${tileK / 4} + own_column / 4${plus(g)}];`);
         }
         this.eachScore((c, r) => this.line(`s_${c}_${r} = fma(q_${r}, vec4<f32>(k_${c >> 2}.${component(c)}), s_${c}_${r});`));
       });
@@ -319,9 +324,9 @@ if (visited) {
 
   /** Bits for up to 32 scores at a time, in a rolled loop; then one select per vec4. */
   private mask(): void {
-    const perWord = Math.floor(32 / this.rows);
+    const perWord = columnsPerWord(this.rows, this.columns);
     for (let first = 0, word = 0; first < this.columns; first += perWord, word++) {
-      const args = `q0 + row_thread * ${this.rows}, k0 + column_thread * ${this.columns} + ${first}, h, kvh, b`;
+      const args = `q0 + own_row, k0 + own_column${plus(first)}, h, kvh, b`;
       this.line(`let looks_${word} = looks_at(${args});`);
     }
     this.eachScore((c, r) => {
@@ -332,28 +337,6 @@ if (visited) {
         `s_${c}_${r} = select(vec4<f32>(MASKED), s_${c}_${r}, (vec4<u32>(looks_${word}) & vec4<u32>(${wanted})) != vec4<u32>(0u));`,
       );
     });
-  }
-
-  /** The mask as a function of a thread's first query and key: one bit per pair, columns outermost. */
-  private maskFunction(): string {
-    const looks = findMask(this.program.body);
-    if (!looks) return "";
-    const perWord = Math.min(Math.floor(32 / this.rows), this.columns);
-    return `fn looks(q: i32, k: i32, h: i32, kvh: i32, b: i32) -> bool {
-  return k < u.keys && ${printBool(looks)};
-}
-
-// One bit for each pair of ${this.rows} queries and ${perWord} keys.
-fn looks_at(first_q: i32, first_k: i32, h: i32, kvh: i32, b: i32) -> u32 {
-  var found = 0u;
-  for (var c = 0; c < ${perWord}; c++) {
-    for (var r = 0; r < ${this.rows}; r++) {
-      found |= select(0u, 1u, looks(first_q + r, first_k + c, h, kvh, b)) << u32(c * ${this.rows} + r);
-    }
-  }
-  return found;
-}
-`;
   }
 
   private rowMax(): void {
@@ -370,19 +353,17 @@ fn looks_at(first_q: i32, first_k: i32, h: i32, kvh: i32, b: i32) -> u32 {
   }
 
   private partialAt(threadColumn: string, r: number): string {
-    return `partial[${threadColumn} * ${this.schedule.tileQ / 4} + row_thread * ${this.rowGroups} + ${r}]`;
+    return `partial[${threadColumn} * ${this.schedule.tileQ / 4} + own_group${plus(r)}]`;
   }
 
   private accumulate(): void {
     const { tileQ, tileK, columnThreads } = this.schedule;
     const vectors = this.program.module.shape.valueDim / 4;
-    this.eachScore((c, r) =>
-      this.line(`kp_tile[(column_thread * ${this.columns} + ${c}) * ${tileQ / 4} + row_thread * ${this.rowGroups} + ${r}] = s_${c}_${r};`),
-    );
+    this.eachScore((c, r) => this.line(`kp_tile[(own_column${plus(c)}) * ${tileQ / 4} + own_group${plus(r)}] = s_${c}_${r};`));
     this.barrier();
     this.line(`let keys_here = min(${tileK}, u.keys - k0);`);
     this.block("for (var j = 0; j < keys_here; j++)", () => {
-      this.eachRowGroup((r) => this.line(`let p_${r} = kp_tile[j * ${tileQ / 4} + row_thread * ${this.rowGroups} + ${r}];`));
+      this.eachRowGroup((r) => this.line(`let p_${r} = kp_tile[j * ${tileQ / 4} + own_group${plus(r)}];`));
       this.line(`let row = (key_base + k0 + j) * ${vectors};`);
       for (let g = 0; g < this.groups; g++) {
         const column = this.valueColumn(g);
@@ -417,8 +398,8 @@ fn looks_at(first_q: i32, first_k: i32, h: i32, kvh: i32, b: i32) -> u32 {
   private store(): void {
     const vectors = this.program.module.shape.valueDim / 4;
     for (let row = 0; row < this.rows; row++) {
-      this.block(`if (first_row + row_thread * ${this.rows} + ${row} < u.queries)`, () => {
-        this.line(`let row = (query_base + first_row + row_thread * ${this.rows} + ${row}) * ${vectors};`);
+      this.block(`if (first_row + own_row${plus(row)} < u.queries)`, () => {
+        this.line(`let row = (query_base + first_row + own_row${plus(row)}) * ${vectors};`);
         for (let g = 0; g < this.groups; g++) {
           const column = this.valueColumn(g);
           const store = (): void => this.line(`output[row + ${column}] = ${this.storage.store(`o_${row}_${g}`)};`);
@@ -435,10 +416,10 @@ fn looks_at(first_q: i32, first_k: i32, h: i32, kvh: i32, b: i32) -> u32 {
       this.line("var minus_infinity = 0xff800000u;");
       for (let row = 0; row < this.rows; row++) {
         const [r, x] = [row >> 2, component(row)];
-        this.block(`if (first_row + row_thread * ${this.rows} + ${row} < u.queries)`, () => {
+        this.block(`if (first_row + own_row${plus(row)} < u.queries)`, () => {
           const value = `${Math.LN2} * (m_${r}.${x} + log2(l_${r}.${x}))`;
           this.line(
-            `lse[query_base + first_row + row_thread * ${this.rows} + ${row}] = select(${value}, bitcast<f32>(minus_infinity), l_${r}.${x} == 0.0);`,
+            `lse[query_base + first_row + own_row${plus(row)}] = select(${value}, bitcast<f32>(minus_infinity), l_${r}.${x} == 0.0);`,
           );
         });
       }
@@ -447,6 +428,9 @@ fn looks_at(first_q: i32, first_k: i32, h: i32, kvh: i32, b: i32) -> u32 {
 }
 
 const component = (i: number): string => "xyzw"[i % 4]!;
+
+/** `+ n`, and nothing for 0. */
+const plus = (n: number): string => (n === 0 ? "" : ` + ${n}`);
 
 const range = <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i));
 

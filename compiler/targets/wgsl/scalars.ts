@@ -1,4 +1,5 @@
 import type { TileCond, TileExpr } from "../../tiles/expr.js";
+import { children } from "../../tiles/walk.js";
 import { binary, comparison, intLiteral } from "./expressions.js";
 import { scalarWord, uniformName } from "./names.js";
 
@@ -36,13 +37,13 @@ export class ScalarPrinter {
   private countUses(node: Node): void {
     const uses = (this.uses.get(node) ?? 0) + 1;
     this.uses.set(node, uses);
-    if (uses === 1) for (const child of childrenOf(node)) this.countUses(child);
+    if (uses === 1) for (const child of children(node)) this.countUses(child);
   }
 
   private dependsOnKeys(node: Node): boolean {
     let depends = this.perTile.get(node);
     if (depends === undefined) {
-      depends = (node.kind === "var" && (node.name === "k0" || node.name === "k1")) || childrenOf(node).some((c) => this.dependsOnKeys(c));
+      depends = (node.kind === "var" && (node.name === "k0" || node.name === "k1")) || children(node).some((c) => this.dependsOnKeys(c));
       this.perTile.set(node, depends);
     }
     return depends;
@@ -97,8 +98,4 @@ const tileVariables: ReadonlySet<string> = new Set(["q0", "q1", "k0", "k1", "h",
 
 function isLeaf(node: Node): boolean {
   return node.kind === "int" || node.kind === "bool" || node.kind === "var" || node.kind === "param";
-}
-
-function childrenOf(node: Node): readonly Node[] {
-  return Object.values(node).filter((value): value is Node => typeof value === "object" && value !== null);
 }

@@ -1,0 +1,26 @@
+import { diagnostic } from "../diagnostics/report.js";
+import type { MaskEnv } from "../mask/evaluate.js";
+import type { MaskModule } from "../mask/ir.js";
+import { usedLaunchVariables } from "../targets/wgsl/uniforms.js";
+import { EXIT, Stop } from "./stop.js";
+
+/** Refuses a call that lacks a launch variable or a parameter that the mask reads. */
+export function requireCall(module: MaskModule, env: MaskEnv): void {
+  const problems = [
+    ...usedLaunchVariables(module)
+      .filter((name) => env[name] === undefined)
+      .map((name) => ({
+        what: name === "phase" ? `the phase (${module.phases.join(" or ")})` : `the variable \`${name}\``,
+        option: `--${name}`,
+      })),
+    ...module.params
+      .filter((param) => env.params?.[param.name] === undefined)
+      .map((param) => ({ what: `the runtime parameter \`${param.name}\`, which has no default`, option: `--set ${param.name}=VALUE` })),
+  ];
+  if (problems.length > 0) {
+    throw new Stop(
+      problems.map((p) => diagnostic("ATTN6210", undefined, { name: module.name, ...p })),
+      EXIT.usage,
+    );
+  }
+}

@@ -1,0 +1,48 @@
+import type { Diagnostic } from "../diagnostics/diagnostic.js";
+import { buildMasks } from "../mask/build/build.js";
+import type { MaskSettings } from "../mask/build/settings.js";
+import type { MaskModule } from "../mask/ir.js";
+import { analyze } from "../semantics/index.js";
+import type { SourceHost } from "../semantics/host.js";
+import type { Model } from "../semantics/model.js";
+import type { SourceFile } from "../source/file.js";
+import type { FileNode } from "../syntax/ast.js";
+import { parse } from "../syntax/parser.js";
+
+/** A file after parsing and checking; `model` is there only when it has no error. */
+export interface Checked {
+  readonly file: SourceFile;
+  readonly tree: FileNode;
+  readonly model?: Model | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export const hasErrors = (diagnostics: readonly Diagnostic[]): boolean => diagnostics.some((d) => d.severity === "error");
+
+/**
+ * Parses and checks one file with all that it imports. Each stage reports all it finds; the next one
+ * runs only on what is whole.
+ */
+export function checkFile(file: SourceFile, host: SourceHost): Checked {
+  const parsed = parse(file);
+  if (hasErrors(parsed.diagnostics)) return { file, tree: parsed.tree, diagnostics: parsed.diagnostics };
+  const analysis = analyze(file, parsed.tree, host);
+  const diagnostics = [...parsed.diagnostics, ...analysis.diagnostics];
+  return { file, tree: parsed.tree, diagnostics, model: hasErrors(diagnostics) ? undefined : analysis.model };
+}
+
+export interface Built {
+  readonly modules: readonly MaskModule[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/**
+ * The operators of a checked file, or the one of that name, with parameters and shape settled.
+ * Settings may make diagnostics of their own: a window wider than its axis, heads a table does not fit.
+ */
+export function buildOperators(checked: Checked, name?: string, settings: MaskSettings = {}): Built {
+  if (!checked.model) return { modules: [], diagnostics: checked.diagnostics };
+  const built = buildMasks(checked.model, name, settings);
+  const diagnostics = [...checked.diagnostics, ...built.diagnostics];
+  return { modules: hasErrors(diagnostics) ? [] : built.modules, diagnostics };
+}

@@ -1,0 +1,55 @@
+import { printBool } from "../mask/print.js";
+import { printTile } from "../tiles/print.js";
+import type { Stmt, TileProgram } from "./ir.js";
+
+/** A tile program as text: `--emit program`, and the goldens of this level. */
+export function printProgram(program: TileProgram): string {
+  const { name, shape } = program.module;
+  const head = `program ${name}: tiles of ${program.tileQ} queries x ${program.tileK} keys, head dim ${shape.headDim}, value dim ${shape.valueDim}, ${shape.dtype}`;
+  return [head, ...program.body.flatMap((stmt) => printStmt(stmt, "  ")), ""].join("\n");
+}
+
+function printStmt(stmt: Stmt, indent: string): readonly string[] {
+  const line = (text: string): readonly string[] => [indent + text];
+  const nested = (head: string, body: readonly Stmt[]): readonly string[] => [
+    indent + head,
+    ...body.flatMap((s) => printStmt(s, `${indent}  `)),
+  ];
+  switch (stmt.op) {
+    case "load":
+      return line(`load ${stmt.to}${stmt.to === "Q" ? " * scale" : ""}`);
+    case "fill":
+      return line(`${stmt.to} = ${stmt.value}`);
+    case "keyTiles":
+      return nested(
+        `for each key tile in ${stmt.ranges.map((r) => `[${printTile(r.lo)}, ${printTile(r.hi)})`).join(" + ") || "nothing"}:`,
+        stmt.body,
+      );
+    case "skipUnless":
+      return line(`skip unless ${printTile(stmt.cond)}`);
+    case "when":
+      return nested(`when ${printTile(stmt.cond)}:`, stmt.body);
+    case "dot":
+      return line(`${stmt.to} = ${stmt.a} ${stmt.b}^T`);
+    case "mask":
+      return line(`mask ${stmt.tile} unless ${printBool(stmt.looks)}`);
+    case "rowMax":
+      return line(`${stmt.to} = max(${stmt.from}, row max of ${stmt.tile})`);
+    case "exp2":
+      return line(`${stmt.to} = exp2(${stmt.x} - ${stmt.y})`);
+    case "copy":
+      return line(`${stmt.to} = ${stmt.from}`);
+    case "scale":
+      return line(`${stmt.to} *= ${stmt.by}`);
+    case "addRowSum":
+      return line(`${stmt.to} += row sum of ${stmt.tile}`);
+    case "accumulate":
+      return line(`${stmt.to} += ${stmt.a} ${stmt.b}`);
+    case "normalize":
+      return line(`${stmt.to} /= ${stmt.by}, 0 where ${stmt.by} is 0`);
+    case "store":
+      return line(`store ${stmt.from}`);
+    case "storeLse":
+      return line(`store lse = ln 2 * (${stmt.max} + log2 ${stmt.sum})`);
+  }
+}

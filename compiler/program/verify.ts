@@ -1,0 +1,80 @@
+import { children } from "../tiles/walk.js";
+import type { TileCond, TileExpr } from "../tiles/expr.js";
+import type { Stmt, TileProgram } from "./ir.js";
+
+/**
+ * Structural rules of tile programs, as sentences about what breaks them; empty for a sound program.
+ * - A tile or vector is written before it is read, on every path.
+ * - Only inside `keyTiles` do K, V, S, P and the key position exist; `keyTiles` do not nest.
+ * - The conditions of `skipUnless` and `when` mention keys only inside `keyTiles`; ranges never do.
+ */
+export function verifyProgram(program: TileProgram): readonly string[] {
+  const problems: string[] = [];
+  checkBody(program.body, new Set(), false, problems);
+  return problems;
+}
+
+function checkBody(body: readonly Stmt[], written: Set<string>, inside: boolean, problems: string[]): void {
+  for (const stmt of body) {
+    const { reads, writes } = effects(stmt);
+    for (const name of reads) if (!written.has(name)) problems.push(`${stmt.op} reads ${name} before it is written`);
+    for (const name of [...reads, ...writes]) {
+      if (!inside && keyTileNames.has(name)) problems.push(`${stmt.op} uses ${name} outside of key tiles`);
+    }
+    switch (stmt.op) {
+      case "keyTiles":
+        if (inside) problems.push("keyTiles inside keyTiles");
+        for (const range of stmt.ranges)
+          if (mentionsKeys(range.lo) || mentionsKeys(range.hi)) problems.push("a key range mentions the key tile");
+        // The loop may run not at all: what it writes first does not count afterwards.
+        checkBody(stmt.body, new Set(written), true, problems);
+        break;
+      case "when":
+        if (!inside && mentionsKeys(stmt.cond)) problems.push("a condition mentions the key tile outside of it");
+        checkBody(stmt.body, new Set(written), inside, problems);
+        break;
+      case "skipUnless":
+        if (!inside) problems.push("skipUnless outside of key tiles");
+        break;
+    }
+    for (const name of writes) written.add(name);
+  }
+}
+
+const keyTileNames: ReadonlySet<string> = new Set(["K", "V", "S", "P", "n", "a"]);
+
+function effects(stmt: Stmt): { readonly reads: readonly string[]; readonly writes: readonly string[] } {
+  switch (stmt.op) {
+    case "load":
+    case "fill":
+      return { reads: [], writes: [stmt.to] };
+    case "dot":
+      return { reads: [stmt.a, stmt.b], writes: [stmt.to] };
+    case "mask":
+      return { reads: [stmt.tile], writes: [stmt.tile] };
+    case "rowMax":
+      return { reads: [stmt.from, stmt.tile], writes: [stmt.to] };
+    case "exp2":
+      return { reads: [stmt.x, stmt.y], writes: [stmt.to] };
+    case "copy":
+      return { reads: [stmt.from], writes: [stmt.to] };
+    case "scale":
+      return { reads: [stmt.to, stmt.by], writes: [stmt.to] };
+    case "addRowSum":
+      return { reads: [stmt.to, stmt.tile], writes: [stmt.to] };
+    case "accumulate":
+      return { reads: [stmt.to, stmt.a, stmt.b], writes: [stmt.to] };
+    case "normalize":
+      return { reads: [stmt.to, stmt.by], writes: [stmt.to] };
+    case "store":
+      return { reads: [stmt.from], writes: [] };
+    case "storeLse":
+      return { reads: [stmt.max, stmt.sum], writes: [] };
+    default:
+      return { reads: [], writes: [] };
+  }
+}
+
+function mentionsKeys(e: TileExpr | TileCond): boolean {
+  return (e.kind === "var" && (e.name === "k0" || e.name === "k1")) || children(e).some(mentionsKeys);
+}
