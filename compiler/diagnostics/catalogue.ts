@@ -2,6 +2,54 @@
 
 /** What each message is about: the values for the `{words}` of its text. */
 export interface MessageParams {
+  ATTN1001: {
+    shown: string | number;
+  };
+  ATTN1002: Record<string, never>;
+  ATTN1003: Record<string, never>;
+  ATTN1004: {
+    text: string | number;
+  };
+  ATTN1005: {
+    text: string | number;
+  };
+  ATTN1006: {
+    escape: string | number;
+  };
+  ATTN1010: {
+    expected: string | number;
+    found: string | number;
+  };
+  ATTN1011: {
+    found: string | number;
+  };
+  ATTN1012: {
+    found: string | number;
+  };
+  ATTN1013: {
+    found: string | number;
+  };
+  ATTN1014: {
+    closer: string | number;
+  };
+  ATTN1015: {
+    bracket: string | number;
+  };
+  ATTN1016: {
+    limit: string | number;
+  };
+  ATTN1017: {
+    operator: string | number;
+  };
+  ATTN1018: {
+    found: string | number;
+  };
+  ATTN1019: {
+    written: string | number;
+  };
+  ATTN1020: Record<string, never>;
+  ATTN1021: Record<string, never>;
+  ATTN1022: Record<string, never>;
   ATTN2001: {
     name: string | number;
   };
@@ -317,6 +365,469 @@ export interface CatalogueEntry {
 }
 
 export const catalogue: Readonly<Record<DiagnosticCode, CatalogueEntry>> = {
+  ATTN1001: {
+    title: `A character that means nothing`,
+    severity: "error",
+    message: `{shown} means nothing in this language`,
+    page: `Outside of comments and strings a file is made of words, numbers and the signs of the language. Any other character
+is reported and passed over. It often comes from a text processor: a long dash for a minus, curly quotes, \`≤\` for \`<=\`.
+
+\`\`\`attn wrong
+attention sliding {
+  space  seq causal
+  attend q − k < 64
+}
+\`\`\`
+
+\`\`\`attn right
+attention sliding {
+  space  seq causal
+  attend q - k < 64
+}
+\`\`\`
+
+Names are made of the letters a to z in either case, digits and \`_\`, and do not start with a digit. Comments and
+strings may hold anything.
+`,
+  },
+  ATTN1002: {
+    title: `A string that is never closed`,
+    severity: "error",
+    message: `this string has no closing quote`,
+    hint: `add \`"\` where it ends; a string stays on one line`,
+    page: `A string starts and ends with \`"\` on the same line. A quote inside a string is written \`\\"\`.
+
+\`\`\`attn wrong
+attention heads {
+  space  seq causal
+  table  alpha = tsv("heads.tsv)
+  attend all
+}
+\`\`\`
+
+\`\`\`attn right
+attention heads {
+  space  seq causal
+  table  alpha = tsv("heads.tsv")
+  attend all
+}
+\`\`\`
+`,
+  },
+  ATTN1003: {
+    title: `A comment that is never closed`,
+    severity: "error",
+    message: `this comment has no closing \`*/\``,
+    hint: `add \`*/\` where it ends`,
+    page: `A comment that starts with \`/*\` goes on until \`*/\`, over as many lines as it likes. Without the end it takes the rest
+of the file. Such comments do not nest: the first \`*/\` ends them. For one line, \`//\` needs no end.
+
+\`\`\`attn wrong
+attention full {
+  space  seq full
+  attend all
+}
+/* to be continued
+\`\`\`
+
+\`\`\`attn right
+attention full {
+  space  seq full
+  attend all
+}
+/* to be continued */
+\`\`\`
+`,
+  },
+  ATTN1004: {
+    title: `Not a number`,
+    severity: "error",
+    message: `\`{text}\` is not a number`,
+    page: `A number is a row of digits, perhaps with a point and digits after it, perhaps with an exponent: \`64\`, \`0.5\`, \`1e-3\`.
+Numbers are in base ten and have no \`_\` between digits; a name cannot start with a digit.
+
+\`\`\`attn wrong
+attention sliding(window = 4k) {
+  space  seq causal
+  attend q - k < window
+}
+\`\`\`
+
+\`\`\`attn right
+attention sliding(window = 4096) {
+  space  seq causal
+  attend q - k < window
+}
+\`\`\`
+`,
+  },
+  ATTN1005: {
+    title: `A number that cannot be held`,
+    severity: "error",
+    message: `\`{text}\` is out of range`,
+    hint: `integers go up to 9007199254740991, decimal numbers from 5e-324 to 1.8e308`,
+    page: `The compiler computes with integers that are exact and with 64-bit floating-point numbers. An integer that would be
+rounded, or a decimal number that would become infinite or zero, is refused instead of being changed silently. (The
+positions that a kernel computes with are smaller still: 32 bits.)
+
+\`\`\`attn wrong
+attention sliding(window = 99999999999999999999) {
+  space  seq causal
+  attend q - k < window
+}
+\`\`\`
+
+\`\`\`attn right
+attention sliding(window = 65536) {
+  space  seq causal
+  attend q - k < window
+}
+\`\`\`
+`,
+  },
+  ATTN1006: {
+    title: `An escape that means nothing`,
+    severity: "error",
+    message: `\`{escape}\` means nothing in a string`,
+    hint: `the escapes are \`\\"\`, \`\\\\\`, \`\\n\`, \`\\r\` and \`\\t\`; a backslash itself is written \`\\\\\``,
+    page: `In a string a backslash starts an escape: \`\\"\` is a quote, \`\\\\\` a backslash, \`\\n\`, \`\\r\` and \`\\t\` are a newline, a
+carriage return and a tab. Paths are written with \`/\` on every system.
+
+\`\`\`attn wrong
+attention heads {
+  space  seq causal
+  table  alpha = tsv("data\\heads.tsv")
+  attend all
+}
+\`\`\`
+
+\`\`\`attn right
+attention heads {
+  space  seq causal
+  table  alpha = tsv("data/heads.tsv")
+  attend all
+}
+\`\`\`
+`,
+  },
+  ATTN1010: {
+    title: `Something else was expected`,
+    severity: "error",
+    message: `expected {expected}, found {found}`,
+    page: `At this place the grammar allows only what the message lists. The rest of the clause is passed over; other clauses are
+still checked.
+
+\`\`\`attn wrong
+attention sliding(window: 1024) {
+  space  seq causal
+  attend q - k < window
+}
+\`\`\`
+
+\`\`\`attn right
+attention sliding(window = 1024) {
+  space  seq causal
+  attend q - k < window
+}
+\`\`\`
+
+A parameter has its default after \`=\`. The word after a colon can only be \`runtime\`, for a parameter that is given at
+each call: \`window: runtime = 1024\`.
+`,
+  },
+  ATTN1011: {
+    title: `An expression is missing`,
+    severity: "error",
+    message: `expected an expression, found {found}`,
+    page: `A name, a number, a string, a call, a list in \`[…]\` or something in parentheses can stand here, perhaps with \`-\` or \`!\`
+before it. A clause that ends in an operator goes on in the next line, so an operator too many is often noticed only
+there.
+
+\`\`\`attn wrong
+attention sinks(sink = 4) {
+  space  seq causal
+  attend k < sink | & q - k < 1024
+}
+\`\`\`
+
+\`\`\`attn right
+attention sinks(sink = 4) {
+  space  seq causal
+  attend k < sink | q - k < 1024
+}
+\`\`\`
+`,
+  },
+  ATTN1012: {
+    title: `No clause starts like this`,
+    severity: "error",
+    message: `{found} does not start a clause`,
+    hint: `a clause starts with a word such as \`space\`, \`input\`, \`let\`, \`assign\` or \`attend\``,
+    page: `Between the braces of a declaration each line is a clause, and the first word says which: \`space\`, \`shape\`, \`phase\`,
+\`input\`, \`table\`, \`let\`, \`probe\`, \`pool\`, \`select\`, \`branch\`, \`assign\`, \`attend\`, \`score\`, \`normalize\`, \`output\`,
+\`emit\`, \`layout\`, \`rope\`, \`cache\`, \`require\`; in a \`select\` also \`unit\`, \`group\`, \`keep\`, \`force\`, \`snap\`, \`at\` and
+\`reuse\`; in a cache policy \`state\`, \`budget\`, \`on\`, \`retain\` and \`evict\`. The words are written in small letters.
+
+\`\`\`attn wrong
+attention sliding {
+  space seq causal
+  atend q - k < 64
+}
+\`\`\`
+
+\`\`\`attn right
+attention sliding {
+  space  seq causal
+  attend q - k < 64
+}
+\`\`\`
+
+A line that starts with an operator goes on with the line before it; any other line starts a new clause. To give an
+expression a name, write \`let name = …\`.
+`,
+  },
+  ATTN1013: {
+    title: `No declaration starts like this`,
+    severity: "error",
+    message: `{found} does not start a declaration`,
+    hint: `outside of braces only \`import\`, \`pattern\`, \`attention\` and \`cache\` can stand`,
+    page: `A file is a row of declarations: \`import { … } from "…"\`, \`pattern NAME { … }\`, \`attention NAME { … }\` and
+\`cache NAME { … }\`. Everything up to the next of them is passed over.
+
+\`\`\`attn wrong
+atention sliding {
+  space  seq causal
+  attend q - k < 64
+}
+\`\`\`
+
+\`\`\`attn right
+attention sliding {
+  space  seq causal
+  attend q - k < 64
+}
+\`\`\`
+
+When this is reported for a clause, a \`}\` before it is probably one too many.
+`,
+  },
+  ATTN1014: {
+    title: `A bracket that is never closed`,
+    severity: "error",
+    message: `expected {closer} here`,
+    page: `Each \`(\`, \`[\` and \`{\` needs its partner. Parentheses and square brackets end at the latest with the clause they are in;
+braces where the next declaration starts.
+
+\`\`\`attn wrong
+attention neighbours {
+  space  grid(y: 56, x: 56
+  attend near(y, window: 7) & near(x, window: 7)
+}
+\`\`\`
+
+\`\`\`attn right
+attention neighbours {
+  space  grid(y: 56, x: 56)
+  attend near(y, window: 7) & near(x, window: 7)
+}
+\`\`\`
+`,
+  },
+  ATTN1015: {
+    title: `A bracket that closes nothing`,
+    severity: "error",
+    message: `{bracket} closes nothing`,
+    hint: `take it away, or add the bracket that it should close`,
+    page: `Each \`)\`, \`]\` and \`}\` needs a partner of its own kind before it, in the same clause.
+
+\`\`\`attn wrong
+attention strided {
+  space  seq causal
+  attend q - k < 128 | (q - k)) % 128 == 0
+}
+\`\`\`
+
+\`\`\`attn right
+attention strided {
+  space  seq causal
+  attend q - k < 128 | (q - k) % 128 == 0
+}
+\`\`\`
+`,
+  },
+  ATTN1016: {
+    title: `Nested too deeply`,
+    severity: "error",
+    message: `this is nested more than {limit} levels deep`,
+    hint: `give the inner parts names with \`let\``,
+    page: `Brackets may stand in one another up to 64 levels deep, and the tree of an expression may have up to 400 levels, where
+each operator in a row without parentheses counts as one. A long row can be cut with \`let\`.
+
+\`\`\`attn wrong
+attention deep {
+  space  seq causal
+  attend ((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((q >= k))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))
+}
+\`\`\`
+
+\`\`\`attn right
+attention deep {
+  space  seq causal
+  attend q >= k
+}
+\`\`\`
+`,
+  },
+  ATTN1017: {
+    title: `Comparisons in a row`,
+    severity: "error",
+    message: `{operator} cannot follow another comparison`,
+    hint: `write \`a < b & b < c\` for a value between two others`,
+    page: `A comparison gives true or false, and comparing that with a number means nothing. Two comparisons are joined with \`&\`;
+where a comparison of two truths is meant, parentheses say so.
+
+\`\`\`attn wrong
+attention middle {
+  space  seq full
+  attend 4 <= k < 64
+}
+\`\`\`
+
+\`\`\`attn right
+attention middle {
+  space  seq full
+  attend 4 <= k & k < 64
+}
+\`\`\`
+`,
+  },
+  ATTN1018: {
+    title: `Something after the end of a clause`,
+    severity: "error",
+    message: `expected the end of the clause, found {found}`,
+    hint: `put the next clause on a line of its own or after \`;\`; an operator may be missing`,
+    page: `The clause is complete before this place. Clauses are separated by a newline or by \`;\`.
+
+\`\`\`attn wrong
+attention sliding {
+  space  seq causal
+  attend q - k < 64 k < 4
+}
+\`\`\`
+
+\`\`\`attn right
+attention sliding {
+  space  seq causal
+  attend q - k < 64 | k < 4
+}
+\`\`\`
+`,
+  },
+  ATTN1019: {
+    title: `An operator of another language`,
+    severity: "error",
+    message: `\`{written}\` is not an operator here`,
+    page: `The operators are \`+ - * / %\`, \`< <= > >= == !=\`, \`in\`, \`& | !\`. Both operands of \`&\` and \`|\` are truths, so there is
+no second, doubled form; \`/\` on integers rounds down, and \`//\` starts a comment.
+
+\`\`\`attn wrong
+attention packed {
+  space  seq causal
+  input  doc : ids
+  attend doc[q] == doc[k] && q - k < 64
+}
+\`\`\`
+
+\`\`\`attn right
+attention packed {
+  space  seq causal
+  input  doc : ids
+  attend doc[q] == doc[k] & q - k < 64
+}
+\`\`\`
+`,
+  },
+  ATTN1020: {
+    title: `An assign without else`,
+    severity: "error",
+    message: `this \`assign\` has no \`else\``,
+    hint: `end it with \`else -> …\`, which may be \`else -> none\``,
+    page: `The cases of an \`assign\` are tried in order, and the first that holds says what is attended. The last is \`else\`, so that
+each head has its answer.
+
+\`\`\`attn wrong
+attention two_kinds {
+  space  seq causal
+  assign {
+    when kvh < 2 -> all
+  }
+}
+\`\`\`
+
+\`\`\`attn right
+attention two_kinds {
+  space  seq causal
+  assign {
+    when kvh < 2 -> all
+    else -> q - k < 256
+  }
+}
+\`\`\`
+`,
+  },
+  ATTN1021: {
+    title: `A case after else`,
+    severity: "error",
+    message: `this case comes after \`else\` and is never reached`,
+    hint: `put \`else\` last`,
+    page: `The cases of an \`assign\` are tried in order. \`else\` holds always, so nothing after it is ever asked.
+
+\`\`\`attn wrong
+attention two_kinds {
+  space  seq causal
+  assign {
+    else -> q - k < 256
+    when kvh < 2 -> all
+  }
+}
+\`\`\`
+
+\`\`\`attn right
+attention two_kinds {
+  space  seq causal
+  assign {
+    when kvh < 2 -> all
+    else -> q - k < 256
+  }
+}
+\`\`\`
+`,
+  },
+  ATTN1022: {
+    title: `Documentation of nothing`,
+    severity: "warning",
+    message: `no declaration follows this \`///\``,
+    hint: `write \`//\` for a comment, or move it to just before a declaration`,
+    page: `The \`///\` lines before a \`pattern\`, an \`attention\` or a \`cache\` are its documentation. Anywhere else they are lost: use
+\`//\` there. Of several blocks of such lines before a declaration only the last one counts.
+
+\`\`\`attn wrong
+attention sliding {
+  /// The newest 64 keys.
+  space  seq causal
+  attend q - k < 64
+}
+\`\`\`
+
+\`\`\`attn right
+/// The newest 64 keys.
+attention sliding {
+  space  seq causal
+  attend q - k < 64
+}
+\`\`\`
+`,
+  },
   ATTN2001: {
     title: `An unknown name`,
     severity: "error",

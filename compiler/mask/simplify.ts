@@ -47,13 +47,8 @@ export function simplifyInt(expr: IntExpr): IntExpr {
       return expr;
     case "load":
       return { ...expr, index: simplifyInt(expr.index) };
-    case "neg": {
-      const a = simplifyInt(expr.a);
-      if (a.kind === "int") return number(-a.value | 0);
-      if (a.kind === "neg") return a.a;
-      if (a.kind === "sub") return { kind: "sub", a: a.b, b: a.a };
-      return { kind: "neg", a };
-    }
+    case "neg":
+      return foldNegation(simplifyInt(expr.a));
     case "abs": {
       const a = simplifyInt(expr.a);
       if (a.kind === "int") return number(Math.abs(a.value) | 0);
@@ -83,13 +78,13 @@ function foldBinary(kind: IntBinary, a: IntExpr, b: IntExpr): IntExpr {
       if (same(a, b)) return number(0);
       if (b.kind === "int") return foldAdd(a, number(-b.value | 0));
       if (b.kind === "neg") return foldAdd(a, b.a);
-      if (isInt(a, 0)) return { kind: "neg", a: b };
+      if (isInt(a, 0)) return foldNegation(b);
       break;
     case "mul":
       if (a.kind === "int") return foldBinary("mul", b, a);
       if (isInt(b, 0)) return b;
       if (isInt(b, 1)) return a;
-      if (isInt(b, -1)) return { kind: "neg", a };
+      if (isInt(b, -1)) return foldNegation(a);
       // Products wrap, so that constants may be gathered whatever the sizes.
       if (b.kind === "int" && a.kind === "mul" && a.b.kind === "int") return foldBinary("mul", a.a, number(Math.imul(a.b.value, b.value)));
       break;
@@ -97,14 +92,14 @@ function foldBinary(kind: IntBinary, a: IntExpr, b: IntExpr): IntExpr {
       if (isInt(b, 1)) return a;
       if (b.kind === "int" && a.kind === "mod" && a.b.kind === "int" && a.b.value <= b.value) return number(0);
       if (b.kind === "int" && a.kind === "div" && a.b.kind === "int" && a.b.value * b.value < 2 ** 31) {
-        return { kind: "div", a: a.a, b: number(a.b.value * b.value) };
+        return foldBinary("div", a.a, number(a.b.value * b.value));
       }
       break;
     case "mod":
       if (isInt(b, 1)) return number(0);
       if (b.kind === "int" && a.kind === "mod" && a.b.kind === "int") {
         if (a.b.value <= b.value) return a;
-        if (a.b.value % b.value === 0) return { kind: "mod", a: a.a, b };
+        if (a.b.value % b.value === 0) return foldBinary("mod", a.a, b);
       }
       break;
     case "min":
@@ -117,6 +112,13 @@ function foldBinary(kind: IntBinary, a: IntExpr, b: IntExpr): IntExpr {
       break;
   }
   return { kind, a, b };
+}
+
+function foldNegation(a: IntExpr): IntExpr {
+  if (a.kind === "int") return number(-a.value | 0);
+  if (a.kind === "neg") return a.a;
+  if (a.kind === "sub") return foldBinary("sub", a.b, a.a);
+  return { kind: "neg", a };
 }
 
 /** A sum with its constant last; a negative constant is written as a difference. */

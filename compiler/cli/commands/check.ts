@@ -1,6 +1,6 @@
 import { checkFile, buildOperators, hasErrors } from "../../driver/pipeline.js";
 import type { Diagnostic } from "../../diagnostics/diagnostic.js";
-import { renderGithub, renderPretty, toJson } from "../../diagnostics/render.js";
+import { toGithub, renderPretty, toJson } from "../../diagnostics/render.js";
 import { nodeHost } from "../host.js";
 import { colours, print, printJson, say } from "../io.js";
 import { readTargets } from "../sources.js";
@@ -19,7 +19,7 @@ export function check(files: readonly string[], options: { readonly format: Chec
       printJson(toJson(diagnostics));
       break;
     case "github":
-      if (diagnostics.length > 0) print(renderGithub(diagnostics));
+      if (diagnostics.length > 0) print(toGithub(diagnostics));
       break;
     case "pretty":
       if (diagnostics.length > 0) print(renderPretty(diagnostics, { color: colours(process.stdout) }));

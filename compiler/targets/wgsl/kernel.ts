@@ -86,7 +86,7 @@ class KernelPrinter {
       ...printHelpers(program.module, main + mask).flatMap((text) => [text, ""]),
       mask,
       `@compute @workgroup_size(${this.threads})`,
-      "fn attend(",
+      "fn main(",
       "  @builtin(workgroup_id) workgroup: vec3<u32>,",
       "  @builtin(num_workgroups) workgroups: vec3<u32>,",
       "  @builtin(local_invocation_index) lane: u32,",

@@ -1,0 +1,43 @@
+import type { HostScalar, Table } from "../mask/ir.js";
+import type { AttentionModule, KernelVariant } from "../../runtime/launch/module.js";
+import { printScalar, type HostHelper } from "./host-js.js";
+import { commentLine, dataText, objectText, templateText } from "./literals.js";
+import type { OperatorNames } from "./names.js";
+
+/** What helper functions are called in generated files. */
+export const helperName = (helper: HostHelper): string => (helper === "scalar" ? "toScalar" : helper);
+
+/** The launch manifest as an object literal; what host scalars compute becomes a function. */
+export function moduleText(launch: AttentionModule, scalars: readonly HostScalar[], names: OperatorNames): string {
+  const { variants, ...data } = launch;
+  return objectText([
+    ...Object.entries({ ...data, scalars: undefined }).map(
+      ([key, value]) => [key, value === undefined ? undefined : dataText(value)] as const,
+    ),
+    ["scalars", scalars.length === 0 ? undefined : scalarsText(scalars, names)],
+    ["variants", `[${variants.map(variantText).join(", ")}]`],
+  ]);
+}
+
+function scalarsText(scalars: readonly HostScalar[], names: OperatorNames): string {
+  const rows = scalars.map((scalar) => {
+    const text = printScalar(scalar, { env: "env", table: names.table, helper: helperName });
+    return `// ${commentLine(scalar.note)}\n${text},\n`;
+  });
+  const parameter = rows.some((row) => /\benv[.]/.test(row.slice(row.indexOf("\n")))) ? "env" : "";
+  return `{ count: ${scalars.length}, evaluate: (${parameter}) => [\n${rows.join("")}] }`;
+}
+
+function variantText(variant: KernelVariant): string {
+  const { wgsl, ...data } = variant;
+  return objectText([
+    ...Object.entries(data).map(([key, value]) => [key, dataText(value)] as const),
+    ["wgsl", `/* wgsl */ ${templateText(wgsl)}`],
+  ]);
+}
+
+/** A table as `[row][column]`. */
+export function tableText(table: Table): string {
+  const row = (r: number): readonly number[] => table.values.slice(r * table.columns, (r + 1) * table.columns);
+  return dataText(Array.from({ length: table.rows }, (_, r) => row(r)));
+}

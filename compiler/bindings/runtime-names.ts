@@ -1,0 +1,74 @@
+import { SyntaxKind, type ImportSpecifierStructure, type OptionalKind, type SourceFile } from "ts-morph";
+
+/** What generated files use of the runtime; `local` where they call it otherwise. */
+export interface RuntimeName {
+  readonly name: string;
+  readonly local: string;
+  readonly isType: boolean;
+}
+
+const value = (name: string, local: string = name): RuntimeName => ({ name, local, isType: false });
+const type = (name: string): RuntimeName => ({ name, local: name, isType: true });
+
+export const RUNTIME_NAMES: readonly RuntimeName[] = [
+  value("createAttention"),
+  // The generated file exports a function of the runtime's name.
+  value("requirements", "requirementsOf"),
+  type("AttentionModule"),
+  type("AttentionOptions"),
+  type("BufferRef"),
+  type("CsrArrays"),
+  type("CsrBuffers"),
+  type("InputArray"),
+  type("InputBuffer"),
+  type("Requirements"),
+];
+
+/**
+ * Names that no generated declaration may have, as the file or the runtime in it means something else
+ * by them: what the language or the platform calls so.
+ */
+export const RESERVED: readonly string[] = [
+  ...["requirements", "AttnError", "packBits"],
+  ...[
+    "Array",
+    "ArrayBuffer",
+    "ArrayBufferView",
+    "ArrayLike",
+    "BigInt",
+    "BigInt64Array",
+    "BigUint64Array",
+    "Boolean",
+    "DataView",
+    "Date",
+    "Error",
+    "Exclude",
+    "Extract",
+  ],
+  ...["Float32Array", "Float64Array", "Function", "Infinity", "Int32Array", "Iterable", "Map", "Math", "NaN", "Number", "Object", "Omit"],
+  ...[
+    "Parameters",
+    "Partial",
+    "Pick",
+    "Promise",
+    "Proxy",
+    "RangeError",
+    "Readonly",
+    "ReadonlyMap",
+    "ReadonlySet",
+    "Record",
+    "Reflect",
+    "RegExp",
+  ],
+  ...["Required", "ReturnType", "Set", "String", "Symbol", "TypeError", "Uint16Array", "Uint32Array", "Uint8Array", "WeakMap", "WeakSet"],
+];
+
+/** The import specifiers for what a file mentions. */
+export function usedRuntimeNames(file: SourceFile): OptionalKind<ImportSpecifierStructure>[] {
+  const mentioned = new Set(file.getDescendantsOfKind(SyntaxKind.Identifier).map((identifier) => identifier.getText()));
+  return RUNTIME_NAMES.filter(({ local }) => mentioned.has(local)).map(({ name, local, isType }) => ({
+    name,
+    isTypeOnly: isType,
+    ...(local === name ? {} : { alias: local }),
+  }));
+}

@@ -1,0 +1,126 @@
+import { interpret } from "../program/interpret.js";
+import { lower } from "../program/lower.js";
+import type { MaskEnv } from "../mask/evaluate.js";
+import type { MaskModule } from "../mask/ir.js";
+import { attentionModule } from "../targets/manifest.js";
+import { wgslVariants } from "../targets/wgsl/operator.js";
+import { uniformFields } from "../targets/wgsl/uniforms.js";
+import { createAttention } from "../../runtime/launch/operator.js";
+import type { AttentionOperator } from "../../runtime/launch/operator.js";
+import type { AttentionModule } from "../../runtime/launch/module.js";
+import type { OpenedDevice } from "../../runtime/device/open.js";
+import { halves } from "../../runtime/reference/half.js";
+import type { VerifyInput } from "../../runtime/verify/inputs.js";
+import { runWithTails } from "../../runtime/verify/gpu.js";
+import type { VerifyTensors } from "../../runtime/verify/tensors.js";
+import { toLaunchInput, toMaskInput } from "./input-forms.js";
+
+export type DeviceChoice = "auto" | "webgpu" | "software" | "interpreter";
+
+/** One call, with everything that a kernel or the interpreter needs to know. */
+export interface ExecutorCall {
+  readonly batch: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly queries: number;
+  readonly keys: number;
+  readonly params: Readonly<Record<string, number>>;
+  readonly layer?: number | undefined;
+  readonly layers?: number | undefined;
+  readonly step?: number | undefined;
+  readonly steps?: number | undefined;
+  readonly phase?: string | undefined;
+  readonly scale?: number | undefined;
+  readonly inputs: Readonly<Record<string, VerifyInput>>;
+}
+
+export interface ExecutorResult {
+  readonly out: Float32Array;
+  readonly lse: Float32Array;
+}
+
+/** A compiled operator on a device; head counts follow each call. */
+export interface LoadedOperator {
+  /** Keys per tile: what the kernel loads together. */
+  readonly tileK: number;
+  readonly variant: string;
+  run(tensors: VerifyTensors, call: ExecutorCall): Promise<ExecutorResult>;
+  destroy(): void;
+}
+
+/** Where operators run: a WebGPU device, or the interpreter of tile programs. */
+export interface Executor {
+  readonly description: string;
+  readonly gpu?: OpenedDevice | undefined;
+  load(module: MaskModule): Promise<LoadedOperator>;
+}
+
+/** Opens a device by the name the command line gave it. Rejects with an AttnError where there is none. */
+export async function openExecutor(choice: DeviceChoice): Promise<Executor> {
+  if (choice === "interpreter") return interpreter;
+  const { openDevice } = await import("../../runtime/device/open.js");
+  const gpu = await openDevice(choice);
+  return { description: gpu.description, gpu, load: (module) => loadOnDevice(gpu, module) };
+}
+
+/** The launch manifest of an operator, as the generated bindings hold it. */
+export function compileForLaunch(module: MaskModule): AttentionModule {
+  const variants = wgslVariants(module, [module.shape]).map((compiled) => compiled.variant);
+  return attentionModule(module, { uniforms: uniformFields(module), variants });
+}
+
+async function loadOnDevice(gpu: OpenedDevice, module: MaskModule): Promise<LoadedOperator> {
+  const compiled = compileForLaunch(module);
+  const { headDim, valueDim } = module.shape;
+  const operators = new Map<string, Promise<AttentionOperator>>();
+  const withHeads = (heads: number, kvHeads: number): Promise<AttentionOperator> => {
+    const key = `${heads}/${kvHeads}`;
+    let operator = operators.get(key);
+    if (!operator) operators.set(key, (operator = createAttention(gpu.device, compiled, { heads, kvHeads, headDim, valueDim }, { profile: gpu.profile })));
+    return operator;
+  };
+  const first = await withHeads(module.shape.heads, module.shape.kvHeads);
+  return {
+    tileK: first.variant.tileK,
+    variant: first.variant.name,
+    async run(tensors, call) {
+      const operator = await withHeads(call.heads, call.kvHeads);
+      const inputs = Object.fromEntries(Object.entries(call.inputs).map(([name, value]) => [name, toLaunchInput(value)]));
+      const { batch, queries, keys, params, layer, layers, step, steps, phase, scale } = call;
+      return runWithTails(operator, tensors, inputs, { batch, queryLength: queries, keyLength: keys, params, layer, layers, step, steps, phase, scale });
+    },
+    destroy() {
+      for (const operator of operators.values()) void operator.then((each) => each.destroy());
+    },
+  };
+}
+
+/** The environment of one call for the mask's own evaluation. */
+export function maskEnvOf(module: MaskModule, call: ExecutorCall): MaskEnv {
+  const lengths = { N: call.keys, NQ: call.queries, space: module.space.kind };
+  const phase = call.phase === undefined ? undefined : module.phases.indexOf(call.phase);
+  const inputs = Object.fromEntries(module.inputs.map((spec) => [spec.name, toMaskInput(spec, call.inputs[spec.name]!, lengths)]));
+  const { heads, kvHeads, params, layer, layers, step, steps } = call;
+  return { N: call.keys, NQ: call.queries, heads, kvHeads, params, layer, layers, step, steps, phase, inputs };
+}
+
+const INTERPRETER_TILES = { tileQ: 16, tileK: 16 };
+
+/** Runs the tile program in plain TypeScript: slowly, and everywhere. */
+const interpreter: Executor = {
+  description: "interpreter (tile program in TypeScript)",
+  load(module) {
+    const program = lower(module, INTERPRETER_TILES);
+    const { headDim, valueDim, dtype } = module.shape;
+    return Promise.resolve({
+      tileK: program.tileK,
+      variant: "interpreter",
+      run(tensors, call) {
+        const { batch, scale } = call;
+        const { out, lse } = interpret(program, tensors, { env: maskEnvOf(module, call), batch, headDim, valueDim, scale });
+        return Promise.resolve({ out: dtype === "f16" ? halves(out) : out, lse });
+      },
+      destroy() {},
+    });
+  },
+};

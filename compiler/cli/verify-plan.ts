@@ -1,0 +1,86 @@
+import type { Axis, MaskModule } from "../mask/ir.js";
+import { segmentsLength } from "../mask/space.js";
+import { fixedCounts } from "../targets/manifest.js";
+import { usedLaunchVariables } from "../targets/wgsl/uniforms.js";
+import { standardCases } from "../../runtime/verify/cases.js";
+import type { LaunchValues, VerifyCase } from "../../runtime/verify/cases.js";
+import { fixedLength } from "./options.js";
+
+export interface VerifyRequest {
+  readonly lengths: readonly number[];
+  readonly seeds: number;
+  readonly batch?: number | undefined;
+  /** Head counts that the user asked for. */
+  readonly heads?: number | undefined;
+  readonly kvHeads?: number | undefined;
+  /** Query-key pairs times heads that one case may cost the device: past it only the last queries are run. */
+  readonly pairs: number;
+}
+
+/** Head counts for random tensors where nothing fixes them: grouped, and few enough to be quick. */
+const FEW_HEADS = { heads: 4, kvHeads: 2 };
+
+/** The cases in which an operator is put to the test: lengths, data, heads, launch variables and parameters. */
+export function verifyCases(module: MaskModule, request: VerifyRequest): readonly VerifyCase[] {
+  const params = paramSets(module);
+  const fixed = fixedCounts(module);
+  const freeHeads = fixed.heads === undefined && fixed.kvHeads === undefined && request.heads === undefined;
+  const { heads, kvHeads } = freeHeads ? FEW_HEADS : module.shape;
+  const ownLength = fixedLength(module, params[0]!);
+  const least = Math.max(1, segmentsLength(module.space));
+  const lengths = ownLength !== undefined ? [ownLength] : [...new Set(request.lengths.map((n) => Math.max(n, least)))];
+  const freeLength = ownLength === undefined;
+  const cases = standardCases({
+    lengths,
+    seeds: request.seeds,
+    heads,
+    kvHeads,
+    leastLength: least,
+    freeLength,
+    freeHeads,
+    launches: launches(module, fixed.layers),
+    params,
+  });
+  return cases.map((one) => ({ ...affordable(one, module, request.pairs), ...(request.batch === undefined ? {} : { batch: request.batch }) }));
+}
+
+/** A long sequence is run with its last queries only: causal or not, they see the most. */
+function affordable(one: VerifyCase, module: MaskModule, pairs: number): VerifyCase {
+  const most = Math.max(1, Math.floor(pairs / (one.keys * one.heads * one.batch)));
+  return module.space.kind === "self" && one.queries > most ? { ...one, queries: most } : one;
+}
+
+/** Each layer (of four), step and phase that the mask may tell apart. */
+function launches(module: MaskModule, fixedLayers: number | undefined): readonly LaunchValues[] {
+  const uses = new Set<string>(usedLaunchVariables(module));
+  let all: LaunchValues[] = [{}];
+  const spread = (values: readonly LaunchValues[]): void => {
+    all = all.flatMap((one) => values.map((value) => ({ ...one, ...value })));
+  };
+  const indices = (count: number): readonly number[] => [...new Set([0, 1, count >> 1, count - 1].filter((i) => i < count))];
+  if (uses.has("layer") || uses.has("layers")) {
+    const layers = fixedLayers ?? 4;
+    spread(indices(layers).map((layer) => ({ layer, layers })));
+  }
+  if (uses.has("step") || uses.has("steps")) spread(indices(10).map((step) => ({ step, steps: 10 })));
+  if (uses.has("phase")) spread(module.phases.map((phase) => ({ phase })));
+  return all;
+}
+
+/** Defaults of the runtime parameters, and a small value of each; extents are small primes and their like. */
+function paramSets(module: MaskModule): readonly Readonly<Record<string, number>>[] {
+  const extents = new Map(module.space.axes.filter((axis) => axis.extent === "runtime").map((axis, i) => [axis.name, extentFor(axis, i, module)]));
+  const set = (small: boolean): Record<string, number> =>
+    Object.fromEntries(
+      module.params.map((param) => {
+        const fallback = Math.max(param.min ?? 0, 5);
+        return [param.name, extents.get(param.name) ?? (small ? fallback : (param.default ?? fallback))];
+      }),
+    );
+  return module.params.some((param) => !extents.has(param.name)) ? [set(false), set(true)] : [set(false)];
+}
+
+function extentFor(axis: Axis, index: number, module: MaskModule): number {
+  const least = module.params.find((param) => param.name === axis.name)?.min ?? 1;
+  return Math.max(least, [9, 11, 6, 5][index] ?? 4);
+}

@@ -1,0 +1,185 @@
+import type { Diagnostic } from "../../diagnostics/diagnostic.js";
+import { diagnostic } from "../../diagnostics/report.js";
+import { suggest } from "../../diagnostics/suggest.js";
+import { positionAt } from "../../source/file.js";
+import type { AttentionModel, Model, ParamModel } from "../../semantics/model.js";
+import { maxLength } from "../bounds.js";
+import type { MaskModule, RuntimeParam, Shape, Space, Table } from "../ir.js";
+import * as m from "../make.js";
+import { simplifyModule } from "../simplify.js";
+import { fixedBaseLength, segmentsLength } from "../space.js";
+import { inputOf } from "./inputs.js";
+import { Lowering, type Frame } from "./lower.js";
+import { checkSettings, resolveShape, settingFor, type MaskSettings } from "./settings.js";
+import { constantOf, type Value } from "./value.js";
+
+export interface MaskBuild {
+  /** Those that could be built, in the order written. */
+  readonly modules: readonly MaskModule[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/**
+ * The masks of a model without errors: all its attentions, or the one called `name`. Parameters are
+ * folded, patterns and lets inlined, tables and floats turned into host scalars.
+ */
+export function buildMasks(model: Model, name?: string, settings: MaskSettings = {}): MaskBuild {
+  const diagnostics: Diagnostic[] = [];
+  const add = (d: Diagnostic): void => void diagnostics.push(d);
+  const chosen = name === undefined ? model.attentions : model.attentions.filter((attention) => attention.name === name);
+  if (name !== undefined && chosen.length === 0) {
+    const names = model.attentions.map((attention) => attention.name);
+    const near = suggest(name, names);
+    const have = names.length === 0 ? "it declares none" : `it declares ${names.join(", ")}`;
+    add(
+      diagnostic(
+        "ATTN3015",
+        undefined,
+        { name, file: model.file.name, have },
+        near === undefined ? {} : { hint: `did you mean \`${near}\`?` },
+      ),
+    );
+    return { modules: [], diagnostics };
+  }
+  checkSettings(chosen, settings, { add });
+  const modules = chosen.map((attention) => buildMask(attention, settings, add)).filter((module) => module !== undefined);
+  return { modules, diagnostics };
+}
+
+function buildMask(attention: AttentionModel, settings: MaskSettings, report: (d: Diagnostic) => void): MaskModule | undefined {
+  let failed = false;
+  const add = (d: Diagnostic): void => {
+    if (d.severity === "error") failed = true;
+    report(d);
+  };
+  const frame = paramsFrame(attention, settings, add);
+  const shape = shapeOf(attention, frame, settings, add);
+  const space = spaceOf(attention, frame, add);
+  if (failed) return undefined;
+
+  const lowering = new Lowering({ space, shape, phases: attention.phases }, add);
+  const attended = lowering.values.bool(lowering.attend(attention.attend, frame));
+  checkTables(lowering, attention, shape, add);
+  const params = runtimeParams(attention, frame, settings, space, lowering.positive, add);
+  // What the mask does not read is still an input of the operator; a name that a pattern uses too has been reported.
+  const inputs = new Map([...attention.inputs.map((input) => [input.name, input] as const), ...lowering.inputs]);
+  const inputList = [...inputs.values()].map((input) => inputOf(input, lowering.inputSizes(input, frame)));
+  if (failed) return undefined;
+
+  const { line } = positionAt(attention.file, attention.span.start);
+  const module = simplifyModule({
+    name: attention.name,
+    ...(attention.doc === undefined ? {} : { doc: attention.doc }),
+    origin: `${attention.file.name}:${line}`,
+    space,
+    shape,
+    params,
+    inputs: inputList,
+    tables: lowering.tables.map(({ name, rows, columns, values }): Table => ({ name, rows, columns, values })),
+    scalars: lowering.scalars.list,
+    phases: attention.phases,
+    mask: space.causal ? m.and(m.le(m.k, m.q), attended) : attended,
+    emitLse: attention.emitLse,
+    requireRowsNonempty: attention.requireRowsNonempty,
+  });
+  checkLength(module, attention, add);
+  return failed ? undefined : module;
+}
+
+/** The values of the parameters: numbers where they are known at compile time, IR parameters where they are not. */
+function paramsFrame(attention: AttentionModel, settings: MaskSettings, add: (d: Diagnostic) => void): Frame {
+  const params = new Map<ParamModel, Value>();
+  const frame: Frame = { params, lets: new Map() };
+  // Defaults are constants: they mention neither the space nor the shape.
+  const lowering = new Lowering({ space: emptySpace, shape: emptyShape, phases: [] }, add);
+  for (const param of attention.params) {
+    if (param.runtime) {
+      params.set(param, {
+        type: "int",
+        ir: m.param(param.name),
+        host: { kind: "param", name: param.name },
+        span: param.span,
+      });
+      continue;
+    }
+    const setting = settingFor(param, settings, { add });
+    const value = setting === undefined ? lowering.lower(param.value, frame) : lowering.constant(setting, param.type.kind, param.span);
+    params.set(param, value);
+  }
+  return frame;
+}
+
+const emptySpace: Space = { kind: "self", causal: false, axes: [], segments: [] };
+const emptyShape: Shape = { heads: 1, kvHeads: 1, headDim: 64, valueDim: 64, dtype: "f32" };
+
+function shapeOf(attention: AttentionModel, frame: Frame, settings: MaskSettings, add: (d: Diagnostic) => void): Shape {
+  const lowering = new Lowering({ space: emptySpace, shape: emptyShape, phases: [] }, add);
+  const read = (name: string): number | undefined => {
+    const field = attention.shape?.fields.find((each) => each.name === name);
+    return field === undefined ? undefined : constantOf(lowering.lower(field.value, frame));
+  };
+  return resolveShape(attention, settings, read, { add });
+}
+
+function spaceOf(attention: AttentionModel, frame: Frame, add: (d: Diagnostic) => void): Space {
+  const { space } = attention;
+  const lowering = new Lowering({ space: emptySpace, shape: emptyShape, phases: [] }, add);
+  const size = (typed: Parameters<Lowering["lower"]>[0], what: string): number => {
+    const value = constantOf(lowering.lower(typed, frame)) ?? 0;
+    if (value < 1) add(diagnostic("ATTN3001", typed.span, { what, rule: "at least 1", found: value }));
+    return Math.max(1, value);
+  };
+  return {
+    kind: space.kind,
+    causal: space.causal,
+    axes: space.axes.map(({ name, extent }) => ({
+      name,
+      extent: extent === "runtime" ? extent : size(extent, `the extent of axis \`${name}\``),
+    })),
+    segments: space.segments.map(({ name, length }) => ({ name, length: size(length!, `the length of segment \`${name}\``) })),
+  };
+}
+
+function runtimeParams(
+  attention: AttentionModel,
+  frame: Frame,
+  settings: MaskSettings,
+  space: Space,
+  positive: ReadonlySet<string>,
+  add: (d: Diagnostic) => void,
+): readonly RuntimeParam[] {
+  const lowering = new Lowering({ space: emptySpace, shape: emptyShape, phases: [] }, add);
+  const list: RuntimeParam[] = [];
+  for (const param of attention.params.filter((each) => each.runtime)) {
+    const setting = settingFor(param, settings, { add });
+    const value = typeof setting === "number" ? setting : constantOf(lowering.lower(param.value, frame));
+    const min = positive.has(param.name) ? 1 : undefined;
+    if (min !== undefined && value !== undefined && value < min) {
+      add(diagnostic("ATTN3001", param.value.span, { what: `\`${param.name}\`, which divides,`, rule: "at least 1", found: value }));
+    }
+    list.push({ name: param.name, ...(value === undefined ? {} : { default: value }), ...(min === undefined ? {} : { min }) });
+  }
+  for (const axis of space.axes) {
+    if (axis.extent === "runtime") list.push({ name: axis.name, min: 1, doc: `The extent of axis ${axis.name}.` });
+  }
+  return list;
+}
+
+/** A table has a column for each kv head or query head, or one for all. */
+function checkTables(lowering: Lowering, attention: AttentionModel, shape: Shape, add: (d: Diagnostic) => void): void {
+  for (const table of lowering.tables) {
+    if ([1, shape.heads, shape.kvHeads].includes(table.columns)) continue;
+    const { name, file, columns, span } = table;
+    const { heads, kvHeads } = shape;
+    const labels = attention.shape === undefined ? [] : [{ span: attention.shape.span, text: "the shape" }];
+    add(diagnostic("ATTN3007", span, { name, file, columns, heads, kvHeads }, { labels }));
+  }
+}
+
+/** A grid of fixed size must not be longer than the indices allow. */
+function checkLength(module: MaskModule, attention: AttentionModel, add: (d: Diagnostic) => void): void {
+  const base = fixedBaseLength(module.space);
+  const needed = base === undefined ? 1 : base + segmentsLength(module.space);
+  const limit = maxLength(module);
+  if (limit < needed) add(diagnostic("ATTN3011", attention.span, { name: attention.name, limit, needed }));
+}

@@ -1,0 +1,141 @@
+import type { SourceFile, Span } from "../source/file.js";
+import type { Declaration } from "../syntax/ast.js";
+import type { Typed } from "./typed.js";
+import type { Type } from "./types.js";
+
+/** What semantic analysis makes of a program: declarations with every name resolved and every expression typed. */
+export interface Model {
+  readonly file: SourceFile;
+  /** The patterns and attentions that the entry file declares, in the order written. */
+  readonly patterns: readonly PatternModel[];
+  readonly attentions: readonly AttentionModel[];
+}
+
+export interface ParamModel {
+  readonly name: string;
+  readonly runtime: boolean;
+  /** Without a unit. */
+  readonly type: Type;
+  readonly value: Typed;
+  readonly span: Span;
+}
+
+export interface LetModel {
+  readonly name: string;
+  readonly value: Typed;
+  readonly span: Span;
+}
+
+export interface AxisModel {
+  readonly name: string;
+  /** From the outermost, 0, to the fastest. */
+  readonly index: number;
+  readonly extent: Typed | "runtime";
+  readonly span: Span;
+}
+
+/** A part of the index space; `base` is the grid or sequence itself, which has no length of its own. */
+export interface SegmentModel {
+  readonly name: string;
+  readonly index: number | "base";
+  readonly length?: Typed | undefined;
+  readonly span: Span;
+}
+
+export interface SpaceModel {
+  readonly kind: "self" | "cross";
+  readonly causal: boolean;
+  readonly axes: readonly AxisModel[];
+  readonly segments: readonly SegmentModel[];
+  readonly base: SegmentModel;
+  readonly span: Span;
+}
+
+export type InputKind = "ids" | "bits" | "blocks" | "columns" | "diagonals" | "csr";
+
+export interface InputModel {
+  readonly name: string;
+  readonly kind: InputKind;
+  /** `blocks` and `csr`: n and m. */
+  readonly sizes: readonly Typed[];
+  /** `ids`: the axis that it has one id per token of. */
+  readonly axis: "q" | "k";
+  readonly span: Span;
+}
+
+export interface TableModel {
+  readonly name: string;
+  /** The file it was read from, as shown to people. */
+  readonly file: string;
+  readonly rows: number;
+  readonly columns: number;
+  /** `[row][column]`; for a table of patterns the indices into `patterns`. */
+  readonly values: readonly number[];
+  /** The different cells of a table of pattern names. */
+  readonly patterns?: readonly PatternCell[] | undefined;
+  readonly span: Span;
+}
+
+/** A pattern with arguments, as a table names it. */
+export interface PatternCell {
+  readonly pattern: string;
+  readonly args: readonly { readonly name?: string | undefined; readonly value: number | boolean }[];
+  /** The place in the table's file. */
+  readonly span: Span;
+}
+
+export interface ShapeField {
+  readonly name: "heads" | "kv_heads" | "dim" | "value_dim";
+  readonly value: Typed;
+}
+
+export interface ShapeModel {
+  readonly fields: readonly ShapeField[];
+  readonly dtype?: "f32" | "f16" | undefined;
+  readonly span: Span;
+}
+
+/** Which pairs: one expression, or a choice. */
+export type AttendModel =
+  | { readonly kind: "attend"; readonly value: Typed }
+  | {
+      readonly kind: "assign";
+      /** In order; a case of an `assign PHASE` asks for the phase as well. */
+      readonly groups: readonly AssignGroup[];
+    };
+
+export interface AssignGroup {
+  readonly phase?: string | undefined;
+  readonly choice:
+    | { readonly kind: "cases"; readonly cases: readonly { readonly when: Typed; readonly value: Typed }[]; readonly otherwise: Typed }
+    /** A head's pattern is the one that its cell of the table names. */
+    | { readonly kind: "table"; readonly table: TableModel; readonly terms: readonly Typed[] };
+  readonly span: Span;
+}
+
+interface DeclarationModel {
+  readonly name: string;
+  readonly doc?: string | undefined;
+  readonly file: SourceFile;
+  readonly node: Declaration;
+  readonly params: readonly ParamModel[];
+  readonly span: Span;
+}
+
+/** A reusable piece. Its body is checked after all signatures of its file are known; absent when it has errors. */
+export interface PatternModel extends DeclarationModel {
+  readonly kind: "pattern";
+  readonly inputs: readonly InputModel[];
+  readonly attend?: AttendModel | undefined;
+}
+
+export interface AttentionModel extends DeclarationModel {
+  readonly kind: "attention";
+  readonly space: SpaceModel;
+  readonly shape?: ShapeModel | undefined;
+  readonly phases: readonly string[];
+  readonly inputs: readonly InputModel[];
+  readonly attend: AttendModel;
+  readonly emitLse: boolean;
+  readonly requireRowsNonempty: boolean;
+}

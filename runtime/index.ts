@@ -1,0 +1,24 @@
+/** What generated code and apps import. No Node modules: devices of Node are opened by `runtime/device`. */
+export type { BufferRef } from "./launch/buffers.js";
+export type { AttentionCall, AttentionShape, ResolvedShape } from "./launch/call.js";
+export { AttnError, type AttnErrorCode, type AttnErrorParts } from "./launch/errors.js";
+export { LIST_PADDING, type CsrArrays, type InputArray, type NumberArray } from "./launch/input-arrays.js";
+export * from "./launch/module.js";
+export {
+  AttentionOperator,
+  createAttention,
+  type AttentionBuffers,
+  type AttentionOptions,
+  type CsrBuffers,
+  type InputBuffer,
+} from "./launch/operator.js";
+export { packBits } from "./launch/pack-bits.js";
+export { profileOf, type AdapterNames, type DeviceProfile } from "./launch/profile.js";
+export type { AttentionArrays, AttentionOutput } from "./launch/run.js";
+export { requirements, type Requirements } from "./launch/variant.js";
+export { checkRank, toFloats } from "./tensor/convert.js";
+export { readNpy } from "./tensor/npy-read.js";
+export { writeNpy, type WritableTensor } from "./tensor/npy-write.js";
+export { listSafetensors, readSafetensors, type SafetensorsEntry } from "./tensor/safetensors.js";
+export { readTensor, splitTensorPath, type TensorPath } from "./tensor/tensor-file.js";
+export type { Tensor, TensorData, TensorDtype, TensorError, TensorErrorCode, TensorResult } from "./tensor/tensor.js";

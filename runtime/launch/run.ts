@@ -1,0 +1,163 @@
+import { resolveCall, type AttentionCall, type ResolvedCall } from "./call.js";
+import { AttnError } from "./errors.js";
+import { MODE_READ, USAGE_COPY_DST, USAGE_COPY_SRC, USAGE_MAP_READ, USAGE_STORAGE } from "./gpu-flags.js";
+import { fromHalfArray, toHalfArray } from "./half.js";
+import { inputWords, type CsrArrays, type InputArray } from "./input-arrays.js";
+import type { AttentionModule } from "./module.js";
+import { checkInputNames } from "./input-names.js";
+import type { AttentionBuffers, AttentionOperator } from "./operator.js";
+
+/** The tensors of a run, flat: see `AttentionBuffers`. For an f16 module, Uint16Array holds bits and Float32Array is rounded. */
+export interface AttentionArrays {
+  readonly q: Float32Array | Uint16Array;
+  readonly k: Float32Array | Uint16Array;
+  readonly v: Float32Array | Uint16Array;
+  readonly [input: string]: InputArray | CsrArrays | undefined;
+}
+
+/** out [batch, heads, NQ, valueDim]; lse [batch, heads, NQ], natural logarithms, -Infinity for a row that sees no key. */
+export interface AttentionOutput {
+  readonly out: Float32Array<ArrayBuffer>;
+  readonly lse: Float32Array<ArrayBuffer>;
+}
+
+/** The bytes of one of q, k, v in the module's dtype. Throws ATTN5208 and ATTN5212. */
+function tensorBytes(module: AttentionModule, field: string, value: unknown, shape: readonly number[]): ArrayBufferView<ArrayBuffer> {
+  const half = module.dtype === "f16";
+  if (!(value instanceof Float32Array) && !(half && value instanceof Uint16Array)) {
+    throw new AttnError("ATTN5212", {
+      field,
+      expected: half ? "a Float32Array, or a Uint16Array of f16 bits" : "a Float32Array",
+      found: value === undefined ? "nothing" : (Object.getPrototypeOf(Object(value)) as { constructor: { name: string } }).constructor.name,
+      remedy: "Convert the values first.",
+    });
+  }
+  const elements = shape.reduce((a, b) => a * b, 1);
+  if (value.length !== elements) {
+    throw new AttnError("ATTN5208", {
+      field,
+      expected: `[${shape.join(", ")}]: ${elements} elements`,
+      found: `${value.length} elements`,
+      remedy: "Check heads, dimensions and lengths of the call.",
+    });
+  }
+  if (half && value instanceof Float32Array) return toHalfArray(value);
+  return value.buffer instanceof ArrayBuffer ? (value as ArrayBufferView<ArrayBuffer>) : value.slice();
+}
+
+/** Buffers of one run, freed together. */
+class RunBuffers {
+  private readonly buffers: GPUBuffer[] = [];
+
+  constructor(private readonly device: GPUDevice) {}
+
+  create(label: string, bytes: number, usage: GPUBufferUsageFlags): GPUBuffer {
+    const buffer = this.device.createBuffer({ label: `attnc run ${label}`, size: Math.max(4, Math.ceil(bytes / 4) * 4), usage });
+    this.buffers.push(buffer);
+    return buffer;
+  }
+
+  /** A storage buffer with the bytes of `data`, filled up with zeros to whole words. */
+  upload(label: string, data: ArrayBufferView<ArrayBuffer>): GPUBuffer {
+    const buffer = this.create(label, data.byteLength, USAGE_STORAGE | USAGE_COPY_DST);
+    const whole = data.byteLength & ~3;
+    this.device.queue.writeBuffer(buffer, 0, data.buffer, data.byteOffset, whole);
+    if (whole < data.byteLength) {
+      const rest = new Uint8Array(4);
+      rest.set(new Uint8Array(data.buffer, data.byteOffset + whole, data.byteLength - whole));
+      this.device.queue.writeBuffer(buffer, whole, rest);
+    }
+    return buffer;
+  }
+
+  destroy(): void {
+    for (const buffer of this.buffers) buffer.destroy();
+  }
+}
+
+function uploadInputs(
+  operator: AttentionOperator,
+  arrays: AttentionArrays,
+  call: ResolvedCall,
+  buffers: RunBuffers,
+): Record<string, unknown> {
+  const uploaded: Record<string, unknown> = {};
+  for (const spec of operator.module.inputs) {
+    const { words, extent, indices } = inputWords(operator.module, spec, call, arrays[spec.name]);
+    const upload = (data: Int32Array<ArrayBuffer>) => {
+      const buffer = buffers.upload(spec.name, data);
+      // The buffer of an empty list has a word that is not part of it.
+      return { buffer, size: data.byteLength };
+    };
+    const shaped = { ...upload(words), shape: extent.shape };
+    uploaded[spec.name] = indices === undefined ? shaped : { offsets: shaped, indices: upload(indices) };
+  }
+  return uploaded;
+}
+
+async function readBack(staging: GPUBuffer): Promise<ArrayBuffer> {
+  await staging.mapAsync(MODE_READ);
+  const copy = staging.getMappedRange().slice(0);
+  staging.unmap();
+  return copy;
+}
+
+/** See `AttentionOperator.run`. */
+export async function runOnArrays(operator: AttentionOperator, arrays: AttentionArrays, call: AttentionCall): Promise<AttentionOutput> {
+  operator.checkUsable();
+  const { device, module } = operator;
+  const resolved = resolveCall(module, operator.shape, call);
+  const { batch, heads, kvHeads, n, nq, headDim, valueDim } = resolved;
+  checkInputNames(module, arrays);
+  const q = tensorBytes(module, "q", arrays.q, [batch, heads, nq, headDim]);
+  const k = tensorBytes(module, "k", arrays.k, [batch, kvHeads, n, headDim]);
+  const v = tensorBytes(module, "v", arrays.v, [batch, kvHeads, n, valueDim]);
+  const outElements = batch * heads * nq * valueDim;
+  const outBytes = Math.ceil((outElements * (module.dtype === "f16" ? 2 : 4)) / 4) * 4;
+  const lseBytes = batch * heads * nq * 4;
+
+  const buffers = new RunBuffers(device);
+  device.pushErrorScope("out-of-memory");
+  device.pushErrorScope("validation");
+  let scopes: Promise<(GPUError | null)[]> | undefined;
+  const popScopes = () => (scopes ??= Promise.all([device.popErrorScope(), device.popErrorScope()]));
+  try {
+    const inputs = uploadInputs(operator, arrays, resolved, buffers);
+    const out = buffers.create("out", outBytes, USAGE_STORAGE | USAGE_COPY_SRC);
+    const lse = buffers.create("lse", lseBytes, USAGE_STORAGE | USAGE_COPY_SRC);
+    const tensors = { q: buffers.upload("q", q), k: buffers.upload("k", k), v: buffers.upload("v", v), out, lse };
+    const staging = buffers.create("result", outBytes + lseBytes, USAGE_MAP_READ | USAGE_COPY_DST);
+    const encoder = device.createCommandEncoder({ label: `attnc run ${module.name}` });
+    operator.encode(encoder, { ...inputs, ...tensors } as AttentionBuffers, call);
+    encoder.copyBufferToBuffer(out, 0, staging, 0, outBytes);
+    encoder.copyBufferToBuffer(lse, 0, staging, outBytes, lseBytes);
+    device.queue.submit([encoder.finish()]);
+    const reading = readBack(staging).catch((error: unknown) => error);
+    const failed = (await popScopes()).find((error) => error !== null);
+    const result = await reading;
+    if (failed || !(result instanceof ArrayBuffer)) throw await deviceFailure(operator, failed ?? result);
+    const halves = new Uint16Array(result, 0, outElements);
+    return {
+      out: module.dtype === "f16" ? fromHalfArray(halves) : new Float32Array(result, 0, outElements),
+      lse: new Float32Array(result, outBytes, batch * heads * nq),
+    };
+  } finally {
+    void popScopes().catch(() => undefined);
+    buffers.destroy();
+  }
+}
+
+/** The error for a run that did not end well: of the lost device if that is why. */
+async function deviceFailure(operator: AttentionOperator, failed: unknown): Promise<Error> {
+  // The news that a device was lost may come just after the failure it caused.
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  operator.checkUsable();
+  const message = (failed as { message?: string } | undefined)?.message ?? String(failed);
+  return new AttnError("ATTN5106", {
+    field: "device",
+    expected: "the launch to run without an error of the device",
+    found: message,
+    remedy: "Out of memory: split the call. Otherwise report it, with the adapter's name.",
+    cause: failed,
+  });
+}

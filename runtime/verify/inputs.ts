@@ -1,0 +1,107 @@
+import type { InputSpec } from "../launch/module.js";
+import type { Random } from "./random.js";
+
+/**
+ * What a caller passes for an input, as plain arrays. Leading axes: batch entries (or 1 for all), and but for
+ * ids heads: the query heads, the kv heads or 1.
+ */
+export type VerifyInput =
+  /** `[batch][token]` */
+  | { readonly kind: "ids"; readonly shape: readonly [number, number]; readonly data: Int32Array }
+  /** `[batch][head][row][column]`, 0 or 1: `bits`, and `blocks` with a row and a column per block. */
+  | { readonly kind: "bits"; readonly shape: readonly [number, number, number, number]; readonly data: Uint8Array }
+  /** `[batch][head][place]`, rising: `columns` and `diagonals`, padded at the end with {@link PADDING}. */
+  | { readonly kind: "list"; readonly shape: readonly [number, number, number]; readonly data: Int32Array }
+  /** `[batch][head][block of queries]`, each the rising list of key blocks it sees. */
+  | { readonly kind: "csr"; readonly lists: readonly (readonly (readonly Int32Array[])[])[] };
+
+/** Fills lists that are shorter than the longest. */
+export const PADDING = -2147483648;
+
+export interface InputSizes {
+  readonly batch: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly queries: number;
+  readonly keys: number;
+  /** Positions of the queries end here: `keys` in a self space, `queries` in a cross space. */
+  readonly lastPosition: number;
+}
+
+/** A random value for an input. */
+export function randomInput(spec: InputSpec, sizes: InputSizes, random: Random): VerifyInput {
+  const batch = random.chance(0.5) ? sizes.batch : 1;
+  const heads = random.pick([1, sizes.kvHeads, sizes.heads]);
+  switch (spec.kind) {
+    case "ids": {
+      const length = spec.axis === "q" ? sizes.queries : sizes.keys;
+      return { kind: "ids", shape: [batch, length], data: Int32Array.from(repeat(batch, () => randomIds(length, random)).flat()) };
+    }
+    case "bits": {
+      const rows = spec.rows === "q" ? sizes.queries : spec.rows;
+      const columns = spec.columns === "k" ? sizes.keys : spec.columns;
+      const density = random.pick([0.02, 0.3, 0.9]);
+      return bits([batch, heads, rows, columns], () => random.chance(density));
+    }
+    case "blocks": {
+      const rows = Math.ceil(sizes.lastPosition / spec.n);
+      const columns = Math.ceil(sizes.keys / spec.m);
+      const blocks = randomBlocks(rows, columns, random);
+      return bits([batch, heads, rows, columns], blocks);
+    }
+    case "columns":
+      return lists(batch, heads, () => distinct(random.integer(0, 2 + sizes.keys / 16), 0, sizes.keys - 1, random));
+    case "diagonals":
+      return lists(batch, heads, () => distinct(random.integer(0, 2 + sizes.keys / 16), 1 - sizes.keys, sizes.lastPosition - 1, random));
+    case "csr": {
+      const rows = Math.ceil(sizes.lastPosition / spec.n);
+      const columns = Math.ceil(sizes.keys / spec.m);
+      const blocks = randomBlocks(rows, columns, random);
+      const row = (r: number): Int32Array => Int32Array.from(repeat(columns, (c) => c).filter((c) => blocks(r, c)));
+      return { kind: "csr", lists: repeat(batch, () => repeat(heads, () => repeat(rows, row))) };
+    }
+  }
+}
+
+function repeat<T>(count: number, make: (i: number) => T): T[] {
+  return Array.from({ length: count }, (_, i) => make(i));
+}
+
+/** Documents one after another, or small numbers without order: both occur. */
+function randomIds(length: number, random: Random): number[] {
+  if (random.chance(0.3)) return repeat(length, () => random.integer(-1, 3));
+  const ids: number[] = [];
+  for (let document = 0; ids.length < length; document++) {
+    const tokens = random.integer(1, Math.max(1, Math.floor(length / 3)));
+    for (let i = 0; i < tokens && ids.length < length; i++) ids.push(document);
+  }
+  return ids;
+}
+
+/** Blocks at random; the diagonal is forced in half of the cases, so that in the others rows may be empty. */
+function randomBlocks(rows: number, columns: number, random: Random): (row: number, column: number) => boolean {
+  const density = random.pick([0.1, 0.3, 0.8]);
+  const diagonal = random.chance(0.5);
+  return (row, column) => (diagonal && row === Math.floor((column * rows) / columns)) || random.chance(density);
+}
+
+function bits(shape: readonly [number, number, number, number], bit: (row: number, column: number) => boolean): VerifyInput {
+  const [batch, heads, rows, columns] = shape;
+  const data = new Uint8Array(batch * heads * rows * columns);
+  for (let i = 0; i < data.length; i++) data[i] = bit(Math.floor(i / columns) % rows, i % columns) ? 1 : 0;
+  return { kind: "bits", shape, data };
+}
+
+function distinct(count: number, low: number, high: number, random: Random): number[] {
+  const found = new Set<number>();
+  for (let i = 0; i < count; i++) found.add(random.integer(low, high));
+  return [...found].sort((a, b) => a - b);
+}
+
+function lists(batch: number, heads: number, list: () => number[]): VerifyInput {
+  const all = repeat(batch * heads, list);
+  const length = Math.max(1, ...all.map((each) => each.length));
+  const data = new Int32Array(all.length * length).fill(PADDING);
+  all.forEach((each, i) => data.set(each, i * length));
+  return { kind: "list", shape: [batch, heads, length], data };
+}

@@ -1,0 +1,95 @@
+import { halves } from "../reference/half.js";
+import type { Dtype } from "../launch/module.js";
+import type { VerifyCase } from "./cases.js";
+import { mixSeeds, random, type Random } from "./random.js";
+
+/**
+ * The tensors of one run. Each array is longer than what the operator may use; what lies beyond is poison,
+ * and in `out` and `lse` all is {@link CANARY} before the run.
+ */
+export interface VerifyTensors {
+  /** `[batch, heads, queries, headDim]` */
+  readonly q: Float32Array;
+  /** `[batch, kvHeads, keys, headDim]` */
+  readonly k: Float32Array;
+  /** `[batch, kvHeads, keys, valueDim]` */
+  readonly v: Float32Array;
+  /** `[batch, heads, queries, valueDim]` */
+  readonly out: Float32Array;
+  /** `[batch, heads, queries]` */
+  readonly lse: Float32Array;
+}
+
+/** Elements beyond the used part of every tensor. */
+export const TAIL = 64;
+
+/** What stands where nothing has been written: no result of these data, and exact as float16. */
+export const CANARY = -31344;
+
+/** NaN and infinities in turn: each leaks in its own way. */
+function poison(i: number): number {
+  return [NaN, Infinity, -Infinity][i % 3]!;
+}
+
+/** Whether the operator promises to load nothing of this key for any query of the kv head; poison goes there. */
+export type UnusedKey = (batch: number, kvHead: number, key: number) => boolean;
+
+export interface TensorSizes {
+  readonly headDim: number;
+  readonly valueDim: number;
+  readonly dtype: Dtype;
+}
+
+/** The tensors of a case. For f16 all numbers are such that float16 holds them. */
+export function makeTensors(one: VerifyCase, sizes: TensorSizes, unused?: UnusedKey): VerifyTensors {
+  const { batch, heads, kvHeads, queries, keys } = one;
+  const { headDim, valueDim, dtype } = sizes;
+  const source = random(mixSeeds(one.seed, queries, keys, batch, heads, kvHeads));
+  const round = (values: Float32Array): Float32Array => (dtype === "f16" ? halves(values) : values);
+  const normal = (count: number, factor: number): Float32Array => {
+    const values = new Float32Array(count + TAIL);
+    for (let i = 0; i < count; i++) values[i] = source.normal() * factor;
+    return values;
+  };
+
+  const factor = one.data === "large logits" ? 8 : 1;
+  const q = normal(batch * heads * queries * headDim, factor);
+  const k = normal(batch * kvHeads * keys * headDim, factor);
+  const v = normal(batch * kvHeads * keys * valueDim, 1);
+  if (one.data === "equal keys") equalKeys(k, batch * kvHeads, keys, headDim);
+  if (one.data === "dominant key") dominantKey(q, k, one, headDim, source);
+  const tensors = { q: round(q), k: round(k), v: round(v) };
+  if (unused !== undefined) {
+    forEachKey(one, (b, g, key, row) => {
+      if (!unused(b, g, key)) return;
+      for (let d = 0; d < headDim; d++) tensors.k[row * headDim + d] = poison(key + d);
+      for (let d = 0; d < valueDim; d++) tensors.v[row * valueDim + d] = poison(key + d);
+    });
+  }
+  for (const values of Object.values(tensors)) for (let i = values.length - TAIL; i < values.length; i++) values[i] = poison(i);
+  const rows = batch * heads * queries;
+  return { ...tensors, out: new Float32Array(rows * valueDim + TAIL).fill(CANARY), lse: new Float32Array(rows + TAIL).fill(CANARY) };
+}
+
+function forEachKey(one: VerifyCase, visit: (b: number, g: number, key: number, row: number) => void): void {
+  for (let b = 0; b < one.batch; b++) {
+    for (let g = 0; g < one.kvHeads; g++) for (let key = 0; key < one.keys; key++) visit(b, g, key, (b * one.kvHeads + g) * one.keys + key);
+  }
+}
+
+function equalKeys(k: Float32Array, kvRows: number, keys: number, headDim: number): void {
+  for (let row = 0; row < kvRows; row++) {
+    const start = row * keys * headDim;
+    const first = k.slice(start, start + headDim);
+    for (let key = 1; key < keys; key++) k.set(first, start + key * headDim);
+  }
+}
+
+/** All queries share a part along dimension 0; one key of each kv head points there. */
+function dominantKey(q: Float32Array, k: Float32Array, one: VerifyCase, headDim: number, source: Random): void {
+  for (let row = 0; row < one.batch * one.heads * one.queries; row++) q[row * headDim] = 4;
+  for (let row = 0; row < one.batch * one.kvHeads; row++) {
+    const key = source.integer(0, one.keys - 1);
+    k[(row * one.keys + key) * headDim] = 8 * Math.sqrt(headDim);
+  }
+}

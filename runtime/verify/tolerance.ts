@@ -1,0 +1,52 @@
+import type { Dtype } from "../launch/module.js";
+import { denseAttention, type DenseResult } from "../reference/dense.js";
+import { halfRounding } from "../reference/half.js";
+import { plain32Attention, plainOrders } from "../reference/plain32.js";
+import type { AttentionProblem, Row } from "../reference/problem.js";
+
+/** The truth, and how far from it each element may be. */
+export interface Expected extends DenseResult {
+  readonly outTolerance: Float64Array;
+  readonly lseTolerance: Float64Array;
+}
+
+/**
+ * Dense attention in float64 with a tolerance for every element:
+ *
+ *     2 * (e + r), for f16 outputs plus half a step of float16 at that number
+ *
+ * - e: the greatest error, over all elements of the case, of plain float32 computations of the very same
+ *   thing that differ in the order of their sums ({@link plainOrders}): measured on these data, so it grows
+ *   with long rows, large heads and large scores as float32's errors do.
+ * - r: what single roundings do to this element, from first-order analysis ({@link denseAttention}); it stands
+ *   for luck: a case of few elements may come out exact in the plain computations and yet not in another.
+ * - 2: a kernel's own error may add to theirs in the other direction.
+ *
+ * Nothing in it depends on the kernel, and nothing is chosen to let one pass.
+ */
+export function expectedWithin(problem: AttentionProblem, dtype: Dtype, rows?: readonly Row[]): Expected {
+  const dense = denseAttention(problem, rows);
+  let outError = 0;
+  let lseError = 0;
+  for (const order of plainOrders) {
+    const plain = plain32Attention(problem, order, dense.rows);
+    outError = Math.max(outError, greatestDifference(plain.out, dense.out));
+    lseError = Math.max(lseError, greatestDifference(plain.lse, dense.lse));
+  }
+  const half = dtype === "f16" ? halfRounding : () => 0;
+  return {
+    ...dense,
+    outTolerance: dense.outRounding.map((rounding, i) => 2 * (outError + rounding) + half(dense.out[i]!)),
+    lseTolerance: dense.lseRounding.map((rounding) => 2 * (lseError + rounding)),
+  };
+}
+
+/** Over the elements that are finite on both sides: empty rows have an lse of -Infinity. */
+function greatestDifference(a: Float32Array, b: Float64Array): number {
+  let most = 0;
+  for (let i = 0; i < b.length; i++) {
+    const difference = Math.abs(a[i]! - b[i]!);
+    if (difference > most && difference < Infinity) most = difference;
+  }
+  return most;
+}

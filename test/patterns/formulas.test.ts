@@ -1,0 +1,61 @@
+import { expect, test } from "vitest";
+import { oracleFacts, oracleMask, type OracleLaunch } from "../../compiler/oracle/oracle.js";
+import { seeded, type Formula, type Launch, type Pair } from "./formula.js";
+import { formulas } from "./formulas.js";
+import { libraryFiles, libraryProgram, parseFile } from "./library.js";
+
+const split = (pattern: string): [file: string, name: string] => pattern.split("#") as [string, string];
+
+/** All pairs of one launch, compared; the first that differs is told. */
+function differing(formula: Formula, N: number, NQ: number, launch: Launch): string | undefined {
+  const [file, name] = split(formula.pattern);
+  const { heads = 2, kvHeads = heads, batch = 1 } = formula;
+  const program = libraryProgram(file);
+  const sizes = { N, NQ, heads, kvHeads, batch };
+  const inputs = formula.inputs?.(sizes, seeded(N, NQ)) ?? {};
+  const oracle: OracleLaunch = { N, NQ, heads, kvHeads, ...launch, params: formula.params, inputs };
+  const { space } = oracleFacts(program, name, formula.params);
+  const mask = oracleMask(program, name, oracle);
+  const first = space.kind === "cross" ? 0 : N - NQ;
+  for (let b = 0; b < batch; b++) {
+    for (let h = 0; h < heads; h++) {
+      const kvh = Math.floor((h * kvHeads) / heads);
+      for (let i = first; i < first + NQ; i++) {
+        for (let j = 0; j < N; j++) {
+          const pair: Pair = { ...sizes, ...launch, b, h, kvh, i, j, inputs };
+          const [want, got] = [formula.rule(pair), mask(b, h, i, j)];
+          if (want !== got) return `batch ${b} head ${h} query ${i} key ${j} of ${N}, layer ${launch.layer}: the rule says ${want}`;
+        }
+      }
+    }
+  }
+  return undefined;
+}
+
+test.each(formulas.map((formula, i) => [`${formula.pattern} (${i})`, formula] as const))("%s is what its source says", (_, formula) => {
+  for (const N of formula.lengths ?? [1, 37, 96]) {
+    for (const launch of formula.launches ?? [{}]) {
+      expect(differing(formula, N, N, launch)).toBeUndefined();
+      if (N > 8) expect(differing(formula, N, Math.ceil(N / 4), launch)).toBeUndefined();
+    }
+  }
+});
+
+test("every attention of the library has a formula, and every name occurs once", () => {
+  const names = libraryFiles.flatMap((file) =>
+    parseFile(file)
+      .items.filter((item) => item.kind !== "import")
+      .map((item) => ({ file, item })),
+  );
+  const attentions = names
+    .filter(({ item }) => item.kind === "attention")
+    .map(({ file, item }) => `${file.name.slice(4)}#${item.name.name}`);
+  const checked = new Set(formulas.map((formula) => formula.pattern));
+  expect(attentions.filter((pattern) => !checked.has(pattern))).toEqual([]);
+  expect(new Set(names.map(({ item }) => item.name.name)).size).toBe(names.length);
+});
+
+test("every declaration of the library is documented", () => {
+  const bare = libraryFiles.flatMap((file) => parseFile(file).items.filter((item) => item.kind !== "import" && !item.doc));
+  expect(bare).toEqual([]);
+});
