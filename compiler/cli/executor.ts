@@ -41,8 +41,8 @@ export interface ExecutorResult {
 
 /** A compiled operator on a device; head counts follow each call. */
 export interface LoadedOperator {
-  /** Keys per tile: what the kernel loads together. */
-  readonly tileK: number;
+  /** Queries and keys per tile. */
+  readonly tiles: { readonly tileQ: number; readonly tileK: number };
   readonly variant: string;
   run(tensors: VerifyTensors, call: ExecutorCall): Promise<ExecutorResult>;
   destroy(): void;
@@ -76,18 +76,33 @@ async function loadOnDevice(gpu: OpenedDevice, module: MaskModule): Promise<Load
   const withHeads = (heads: number, kvHeads: number): Promise<AttentionOperator> => {
     const key = `${heads}/${kvHeads}`;
     let operator = operators.get(key);
-    if (!operator) operators.set(key, (operator = createAttention(gpu.device, compiled, { heads, kvHeads, headDim, valueDim }, { profile: gpu.profile })));
+    if (!operator)
+      operators.set(
+        key,
+        (operator = createAttention(gpu.device, compiled, { heads, kvHeads, headDim, valueDim }, { profile: gpu.profile })),
+      );
     return operator;
   };
   const first = await withHeads(module.shape.heads, module.shape.kvHeads);
   return {
-    tileK: first.variant.tileK,
+    tiles: first.variant,
     variant: first.variant.name,
     async run(tensors, call) {
       const operator = await withHeads(call.heads, call.kvHeads);
       const inputs = Object.fromEntries(Object.entries(call.inputs).map(([name, value]) => [name, toLaunchInput(value)]));
       const { batch, queries, keys, params, layer, layers, step, steps, phase, scale } = call;
-      return runWithTails(operator, tensors, inputs, { batch, queryLength: queries, keyLength: keys, params, layer, layers, step, steps, phase, scale });
+      return runWithTails(operator, tensors, inputs, {
+        batch,
+        queryLength: queries,
+        keyLength: keys,
+        params,
+        layer,
+        layers,
+        step,
+        steps,
+        phase,
+        scale,
+      });
     },
     destroy() {
       for (const operator of operators.values()) void operator.then((each) => each.destroy());
@@ -113,7 +128,7 @@ const interpreter: Executor = {
     const program = lower(module, INTERPRETER_TILES);
     const { headDim, valueDim, dtype } = module.shape;
     return Promise.resolve({
-      tileK: program.tileK,
+      tiles: program,
       variant: "interpreter",
       run(tensors, call) {
         const { batch, scale } = call;

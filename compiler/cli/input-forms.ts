@@ -16,7 +16,14 @@ export function toMaskInput(spec: Input, value: VerifyInput, lengths: InputLengt
     case "ids":
       return { kind: "ids", batch: value.shape[0], length: value.shape[1], data: value.data };
     case "bits":
-      return { kind: "bits", batch: value.shape[0], heads: value.shape[1], rows: value.shape[2], columns: value.shape[3], data: value.data };
+      return {
+        kind: "bits",
+        batch: value.shape[0],
+        heads: value.shape[1],
+        rows: value.shape[2],
+        columns: value.shape[3],
+        data: value.data,
+      };
     case "list": {
       const [batch, heads, places] = value.shape;
       const diagonals = spec.kind === "diagonals";

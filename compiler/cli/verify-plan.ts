@@ -41,7 +41,10 @@ export function verifyCases(module: MaskModule, request: VerifyRequest): readonl
     launches: launches(module, fixed.layers),
     params,
   });
-  return cases.map((one) => ({ ...affordable(one, module, request.pairs), ...(request.batch === undefined ? {} : { batch: request.batch }) }));
+  return cases.map((one) => ({
+    ...affordable(one, module, request.pairs),
+    ...(request.batch === undefined ? {} : { batch: request.batch }),
+  }));
 }
 
 /** A long sequence is run with its last queries only: causal or not, they see the most. */
@@ -69,7 +72,9 @@ function launches(module: MaskModule, fixedLayers: number | undefined): readonly
 
 /** Defaults of the runtime parameters, and a small value of each; extents are small primes and their like. */
 function paramSets(module: MaskModule): readonly Readonly<Record<string, number>>[] {
-  const extents = new Map(module.space.axes.filter((axis) => axis.extent === "runtime").map((axis, i) => [axis.name, extentFor(axis, i, module)]));
+  const extents = new Map(
+    module.space.axes.filter((axis) => axis.extent === "runtime").map((axis, i) => [axis.name, extentFor(axis, i, module)]),
+  );
   const set = (small: boolean): Record<string, number> =>
     Object.fromEntries(
       module.params.map((param) => {

@@ -298,6 +298,9 @@ export interface MessageParams {
   ATTN3013: {
     name: string | number;
   };
+  ATTN3014: {
+    name: string | number;
+  };
   ATTN3015: {
     file: string | number;
     name: string | number;
@@ -1296,7 +1299,7 @@ attention a {
   ATTN2107: {
     title: `Too many arguments`,
     severity: "error",
-    message: `\`{name}\` takes at most {most} arguments`,
+    message: `\`{name}\` takes {most}`,
     page: `There are more arguments than parameters.
 
 \`\`\`attn wrong
@@ -1338,7 +1341,7 @@ attention a {
   ATTN2109: {
     title: `A wrong number of indices`,
     severity: "error",
-    message: `\`{name}\` takes {expected} indices, and here are {found}`,
+    message: `\`{name}\` takes {expected}, and here are {found}`,
     page: `\`ids\` have one index, a position; \`bits\` two, query and key; tables two, layer and head.
 
 \`\`\`attn wrong
@@ -2280,7 +2283,7 @@ attention a {
   ATTN2304: {
     title: `A cell that is no number`,
     severity: "error",
-    message: `\`{found}\` is neither a number nor a pattern`,
+    message: `{found} is neither a number nor a pattern`,
     page: `Cells of tsv and csv tables are finite numbers. In JSON they may also name a pattern: \`"name"\`,
 \`{"pattern": "name", "args": {"window": 128}}\` or \`["name", 128]\`. All cells of a table are of one kind.
 `,
@@ -2440,10 +2443,9 @@ attention a {
     title: `An index that does not fit 32 bits`,
     severity: "error",
     message: `the mask of \`{name}\` overflows 32 bits beyond {limit} tokens, and it needs {needed}`,
-    hint: `bring intermediate values down: divide before multiplying, or give runtime parameters a smaller role in products`,
+    hint: `bring intermediate values down: divide before multiplying`,
     page: `Positions and everything computed from them are 32-bit integers. The compiler bounds every operation, for runtime
-parameters within 2^24 of 0, and accepts lengths up to which none can overflow; here there is no such length, or the
-grid is longer.
+parameters within 2^24 of 0, and accepts lengths up to which none can overflow; this grid is longer.
 
 \`\`\`attn wrong
 attention a {
@@ -2511,6 +2513,30 @@ attention a {
   space  seq causal
   input  part : ids
   attend p() & part[k] > 0
+}
+\`\`\`
+`,
+  },
+  ATTN3014: {
+    title: `A mask that may overflow at any length`,
+    severity: "error",
+    message: `the mask of \`{name}\` may overflow 32 bits at any length`,
+    hint: `bound what is multiplied: \`clamp(window, 0, 64) * clamp(block, 1, 4096)\``,
+    page: `Positions and everything computed from them are 32-bit integers. The compiler bounds every operation, taking runtime
+parameters to lie within 2^24 of 0 and ids within 2^30, and here no length is safe: mostly two runtime parameters are
+multiplied.
+
+\`\`\`attn wrong
+attention a(window: runtime = 4, block: runtime = 64) {
+  space  seq causal
+  attend q - k < window * block
+}
+\`\`\`
+
+\`\`\`attn right
+attention a(window: runtime = 4, block: runtime = 64) {
+  space  seq causal
+  attend q - k < clamp(window, 0, 64) * clamp(block, 1, 4096)
 }
 \`\`\`
 `,

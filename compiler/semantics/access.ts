@@ -23,9 +23,9 @@ export function checkMember(expr: MemberExpr, context: Context): Typed {
 export function findAxis(name: { readonly name: string; readonly span: Typed["span"] }, context: Context): AxisModel | undefined {
   const symbol = context.scope.find(name.name);
   if (symbol?.kind === "axis") return symbol.axis;
+  if (symbol?.kind === "error") return undefined;
   const axes = context.space?.axes.map((axis) => axis.name) ?? [];
-  const have =
-    axes.length > 0 ? `the axes are ${axes.join(", ")}` : "there are no axes here: only an attention with `space grid(…)` has them";
+  const have = axes.length > 0 ? `the axes are ${axes.join(", ")}` : "only an attention with `space grid(…)` has axes";
   report(context, "ATTN2117", name.span, { name: name.name, have }, hint(name.name, axes));
   return undefined;
 }
@@ -81,7 +81,11 @@ export function checkIndex(expr: IndexExpr, context: Context): Typed {
 
 function rank(expr: IndexExpr, name: string, expected: number, context: Context): boolean {
   if (expr.indices.length === expected) return true;
-  report(context, "ATTN2109", expr.span, { name, expected, found: expr.indices.length });
+  report(context, "ATTN2109", expr.span, {
+    name,
+    expected: expected === 1 ? "one index" : `${expected} indices`,
+    found: expr.indices.length,
+  });
   return false;
 }
 

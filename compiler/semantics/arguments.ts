@@ -27,7 +27,7 @@ export function matchArguments(call: Call, parameters: readonly Parameter[], con
     if (arg.label === undefined) {
       const parameter = parameters[next++];
       if (parameter === undefined) {
-        report(context, "ATTN2107", arg.span, { name, most: parameters.length });
+        report(context, "ATTN2107", arg.span, { name, most: mostly(parameters.length) });
         return undefined;
       }
       if (matched.has(parameter.name)) {
@@ -55,4 +55,9 @@ export function matchArguments(call: Call, parameters: readonly Parameter[], con
     return undefined;
   }
   return matched;
+}
+
+function mostly(count: number): string {
+  if (count === 0) return "no arguments";
+  return count === 1 ? "only one argument" : `at most ${count} arguments`;
 }

@@ -14,6 +14,7 @@ import { report, type Context } from "./context.js";
 import { declareName } from "./declare-name.js";
 import { checkBool, checkExpr } from "./expressions.js";
 import type { AssignGroup, AttendModel, AttentionModel, InputModel, ParamModel, ShapeModel } from "./model.js";
+import { withArticle } from "./scope.js";
 import type { Typed } from "./typed.js";
 import * as T from "./types.js";
 
@@ -83,7 +84,7 @@ function checkBody(declaration: Declaration, context: Context): Body {
       continue;
     }
     if (declaration.kind === "pattern" && onlyInAttention.has(clause.kind)) {
-      report(context, "ATTN2208", clause.span, { what: `a \`${clause.kind}\` clause`, kind: "pattern" });
+      report(context, "ATTN2208", clause.span, { what: `${withArticle(`\`${clause.kind}\``)} clause`, kind: "pattern" });
       continue;
     }
     if (single.has(clause.kind)) {

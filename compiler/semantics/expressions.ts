@@ -1,7 +1,7 @@
 import { suggest } from "../diagnostics/suggest.js";
 import type { Span } from "../source/file.js";
 import type { Expr, NameExpr } from "../syntax/ast.js";
-import { constants, functionNames, isReservedFunction, maskTerms, scoreNames, variables } from "./builtins.js";
+import { constants, functionNames, isReservedFunction, isReservedValue, maskTerms, scoreNames, variables } from "./builtins.js";
 import { checkApply, checkCall } from "./calls.js";
 import { report, type Context } from "./context.js";
 import { checkIndex, checkMember } from "./access.js";
@@ -120,6 +120,11 @@ function checkName(expr: NameExpr, context: Context): Typed {
         return errorAt(span);
     }
   }
+  const early = isReservedValue(name) ? undefined : context.scope.announced(name);
+  if (early !== undefined) {
+    report(context, "ATTN2006", span, { name }, { labels: [{ span: early, text: "it is declared here" }] });
+    return errorAt(span);
+  }
   const variable = variables.get(name);
   if (variable !== undefined) return { kind: "variable", name: variable.name, type: variable.type, depends: variable.depends, span };
   const constant = constants.get(name);
@@ -141,11 +146,6 @@ function segmentTerm(segment: Extract<Typed, { readonly kind: "inSegment" }>["se
 }
 
 function reportUnknown(name: string, span: Span, context: Context): void {
-  const early = context.scope.announced(name);
-  if (early !== undefined) {
-    report(context, "ATTN2006", span, { name }, { labels: [{ span: early, text: "it is declared here" }] });
-    return;
-  }
   if (scoreNames.has(name)) {
     report(context, "ATTN2007", span, { name });
     return;

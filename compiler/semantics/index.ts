@@ -21,5 +21,12 @@ export interface Analysis {
 export function analyze(file: SourceFile, tree: FileNode, host: SourceHost): Analysis {
   const diagnostics: Diagnostic[] = [];
   const { patterns, attentions } = new Files(host, (diagnostic) => diagnostics.push(diagnostic)).loadEntry(file, tree);
-  return { model: { file, patterns, attentions }, diagnostics };
+  return { model: { file, patterns, attentions }, diagnostics: inReadingOrder(diagnostics, file) };
+}
+
+/** Those of the file itself from top to bottom, then those of other files as they were found. */
+function inReadingOrder(diagnostics: readonly Diagnostic[], file: SourceFile): readonly Diagnostic[] {
+  const own = diagnostics.filter((d) => d.span?.file === file);
+  const others = diagnostics.filter((d) => d.span?.file !== file);
+  return [...own.sort((a, b) => a.span!.start - b.span!.start), ...others];
 }

@@ -18,6 +18,11 @@ export function describeSymbol(symbol: Symbol): string {
   return symbol.kind === "param" ? "parameter" : symbol.kind;
 }
 
+/** A word with its article. */
+export function withArticle(word: string): string {
+  return `${/^[`]?[aeiou]/.test(word) ? "an" : "a"} ${word}`;
+}
+
 /** The names of one declaration. It remembers which were used. */
 export class Scope {
   private readonly symbols = new Map<string, Symbol>();
@@ -25,10 +30,16 @@ export class Scope {
   /** Names that a later clause declares, to tell "too early" from "unknown". */
   private readonly later = new Map<string, Span>();
 
-  /** Adds a name; gives back the symbol that has it already, if one does. */
+  /**
+   * Adds a name; gives back the symbol that has it already, if one does. The name is then neither's:
+   * whichever a use means, one of the two declarations has been reported.
+   */
   declare(name: string, symbol: Symbol): Symbol | undefined {
     const present = this.symbols.get(name);
-    if (present !== undefined) return present;
+    if (present !== undefined) {
+      this.symbols.set(name, { kind: "error", span: present.span });
+      return present;
+    }
     this.symbols.set(name, symbol);
     this.later.delete(name);
     return undefined;

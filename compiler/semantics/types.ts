@@ -1,3 +1,5 @@
+import { withArticle } from "./scope.js";
+
 /**
  * The types of expressions. An integer has a unit: what it counts. Units stop comparisons that cannot
  * be meant, a head with a position for example, and vanish in products, quotients stay what they were.
@@ -51,7 +53,7 @@ export function describe(type: Type): string {
 
 export function describeUnit(unit: Unit): string {
   if (unit === "number") return "an integer";
-  return /^[aeio]/.test(unit) ? `an ${unit}` : `a ${unit}`;
+  return withArticle(unit);
 }
 
 /** Positions in the sequence and everything measured along it; ids are told by the caller and may stand for positions. */

@@ -104,5 +104,5 @@ function isDeclarationStart(tokens: readonly IToken[], i: number, startsLine: Ui
   const opener = tokens[i + 2]?.tokenType;
   if (opener !== t.LCurly && opener !== t.LParen) return false;
   if (word.image === "cache" && (name.image === "keep" || name.image === "use")) return false;
-  return /^\w/.test(name.image);
+  return /^\w/.test(name.image) && !Object.hasOwn(t.reserved, name.image);
 }

@@ -67,7 +67,7 @@ class DocComments {
     const block: Comment[] = [];
     for (; this.next < this.comments.length && this.comments[this.next]!.span.start < offset; this.next++) {
       const comment = this.comments[this.next]!;
-      if (comment.kind !== "doc") continue;
+      if (comment.kind !== "doc" || !this.startsLine(comment)) continue;
       const last = block.at(-1);
       if (last !== undefined && this.lineOf(comment) !== this.lineOf(last) + 1) block.length = 0;
       block.push(comment);
@@ -90,6 +90,11 @@ class DocComments {
   private onlyCommentsBetween(last: Comment, offset: number): boolean {
     const between = this.file.text.slice(last.span.end, offset);
     return /^\s*$/.test(between.replace(/\/\*[^]*?\*\//g, "").replace(/\/\/[^\n\r]*/g, ""));
+  }
+
+  private startsLine(comment: Comment): boolean {
+    const lineStart = this.file.lineStarts[this.lineOf(comment) - 1]!;
+    return /^\s*$/.test(this.file.text.slice(lineStart, comment.span.start));
   }
 
   private lineOf(comment: Comment): number {

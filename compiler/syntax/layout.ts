@@ -51,8 +51,8 @@ class Layout {
   /** The clause being read: its mark, its first token, and the kind that had before it became a keyword. */
   private clause: { readonly mark: IToken; readonly token: IToken; readonly before: TokenType; hasBlock: boolean } | undefined;
   private reportedDepth = false;
-  /** Where in the output the clause starts of which a parenthesis has been reported. */
-  private reported = -2;
+  /** Whether a parenthesis of this clause has been reported, or need not be. */
+  private quiet = false;
 
   constructor(
     private readonly file: SourceFile,
@@ -97,7 +97,7 @@ class Layout {
     const place = this.open.at(-1);
     if (place !== undefined && place.role !== "list" && this.atStart()) this.startClause(i, place.role);
     if (kind === t.LCurly && place !== undefined && !this.blockFits(place.role)) return this.skipBlock(i);
-    this.out.push(token);
+    this.emit(token);
     if (closerOf.has(kind)) this.push(i);
     else if (kind === t.PlusEqual && place?.role === "clauses") this.accumulate();
     return i;
@@ -124,7 +124,7 @@ class Layout {
       }
     } else if (this.item === "import" && token.tokenType === t.StringToken) {
       this.item = "none";
-      this.out.push(token);
+      this.emit(token);
       return false;
     }
     return this.item !== "junk";
@@ -141,13 +141,13 @@ class Layout {
     const token = this.tokens[i]!;
     const before = token.tokenType;
     if (role === "cases") {
-      if (before !== t.innerWords.when && before !== t.reserved.else) this.out.push(virtual(t.UnknownClause, "", token.startOffset, token));
+      if (before !== t.innerWords.when && before !== t.reserved.else) this.emit(virtual(t.UnknownClause, "", token.startOffset, token));
       return;
     }
     const known = Object.hasOwn(t.clauseKeywords, token.image);
     if (known) setKind(token, t.clauseKeywords[token.image as "let"]);
     const mark = virtual(known ? t.KeywordClause : t.UnknownClause, "", token.startOffset, token);
-    this.out.push(mark);
+    this.emit(mark);
     this.clause = { mark, token, before, hasBlock: false };
   }
 
@@ -183,7 +183,7 @@ class Layout {
   private separate(offset: number, text: string): void {
     const place = this.open.at(-1);
     if (place === undefined || place.role === "list" || this.atStart()) return;
-    this.out.push(virtual(t.Separator, text, offset));
+    this.emit(virtual(t.Separator, text, offset));
   }
 
   // ------------------------------------------------------------------ brackets
@@ -221,7 +221,7 @@ class Layout {
       this.closeTop(this.lastEnd());
     }
     if (this.out.at(-1)?.tokenType === t.Separator) this.out.pop();
-    this.out.push(token);
+    this.emit(token);
     this.open.pop();
     this.leave(opener);
   }
@@ -253,7 +253,7 @@ class Layout {
     const { opener } = this.open.pop()!;
     if (this.out.at(-1)?.tokenType === t.Separator) this.out.pop();
     const closer = closerOf.get(opener.tokenType)!;
-    this.out.push(virtual(closer.kind, "", offset));
+    this.emit(virtual(closer.kind, "", offset));
     this.leave(opener);
   }
 
@@ -268,10 +268,14 @@ class Layout {
 
   /** Of the parentheses that are wrong in one clause only the first is reported, and none after an open string. */
   private reportOnce(report: Diagnostic): void {
-    let i = this.out.length - 1;
-    while (i >= 0 && !isBoundary(this.out[i]!)) if (this.out[i--]!.tokenType === t.OpenString) return;
-    if (this.reported !== i) this.diagnostics.push(report);
-    this.reported = i;
+    if (!this.quiet) this.diagnostics.push(report);
+    this.quiet = true;
+  }
+
+  private emit(token: IToken): void {
+    this.out.push(token);
+    if (isBoundary(token)) this.quiet = false;
+    else if (token.tokenType === t.OpenString) this.quiet = true;
   }
 
   private reportDepth(token: IToken): void {

@@ -86,6 +86,7 @@ function hintFor(expected: string, token: IToken): string | undefined {
   if (expected === "a name") {
     return Object.hasOwn(t.reserved, token.image) ? "`if`, `else` and `in` cannot be names" : undefined;
   }
+  if (token.tokenType === t.Equal && /[)\]>]`$/.test(expected)) return "to compare, write `==`";
   if (!tokenMatcher(token, t.Name)) return undefined;
   const words = [...expected.matchAll(/`([a-z]+)/g)].map((match) => match[1]!);
   const near = suggest(token.image, words);

@@ -1,7 +1,7 @@
 import { evaluateScalars, inputHead, kvHeadOf } from "../mask/evaluate.js";
 import type { BitsValue, InputValue, MaskEnv } from "../mask/evaluate.js";
 import type { MaskModule } from "../mask/ir.js";
-import { fold, rangeHoldsPowerOfTwo } from "./expr.js";
+import { fold, rangeHoldsPowerOfTwo, SUMMARY_TOKENS } from "./expr.js";
 import type { TileCond, TileExpr } from "./expr.js";
 
 /** The place at which tile expressions are evaluated: one head of one batch entry, and a tile that moves. */
@@ -64,9 +64,10 @@ function buildInt(e: TileExpr): Compiled<number> {
         const input = inputOf(f, e.input, "ids");
         const clamp = (i: number): number => Math.max(0, Math.min(input.length - 1, i));
         const base = (input.batch === 1 ? 0 : f.b) * input.length;
-        const end = clamp(hi(f));
-        let found = input.data[base + clamp(lo(f))]!;
-        for (let i = clamp(lo(f)) + 1; i <= end; i++) found = pick(found, input.data[base + i]!);
+        const first = Math.floor(clamp(lo(f)) / SUMMARY_TOKENS) * SUMMARY_TOKENS;
+        const last = Math.min(Math.floor(clamp(hi(f)) / SUMMARY_TOKENS + 1) * SUMMARY_TOKENS, input.length) - 1;
+        let found = input.data[base + first]!;
+        for (let i = first + 1; i <= last; i++) found = pick(found, input.data[base + i]!);
         return found;
       };
     }

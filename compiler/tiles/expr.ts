@@ -15,7 +15,10 @@ export type TileExpr =
   | { readonly kind: "neg"; readonly a: TileExpr }
   | { readonly kind: TileBinary; readonly a: TileExpr; readonly b: TileExpr }
   | { readonly kind: "select"; readonly cond: TileCond; readonly a: TileExpr; readonly b: TileExpr }
-  /** Least and greatest id of an `ids` input over the tokens `[lo, hi]`, clamped to its length. */
+  /**
+   * Least and greatest id of an `ids` input over the groups of {@link SUMMARY_TOKENS} tokens that hold the
+   * tokens `[lo, hi]`, clamped to its length: kernels read them from a summary made before they run.
+   */
   | { readonly kind: "idMin" | "idMax"; readonly input: string; readonly lo: TileExpr; readonly hi: TileExpr };
 
 export type TileBinary = "add" | "sub" | "mul" | "div" | "mod" | "min" | "max";
@@ -36,6 +39,9 @@ export type TileCond =
       readonly col0: TileExpr;
       readonly col1: TileExpr;
     };
+
+/** Tokens per entry of the summary of an `ids` input. */
+export const SUMMARY_TOKENS = 32;
 
 const nodes = new Map<string, TileExpr | TileCond>();
 const ids = new WeakMap<object, number>();

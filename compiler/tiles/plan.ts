@@ -112,6 +112,39 @@ function countPairs(looks: (q: number, k: number) => boolean, q0: number, q1: nu
   return pairs;
 }
 
+/**
+ * The keys that no query tile of any head of a kv head's group visits: a kernel with these tiles loads
+ * nothing of them. Key `k` of kv head `g` of batch entry `b` is at `[(b * kvHeads + g) * N + k]`, 1 where unvisited.
+ */
+export function unvisitedKeys(
+  module: MaskModule,
+  env: MaskEnv,
+  batch: number,
+  tiles: { readonly tileQ: number; readonly tileK: number },
+): Uint8Array {
+  const plan = planTiles(module);
+  const unvisited = new Uint8Array(batch * env.kvHeads * env.N).fill(1);
+  const offset = queryOffset(module, env);
+  for (let b = 0; b < batch; b++) {
+    for (let h = 0; h < env.heads; h++) {
+      const frame = tileFrame(module, env, b, h);
+      const row = (b * env.kvHeads + kvHeadOf(h, env.heads, env.kvHeads)) * env.N;
+      for (let first = 0; first < env.NQ; first += tiles.tileQ) {
+        const q0 = offset + first;
+        const q1 = offset + Math.min(first + tiles.tileQ, env.NQ) - 1;
+        for (const [start, end] of visitedTiles(plan.ranges, frame, q0, q1, tiles.tileK)) {
+          for (let tile = start; tile < end; tile++) {
+            const k0 = tile * tiles.tileK;
+            const k1 = Math.min(k0 + tiles.tileK, env.N) - 1;
+            if (classify(plan, frame, q0, q1, k0, k1) !== "empty") unvisited.fill(0, row + k0, row + k1 + 1);
+          }
+        }
+      }
+    }
+  }
+  return unvisited;
+}
+
 /** Exact numbers of full, partial and empty tiles per query head. */
 export function countTiles(
   module: MaskModule,

@@ -11,7 +11,7 @@ export function checkRank(tensor: Tensor, what: string, axes: readonly string[])
 export function toFloats(
   tensor: Tensor,
   what: string,
-): { readonly data: Float32Array<ArrayBuffer>; readonly error?: undefined } | { readonly error: TensorError } {
+): { readonly data: Float32Array<ArrayBuffer>; readonly error?: undefined } | { readonly error: TensorError; readonly data?: undefined } {
   if (tensor.data instanceof Float32Array) return { data: tensor.data };
   if (tensor.data instanceof Float64Array) return { data: Float32Array.from(tensor.data) };
   return tensorError("ATTN6008", `${what} holds ${tensor.dtype}; floats are needed`, "Convert it with numpy's astype.");

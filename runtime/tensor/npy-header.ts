@@ -25,7 +25,7 @@ export const NPY_DTYPES: Readonly<Record<string, TensorDtype>> = {
 };
 
 const STRING = /^'([^'\\]*)'|^"([^"\\]*)"/;
-const TUPLE = /^\(\s*((?:\d+L?\s*,\s*)*(?:\d+L?)?)\s*,?\s*\)/;
+const TUPLE = /^\(([^()]*)\)/;
 const FLAG = /^(True|False)\b/;
 
 /** The value of one key, and the text after it; undefined where there is none of a known form. */
@@ -37,7 +37,13 @@ function readValue(text: string): { value: string | boolean | number[] | undefin
     return end < 0 ? undefined : { value: undefined, rest: text.slice(end + 1) };
   }
   const rest = text.slice(found[0].length);
-  if (text.startsWith("(")) return { value: (found[1]!.match(/\d+/g) ?? []).map(Number), rest };
+  if (text.startsWith("(")) {
+    const items = found[1]!.split(",").map((item) => item.trim());
+    // The comma after the last one is Python's.
+    if (items.at(-1) === "") items.pop();
+    // Python 2 wrote an L after large numbers.
+    return items.every((item) => /^\d+L?$/.test(item)) ? { value: items.map((item) => Number.parseInt(item, 10)), rest } : undefined;
+  }
   if (text.startsWith("T") || text.startsWith("F")) return { value: found[1] === "True", rest };
   return { value: found[1] ?? found[2] ?? "", rest };
 }

@@ -56,9 +56,7 @@ export async function runWithTails(
     if (failed) throw new Error(failed.message);
     await staging.mapAsync(GPUMapMode.READ);
     const copy = staging.getMappedRange().slice(0);
-    const out = half
-      ? fromHalfArray(new Uint16Array(copy, 0, tensors.out.length))
-      : new Float32Array(copy, 0, tensors.out.length);
+    const out = half ? fromHalfArray(new Uint16Array(copy, 0, tensors.out.length)) : new Float32Array(copy, 0, tensors.out.length);
     return { out, lse: new Float32Array(copy, results.out.size, tensors.lse.length) };
   } finally {
     for (const buffer of buffers) buffer.destroy();

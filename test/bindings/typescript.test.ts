@@ -54,14 +54,14 @@ test("the files are named after their source", () => {
 test("whole files", async () => {
   const options = { version: VERSION, source: "patterns/sliding.attn" };
   const [one] = await generateTypeScript([compiled(sliding)], options);
-  await expect(one!.text).toMatchFileSnapshot("../golden/bindings/sliding.attn.ts");
+  await expect(one!.text).toMatchFileSnapshot("../golden/bindings/sliding.attn.ts.txt");
   const [two] = await generateTypeScript(
     [documents, everything].map((mask) => withoutKernels(compiled(mask))),
     { ...options, source: "two.attn" },
   );
-  await expect(two!.text).toMatchFileSnapshot("../golden/bindings/two.attn.ts");
+  await expect(two!.text).toMatchFileSnapshot("../golden/bindings/two.attn.ts.txt");
   for (const file of await generateTypeScript([withoutKernels(compiled(documents))], { ...options, source: "documents.attn", js: true })) {
-    await expect(file.text).toMatchFileSnapshot(`../golden/bindings/${file.name}`);
+    await expect(file.text).toMatchFileSnapshot(`../golden/bindings/${file.name}.txt`);
   }
 });
 

@@ -43,9 +43,9 @@ function neighborhood2d(height: number, width: number, window: number, stride: n
 const cells = (position: number[], cell: readonly number[]): number[] => position.map((c, axis) => div(c, cell[axis]!));
 
 const [proxies, proxyGrid, proxyWindow] = [
-  { frames: 2, height: 8, width: 6, window_t: 1, window_y: 4, window_x: 3 },
-  [2, 8, 6],
-  [1, 4, 3],
+  { frames: 4, height: 8, width: 6, window_t: 2, window_y: 4, window_x: 3 },
+  [4, 8, 6],
+  [2, 4, 3],
 ] as const;
 const isProxy = (at: number[]): boolean => at.every((c, axis) => c % proxyWindow[axis]! === div(proxyWindow[axis]!, 2));
 

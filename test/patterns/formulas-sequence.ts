@@ -64,8 +64,8 @@ export const sequenceFormulas: readonly Formula[] = [
   // FlashAttention-4's test mask.
   {
     pattern: "windows.attn#dilated_window",
-    params: { window: 24, dilation: 2 },
-    rule: ({ i, j }) => i >= j && i - j < 24 && (i - j) % 2 === 0,
+    params: { window: 24, dilation: 3 },
+    rule: ({ i, j }) => i >= j && i - j < 24 && (i - j) % 3 === 0,
   },
   {
     pattern: "windows.attn#dilated_window_full",
@@ -82,8 +82,8 @@ export const sequenceFormulas: readonly Formula[] = [
   // Child et al.: A_i^(1) = {t, ..., i} with t = max(0, i - l), and A_i^(2) = {j : (i - j) mod l = 0}.
   {
     pattern: "sparse_transformer.attn#sparse_strided",
-    params: { local: 8, stride: 8 },
-    rule: ({ i, j }) => j <= i && (j > i - 8 || (i - j) % 8 === 0),
+    params: { local: 6, stride: 8 },
+    rule: ({ i, j }) => j <= i && (j > i - 6 || (i - j) % 8 === 0),
   },
   // A_i^(1) = {j : floor(j / l) = floor(i / l)}, A_i^(2) = {j : j mod l in {l - c, ..., l - 1}}.
   {
@@ -115,10 +115,10 @@ export const sequenceFormulas: readonly Formula[] = [
 
   {
     pattern: "power.attn#power",
-    params: { block: 4, window: 2, sink: 1 },
+    params: { block: 4, window: 3, sink: 1 },
     rule: ({ i, j }) => {
       const d = div(i, 4) - div(j, 4);
-      return j <= i && (d < 2 || (d & (d - 1)) === 0 || div(j, 4) < 1);
+      return j <= i && (d < 3 || (d & (d - 1)) === 0 || div(j, 4) < 1);
     },
   },
 
@@ -146,15 +146,19 @@ export const sequenceFormulas: readonly Formula[] = [
     },
   },
 
-  // DuoAttention: full head iff alpha >= quantile(alpha, sparsity) over the whole table.
-  {
-    pattern: "head_tables.attn#duo",
-    params: { sink: 4, recent: 10 },
-    heads: 8,
-    kvHeads: 4,
-    launches: layersOf(4),
-    rule: (at) => (alphaDuo[at.layer!]![at.kvh]! >= numpyQuantile(alphaDuo.flat(), 0.5) ? at.j <= at.i : aShape(at, 4, 10)),
-  },
+  // DuoAttention: full head iff alpha >= quantile(alpha, sparsity) over the whole table. At 0.2 the quantile
+  // is a value of the table.
+  ...[0.5, 0.2].map((sparsity): Formula => {
+    const threshold = numpyQuantile(alphaDuo.flat(), sparsity);
+    return {
+      pattern: "head_tables.attn#duo",
+      params: { sink: 4, recent: 10, sparsity },
+      heads: 8,
+      kvHeads: 4,
+      launches: layersOf(4),
+      rule: (at) => (alphaDuo[at.layer!]![at.kvh]! >= threshold ? at.j <= at.i : aShape(at, 4, 10)),
+    };
+  }),
   // MoA: span = clamp(alpha + beta N, 128, N) rounded up to 64, of which 64 are sink.
   {
     pattern: "head_tables.attn#moa",
@@ -173,7 +177,7 @@ export const sequenceFormulas: readonly Formula[] = [
   {
     pattern: "layer_mixtures.attn#longgen_window",
     params: { sink: 4, window: 9 },
-    launches: layersOf(7),
+    launches: [...layersOf(7), ...layersOf(6)],
     rule: (at) => longgen(at, aShape(at, 4, 9)),
   },
   {
@@ -195,7 +199,7 @@ export const sequenceFormulas: readonly Formula[] = [
     pattern: "groups.attn#sink_lora",
     params: { groups: 4, first_shifted: 2, sink: 3 },
     heads: 4,
-    kvHeads: 4,
+    kvHeads: 2,
     lengths: [64, 48],
     rule: ({ i, j, h, N }) => {
       const size = N / 4;

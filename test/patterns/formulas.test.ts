@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { oracleFacts, oracleMask, type OracleLaunch } from "../../compiler/oracle/oracle.js";
-import { seeded, type Formula, type Launch, type Pair } from "./formula.js";
+import { seeded, type Formula, type Launch } from "./formula.js";
 import { formulas } from "./formulas.js";
 import { libraryFiles, libraryProgram, parseFile } from "./library.js";
 
@@ -20,11 +20,11 @@ function differing(formula: Formula, N: number, NQ: number, launch: Launch): str
   for (let b = 0; b < batch; b++) {
     for (let h = 0; h < heads; h++) {
       const kvh = Math.floor((h * kvHeads) / heads);
-      for (let i = first; i < first + NQ; i++) {
-        for (let j = 0; j < N; j++) {
-          const pair: Pair = { ...sizes, ...launch, b, h, kvh, i, j, inputs };
-          const [want, got] = [formula.rule(pair), mask(b, h, i, j)];
-          if (want !== got) return `batch ${b} head ${h} query ${i} key ${j} of ${N}, layer ${launch.layer}: the rule says ${want}`;
+      const pair = { ...sizes, ...launch, b, h, kvh, i: 0, j: 0, inputs };
+      for (pair.i = first; pair.i < first + NQ; pair.i++) {
+        for (pair.j = 0; pair.j < N; pair.j++) {
+          const want = formula.rule(pair);
+          if (want !== mask(b, h, pair.i, pair.j)) return `the rule says ${want} for ${JSON.stringify({ ...pair, inputs: undefined })}`;
         }
       }
     }

@@ -181,5 +181,6 @@ function checkLength(module: MaskModule, attention: AttentionModel, add: (d: Dia
   const base = fixedBaseLength(module.space);
   const needed = base === undefined ? 1 : base + segmentsLength(module.space);
   const limit = maxLength(module);
-  if (limit < needed) add(diagnostic("ATTN3011", attention.span, { name: attention.name, limit, needed }));
+  if (limit === 0) add(diagnostic("ATTN3014", attention.span, { name: attention.name }));
+  else if (limit < needed) add(diagnostic("ATTN3011", attention.span, { name: attention.name, limit, needed }));
 }

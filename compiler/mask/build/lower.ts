@@ -43,6 +43,7 @@ export class Lowering {
   readonly values = new Values(this.scalars);
   readonly tables: TableModel[] = [];
   readonly inputs = new Map<string, InputModel>();
+  private readonly sizes = new Map<InputModel, readonly number[]>();
   /** Runtime parameters that must be at least 1, because they divide. */
   readonly positive = new Set<string>();
 
@@ -202,12 +203,16 @@ export class Lowering {
 
   /** n and m of `blocks` and `csr`. */
   inputSizes(input: InputModel, frame: Frame): readonly number[] {
-    return input.sizes.map((size) => {
+    const known = this.sizes.get(input);
+    if (known !== undefined) return known;
+    const sizes = input.sizes.map((size) => {
       const value = this.known(size, frame, `a block size of \`${input.name}\``) ?? 1;
       if (value >= 1) return value;
       this.add(diagnostic("ATTN3001", size.span, { what: `a block size of \`${input.name}\``, rule: "at least 1", found: value }));
       return 1;
     });
+    this.sizes.set(input, sizes);
+    return sizes;
   }
 
   private term(typed: Extract<Typed, { readonly kind: "term" }>, frame: Frame): BoolValue {

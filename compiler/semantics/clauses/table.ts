@@ -52,7 +52,8 @@ function readTables(clause: TableClause, context: Context): readonly (TableModel
   const problem = (p: TableProblem): undefined => {
     const labels = [{ span: arg.value.span, text: "read by this clause" }];
     if (p.kind === "ragged") report(context, "ATTN2303", p.span, { expected: p.expected, found: p.found }, { labels });
-    else if (p.kind === "value") report(context, "ATTN2304", p.span, { found: p.found }, { labels });
+    else if (p.kind === "value")
+      report(context, "ATTN2304", p.span, { found: p.found === "" ? "an empty cell" : `\`${p.found}\`` }, { labels });
     else if (p.kind === "syntax") report(context, "ATTN2305", p.span, { problem: p.problem }, { labels });
     else if (p.kind === "missing") report(context, "ATTN2306", p.span, { name: p.name, have: p.have }, { labels });
     else report(context, "ATTN2307", p.span, {}, { labels });

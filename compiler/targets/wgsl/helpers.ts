@@ -1,4 +1,5 @@
 import type { Input, MaskModule } from "../../mask/ir.js";
+import { SUMMARY_TOKENS } from "../../tiles/expr.js";
 import { uniformName } from "./names.js";
 
 /** The helper functions a kernel may call; those it does not mention are left out of the text. */
@@ -78,10 +79,10 @@ function inputHelpers(input: Input): readonly Helper[] {
   if (input.kind === "ids") {
     const extremum = (pick: "min" | "max", component: number): Helper => ({
       name: `id_${pick}_${input.name}`,
-      text: `// From the summary: the ${pick} over the 32-token tiles that hold tokens lo to hi.
+      text: `// From the summary: the ${pick} over the groups of ${SUMMARY_TOKENS} tokens that hold tokens lo to hi.
 fn id_${pick}_${input.name}(b: i32, lo: i32, hi: i32) -> i32 {
-  let first = clamp(lo, 0, ${field("length")} - 1) >> 5u;
-  let last = clamp(hi, 0, ${field("length")} - 1) >> 5u;
+  let first = clamp(lo, 0, ${field("length")} - 1) / ${SUMMARY_TOKENS};
+  let last = clamp(hi, 0, ${field("length")} - 1) / ${SUMMARY_TOKENS};
   let base = ${field("summary")} + b * ${field("summaryBatchStride")};
   var found = bitcast<i32>(aux[base + first * 2 + ${component}]);
   for (var i = first + 1; i <= last; i++) {
