@@ -17,8 +17,7 @@ export { profileOf, type AdapterNames, type DeviceProfile } from "./launch/profi
 export type { AttentionArrays, AttentionOutput } from "./launch/run.js";
 export { requirements, type Requirements } from "./launch/variant.js";
 export { checkRank, toFloats } from "./tensor/convert.js";
-export { readNpy } from "./tensor/npy-read.js";
-export { writeNpy, type WritableTensor } from "./tensor/npy-write.js";
+export { readNpy, writeNpy, type WritableTensor } from "./tensor/npy.js";
 export { listSafetensors, readSafetensors, type SafetensorsEntry } from "./tensor/safetensors.js";
 export { readTensor, splitTensorPath, type TensorPath } from "./tensor/tensor-file.js";
 export type { Tensor, TensorData, TensorDtype, TensorError, TensorErrorCode, TensorResult } from "./tensor/tensor.js";

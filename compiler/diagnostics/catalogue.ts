@@ -306,6 +306,209 @@ export interface MessageParams {
     name: string | number;
     have: string | number;
   };
+  ATTN4001: {
+    target: string | number;
+  };
+  ATTN5001: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5002: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5003: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5004: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5005: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5101: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5102: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5103: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5104: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5105: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5106: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5107: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5201: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5202: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5203: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5204: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5205: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5206: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5207: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5208: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5209: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5210: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5211: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5212: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN6001: {
+    path: string | number;
+    problem: string | number;
+  };
+  ATTN6002: {
+    path: string | number;
+    problem: string | number;
+  };
+  ATTN6003: {
+    path: string | number;
+    problem: string | number;
+  };
+  ATTN6004: {
+    path: string | number;
+    problem: string | number;
+  };
+  ATTN6005: {
+    path: string | number;
+    problem: string | number;
+  };
+  ATTN6006: {
+    path: string | number;
+    problem: string | number;
+  };
+  ATTN6007: {
+    path: string | number;
+    problem: string | number;
+  };
+  ATTN6008: {
+    path: string | number;
+    problem: string | number;
+  };
+  ATTN6101: {
+    path: string | number;
+    problem: string | number;
+  };
+  ATTN6102: {
+    path: string | number;
+    problem: string | number;
+  };
+  ATTN6103: {
+    path: string | number;
+    problem: string | number;
+  };
+  ATTN6104: {
+    path: string | number;
+    problem: string | number;
+  };
+  ATTN6105: {
+    path: string | number;
+    problem: string | number;
+  };
+  ATTN6106: {
+    path: string | number;
+    problem: string | number;
+  };
   ATTN6201: {
     path: string | number;
     reason: string | number;
@@ -352,6 +555,11 @@ export interface MessageParams {
     name: string | number;
     what: string | number;
     option: string | number;
+  };
+  ATTN6211: {
+    tensor: string | number;
+    found: string | number;
+    expected: string | number;
   };
 }
 
@@ -2548,6 +2756,396 @@ attention a(window: runtime = 4, block: runtime = 64) {
     page: `\`FILE#NAME\` names one attention of a file. Patterns are not operators by themselves.
 `,
   },
+  ATTN4001: {
+    title: `A target that is not built yet`,
+    severity: "error",
+    message: `the target {target} is not supported yet by this version`,
+    hint: `build for wgsl`,
+    page: `Kernels are written as WGSL for WebGPU. CUDA is planned: the tile program that both are printed from is there
+(\`attnc build FILE --target wgsl --emit program\`), the printer is not.
+`,
+  },
+  ATTN5001: {
+    title: `WebGPU for Node does not load`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `In Node a WebGPU device comes from the npm package \`webgpu\` (Dawn, the implementation in Chrome). It is an optional
+dependency: \`npm ci --omit=optional\` leaves it out, and it has binaries for Linux (glibc), macOS and Windows on x64 and
+arm64 only. The message names the machine and the loader's own words.
+
+\`--device interpreter\` needs none of it: it runs the tile program in plain TypeScript, slowly, and on every platform.
+`,
+  },
+  ATTN5002: {
+    title: `No hardware adapter`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `\`--device webgpu\` asks for a GPU and never takes anything else. WebGPU found no adapter, or only one that runs on the CPU;
+the message says which. On Linux a GPU is seen through its Vulkan driver and the Vulkan loader, on macOS through Metal, on
+Windows through Direct3D 12 or Vulkan.
+
+\`--device auto\` takes a GPU where there is one and the software adapter where there is none; \`--device software\` takes the
+software adapter always.
+`,
+  },
+  ATTN5003: {
+    title: `No software adapter`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `On 64-bit x86 Linux with glibc the software adapter is SwiftShader, which two optional npm packages bring along:
+\`@sparticuz/chromium\` holds the driver, \`koffi\` loads it. It is unpacked once into a folder of the user's cache
+(\`XDG_CACHE_HOME\`, else \`~/.cache\`, else the folder for temporary files). Install both packages, and see that one of these
+folders can be written.
+
+Elsewhere a software adapter of the system is used: Windows has one, on Linux for arm64 a Vulkan driver for the CPU must be
+installed, macOS has none. \`--device interpreter\` works everywhere.
+`,
+  },
+  ATTN5004: {
+    title: `Not the name of a device`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `Devices are \`auto\` (a GPU, else the software adapter), \`webgpu\` (a GPU), \`software\` (the CPU, by WebGPU) and \`interpreter\`
+(the CPU, in plain TypeScript).
+`,
+  },
+  ATTN5005: {
+    title: `The adapter gives no device`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `An adapter was found and refused to make a device, most often because its memory is used up, the driver has crashed, or
+another program holds it.
+`,
+  },
+  ATTN5101: {
+    title: `The device lacks a feature`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `A kernel that uses an optional feature of WebGPU, such as \`shader-f16\`, runs only on a device that was requested with it.
+Features cannot be added to a device later: pass what the exported \`requirements\` gives to \`adapter.requestDevice\`. Where
+the adapter itself lacks the feature, choose a kernel that does without, or compile with \`--dtype f32\`.
+`,
+  },
+  ATTN5102: {
+    title: `A limit of the device is too low`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `WebGPU gives every device the same low limits unless more is asked for. Pass what the exported \`requirements\` gives to
+\`adapter.requestDevice\`. Where the adapter's own limit is too low, choose another kernel.
+`,
+  },
+  ATTN5103: {
+    title: `No kernel for these dimensions`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `A kernel is compiled for one head dimension and one value dimension. The message lists what the module holds. Compile with
+\`--head-dim\` and \`--value-dim\`, or write them in the declaration:
+
+\`\`\`attn right
+attention causal {
+  space  seq causal
+  shape  dim: 128, value_dim: 64
+  attend all
+}
+\`\`\`
+`,
+  },
+  ATTN5104: {
+    title: `A shader does not compile`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `The device's compiler refused a kernel. The message has its words, each with line and column of the WGSL text. A kernel
+that was generated and not edited should compile on every device: please report it with the adapter's name.
+`,
+  },
+  ATTN5105: {
+    title: `The device was lost`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `The device no longer answers: the app destroyed it, the driver was reset, the GPU was taken away, or a kernel ran longer
+than the system allows. Everything made from it is lost too. Request a new device and make the operators anew. Where long
+kernels are the cause, split calls by batch entries.
+`,
+  },
+  ATTN5106: {
+    title: `The device reported an error`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `The launch was encoded and the device reported an error while it ran: most often memory is used up. Split the call by batch
+entries. Other errors should not happen: please report them with the adapter's name.
+`,
+  },
+  ATTN5107: {
+    title: `Used after destroy`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `The operator was destroyed, and its buffers with it. Make a new one with \`createAttention\`; the compiled kernel is kept for
+each device, so that this is quick.
+`,
+  },
+  ATTN5201: {
+    title: `Heads, dimensions or batch do not fit`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `Head counts, dimensions and batch are positive whole numbers, and the number of query heads is a multiple of the number of
+key-value heads. Where the declaration reads a table by head, the call has as many heads as the table has columns.
+`,
+  },
+  ATTN5202: {
+    title: `A length does not fit`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `A call gives \`length\`, or \`queryLength\` and \`keyLength\`. In a self space the queries are the last positions of the sequence,
+so there are no more of them than keys. A grid has exactly as many tokens as the product of its extents and its segments,
+and a sequence with segments at least as many as these. The greatest length is the one up to which no index of the mask
+overflows 32 bits; the compiler works it out from the mask.
+`,
+  },
+  ATTN5203: {
+    title: `A parameter is missing or out of range`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `Parameters declared as \`runtime\` are given at each call, under \`params\`. One without a default must be given; integers are
+whole numbers of 32 bits; some have a least value that follows from the mask, such as 1 where the parameter divides. The
+factor of the logits, \`scale\`, is finite. Numbers that the host works out for each head, from tables and parameters, fit in
+32 bits too.
+
+\`\`\`attn right
+attention sliding(window: runtime = 256) {
+  space  seq causal
+  attend q - k < window
+}
+\`\`\`
+`,
+  },
+  ATTN5204: {
+    title: `Layer, step or phase is missing`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `The mask depends on the layer, the step or the phase, so each call says which: \`layer\`, \`layers\`, \`step\`, \`steps\` and \`phase\`
+are fields of the call, and options of the command line. Layers and steps count from 0; a phase is one of the names in the
+declaration; where a table has a row for each layer, \`layers\` is the number of its rows.
+`,
+  },
+  ATTN5205: {
+    title: `An input is missing or unknown`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `Each \`input\` of the declaration is passed with every call, under its own name beside q, k and v; nothing else is.
+`,
+  },
+  ATTN5206: {
+    title: `An input has the wrong shape`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `After the axes for batch entries and heads, either of which may be left out or be 1, the shape of an input follows from its
+kind and the call:
+
+| kind | axes |
+|---|---|
+| \`ids\` | tokens (no heads) |
+| \`bits(q, k)\` | rows, columns |
+| \`blocks(n, m)\` | blocks of n queries, blocks of m keys |
+| \`columns\`, \`diagonals\` | entries, as many as you like; \`-2147483648\` fills up short lists |
+| \`csr(n, m)\` | offsets: blocks of n queries and one more; indices: any number |
+
+Bits are packed in a buffer, 32 to a word, each row starting a new one; arrays may hold an element for each bit. Heads are
+the query heads, the key-value heads or 1. Where the number of elements could mean several shapes, and for lists, pass
+\`{ data, shape }\`.
+`,
+  },
+  ATTN5207: {
+    title: `A value in an input is out of range`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `Ids are integers of 32 bits. Entries of \`columns\` are key positions, those of \`diagonals\` are offsets q - k that occur in the
+call, those of \`csr\` are blocks of keys; offsets never fall and end within the indices. \`run\` checks every value. \`encode\`
+cannot read the app's buffers: there, what is out of range is ignored.
+`,
+  },
+  ATTN5208: {
+    title: `A buffer or array has the wrong size`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `Tensors are contiguous: q [batch, heads, queries, dim], k [batch, kv heads, keys, dim], v [batch, kv heads, keys, value dim],
+out [batch, heads, queries, value dim], lse [batch, heads, queries] in f32. A buffer may be larger than its tensor, an array
+has exactly its size. Parts of a buffer start at a multiple of 256 bytes.
+`,
+  },
+  ATTN5209: {
+    title: `A buffer lacks a usage flag`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `Kernels read and write storage buffers, so each buffer passed to \`encode\` is created with \`GPUBufferUsage.STORAGE\`, beside
+whatever else the app does with it.
+`,
+  },
+  ATTN5210: {
+    title: `A binding is over the limit`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `WebGPU binds at most \`maxStorageBufferBindingSize\` bytes of a buffer, 128 MiB unless the device was requested with more. A
+larger tensor is refused here; bound in part it would give wrong results in silence. Request the device with what the
+exported \`requirements\` gives for its adapter, or split the call by batch entries or heads.
+`,
+  },
+  ATTN5211: {
+    title: `Too many workgroups`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `A launch has a workgroup for each tile of queries, head and batch entry. They are spread over two dimensions of at most
+\`maxComputeWorkgroupsPerDimension\` each; this call has more than fit. Split it by batch entries.
+`,
+  },
+  ATTN5212: {
+    title: `A value of the wrong type`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `\`encode\` takes buffers of its own device, or parts of them as \`{ buffer, offset, size }\`, and what the kernel writes overlaps
+nothing else in the call. \`run\` takes typed arrays: Float32Array for tensors, for an f16 operator also Uint16Array of bits;
+arrays of numbers or booleans for inputs.
+`,
+  },
+  ATTN6001: {
+    title: `Not an .npy file`,
+    severity: "error",
+    message: `{path}: {problem}`,
+    page: `An .npy file begins with the byte 0x93 and the letters NUMPY. An .npz file is a zip archive of several: take one out of it.
+
+\`\`\`python
+numpy.save("q.npy", q)
+\`\`\`
+`,
+  },
+  ATTN6002: {
+    title: `An unknown version of .npy`,
+    severity: "error",
+    message: `{path}: {problem}`,
+    page: `The format has the versions 1.0, 2.0 and 3.0, all of which are read. Write the array again with \`numpy.save\`.
+`,
+  },
+  ATTN6003: {
+    title: `The header of an .npy file cannot be read`,
+    severity: "error",
+    message: `{path}: {problem}`,
+    page: `The header is a Python dictionary in text, with the keys \`descr\`, \`fortran_order\` and \`shape\` and no others. The message says
+where it differs. Headers over a mebibyte are not read: numpy writes a few hundred bytes.
+`,
+  },
+  ATTN6004: {
+    title: `Elements of a type that is not read`,
+    severity: "error",
+    message: `{path}: {problem}`,
+    page: `Read are floats of 16, 32 and 64 bits, integers of 8 to 64 bits with and without sign, and booleans, in either byte order.
+Complex numbers, strings, dates, records and Python objects are not.
+
+\`\`\`python
+numpy.save("q.npy", q.astype(numpy.float32))
+\`\`\`
+`,
+  },
+  ATTN6005: {
+    title: `An .npy file ends too early`,
+    severity: "error",
+    message: `{path}: {problem}`,
+    page: `The file is shorter than its header says, as after a copy that was cut off. Write or copy it again.
+`,
+  },
+  ATTN6006: {
+    title: `An .npy file holds too much`,
+    severity: "error",
+    message: `{path}: {problem}`,
+    page: `After the array come more bytes, as when \`numpy.save\` is called twice on one open file. Write each array to a file of its own.
+`,
+  },
+  ATTN6007: {
+    title: `A tensor of another rank is needed`,
+    severity: "error",
+    message: `{path}: {problem}`,
+    page: `q, k and v are \`[batch, heads, length, dim]\`, so they have four axes, also where batch and heads are 1.
+
+\`\`\`python
+numpy.save("q.npy", q[None, None])   # [length, dim] to [1, 1, length, dim]
+\`\`\`
+`,
+  },
+  ATTN6008: {
+    title: `A tensor of another element type is needed`,
+    severity: "error",
+    message: `{path}: {problem}`,
+    page: `q, k and v hold floats: f16, bf16, f32 or f64, which are rounded to the dtype of the operator. Integers are not taken for
+floats in silence.
+`,
+  },
+  ATTN6101: {
+    title: `Not a .safetensors file`,
+    severity: "error",
+    message: `{path}: {problem}`,
+    page: `A .safetensors file begins with the length of its header, in 8 bytes, and a header in JSON.
+`,
+  },
+  ATTN6102: {
+    title: `The header of a .safetensors file cannot be read`,
+    severity: "error",
+    message: `{path}: {problem}`,
+    page: `The header is JSON: for each tensor its \`dtype\`, \`shape\` and \`data_offsets\`. The message says what is wrong with it.
+`,
+  },
+  ATTN6103: {
+    title: `A .safetensors file ends too early`,
+    severity: "error",
+    message: `{path}: {problem}`,
+    page: `The file is shorter than its header says, as after a download that was cut off. Get it again.
+`,
+  },
+  ATTN6104: {
+    title: `No tensor of this name`,
+    severity: "error",
+    message: `{path}: {problem}`,
+    page: `A .safetensors file holds several tensors, and one is chosen by name: \`--q model.safetensors:layers.0.q\`. The name may be
+left out where there is only one. The message lists what the file holds.
+`,
+  },
+  ATTN6105: {
+    title: `Elements of a type that is not read`,
+    severity: "error",
+    message: `{path}: {problem}`,
+    page: `Read are F64, F32, F16, BF16, integers of 8 to 64 bits and BOOL. Floats of 8 bits and fewer need their scales, which the file
+does not tie to them: convert them first.
+`,
+  },
+  ATTN6106: {
+    title: `Shape and place of a tensor contradict each other`,
+    severity: "error",
+    message: `{path}: {problem}`,
+    page: `The bytes that the header sets apart for a tensor are not as many as its shape and type take. The file was written by a
+program with a mistake, or damaged.
+`,
+  },
   ATTN6201: {
     title: `A file that cannot be read`,
     severity: "error",
@@ -2644,6 +3242,15 @@ and of the values is the same; a causal operator may have fewer queries than key
     hint: `give it with {option}`,
     page: `A mask may depend on the layer, the step or the phase it is used in, and on runtime parameters without a default. Commands that
 evaluate it need their values.
+`,
+  },
+  ATTN6211: {
+    title: `A value of an input out of range`,
+    severity: "error",
+    message: `{tensor} is {found}; expected {expected}`,
+    hint: `check the file against the lengths of the call`,
+    page: `Lists of positions and blocks hold integers within the sequence, maps hold 0 and 1, ids are 32-bit integers. The place is the
+index in the flattened tensor.
 `,
   },
 };

@@ -110,7 +110,7 @@ function meaningTerm(name: string, meaning: Meaning, place: Place): Term {
       const { type, value, sizes } = meaning;
       const { launch } = place;
       const [n, m] = sizes as [number, number];
-      const first = place.space?.kind === "cross" ? 0 : launch.N - launch.NQ;
+      const first = firstPosition(place);
       const has: ((p: Point) => boolean) | undefined = {
         bits: (p: Point) => bitAt(value, launch, p, p.q - first, p.k),
         blocks: (p: Point) => bitAt(value, launch, p, quotient(p.q, n), quotient(p.k, m)),
@@ -124,6 +124,11 @@ function meaningTerm(name: string, meaning: Meaning, place: Place): Term {
   }
 }
 
+/** The position of the first query of the call: where rows of `bits` begin. */
+function firstPosition(place: Place): number {
+  return place.space?.kind === "cross" ? 0 : place.launch.N - place.launch.NQ;
+}
+
 function indexed(expr: IndexExpr, place: Place): Term {
   const meaning = expr.object.kind === "name" ? place.names.get(expr.object.name) : undefined;
   const indices = expr.indices.map((index) => evaluate(index, place));
@@ -134,7 +139,8 @@ function indexed(expr: IndexExpr, place: Place): Term {
   // Batch and head are read even where no index mentions them.
   const parts = [...indices, head];
   if (type === "ids") return derived("int", parts, (p) => idAt(value, p, a(p)));
-  if (type === "bits") return derived("bool", parts, (p) => bitAt(value, place.launch, p, a(p), b(p)));
+  // A row is named by the position of its query.
+  if (type === "bits") return derived("bool", parts, (p) => bitAt(value, place.launch, p, a(p) - firstPosition(place), b(p)));
   throw new OracleError(`${type} cannot be indexed`);
 }
 

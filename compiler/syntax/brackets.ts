@@ -58,7 +58,7 @@ export function pairBrackets(tokens: readonly IToken[], startsLine: Uint8Array):
       stack.length = 0;
       above.paren = 0;
       above.bracket = 0;
-    } else if (startsLine[i] && stack.at(-1)?.kind === t.reserved.if && !joinsLines(tokens[i - 1]!, token, tokens[i + 1])) {
+    } else if (startsLine[i] && stack.at(-1)?.kind === t.reserved.if && !joinsLines(tokens, startsLine, i)) {
       while (stack.at(-1)?.kind === t.reserved.if) pop();
     }
     if (stack.length > maxNesting) tooDeep[i] = 1;

@@ -9,14 +9,16 @@ const openEnds = new Set<TokenType>([
 const openStarts = new Set<TokenType>([t.Comma, t.Equal, t.PlusEqual, t.Arrow, t.Colon, t.Dot, t.LCurly, t.RParen, t.RBracket, If]);
 
 /**
- * Whether a newline between two tokens joins their lines: the first cannot end a clause, or the second cannot start
- * one. `after` is the token that follows the second: `else` starts a case when `->` comes next.
+ * Whether the newline before a token joins lines: the token before it cannot end a clause, or it cannot itself start
+ * one. `startsLine` tells which tokens a newline stands before.
  */
-export function joinsLines(before: IToken, next: IToken, after: IToken | undefined): boolean {
+export function joinsLines(tokens: readonly IToken[], startsLine: Uint8Array, i: number): boolean {
+  const [before, next, after] = [tokens[i - 1]!, tokens[i]!, tokens[i + 1]];
   if (openStarts.has(next.tokenType) || tokenMatcher(next, t.BinaryOp)) return true;
+  // `else` starts a case when `->` comes next.
   if (next.tokenType === Else) return after?.tokenType !== t.Arrow;
   if (!openEnds.has(before.tokenType) && !tokenMatcher(before, t.BinaryOp)) return false;
-  return !startsClause(next, after);
+  return startsLine[i + 1] === 1 || !startsClause(next, after);
 }
 
 /** A clause keyword and a word after it: no expression has two words in a row, so this is a new clause. */

@@ -49,19 +49,35 @@ export function setLines(doc: Doc, indent: number, width: number): Line[] {
     else if (doc.kind === "break") line.text += doc.flat;
     else work.push({ doc: doc.content, indent, flat: flat || line.text.length + flatWidth(doc.content, widths) + tail(work) <= width });
   }
-  for (const line of lines) line.text = line.text.trimEnd();
+  // The indent of a comment that has its line for itself stays.
+  for (const line of lines) if (line.comment === undefined || line.text.trim() !== "") line.text = line.text.trimEnd();
   return lines;
 
-  /** What surely follows on the same line: closing brackets and commas. */
+  /** What follows on the same line before it can be broken: closing brackets, commas, a brace. */
   function tail(rest: typeof work): number {
     let length = 0;
     for (let i = rest.length - 1; i >= 0; i--) {
-      const next = rest[i]!.doc;
-      if (typeof next !== "string") break;
-      length += next.length;
+      const part = solidStart(rest[i]!.doc);
+      length += part.length;
+      if (part.ends || length > width) break;
     }
     return length;
   }
+}
+
+/** The length of a text up to its first break, and whether it has one. */
+function solidStart(doc: Doc): { readonly length: number; readonly ends: boolean } {
+  if (typeof doc === "string") return { length: doc.length, ends: false };
+  if (isList(doc)) {
+    let length = 0;
+    for (const part of doc) {
+      const start = solidStart(part);
+      length += start.length;
+      if (start.ends) return { length, ends: true };
+    }
+    return { length, ends: false };
+  }
+  return doc.kind === "group" || doc.kind === "nest" ? solidStart(doc.content) : { length: 0, ends: true };
 }
 
 /** The width on one line; infinite where a newline is forced. */

@@ -85,7 +85,7 @@ class Layout {
       this.separate(token.startOffset, token.image);
       return i;
     }
-    if (this.startsLine[i] && i > 0 && !joinsLines(this.tokens[i - 1]!, token, this.tokens[i + 1])) {
+    if (this.startsLine[i] && i > 0 && !joinsLines(this.tokens, this.startsLine, i)) {
       this.closeUnpaired();
       this.separate(this.lastEnd(), "");
     }

@@ -12,11 +12,6 @@ export interface Columns {
   readonly names: number;
 }
 
-/** The word a clause starts with; none for `target += value`. */
-export function keywordOf(clause: Clause): string {
-  return clause.kind === "accumulate" ? "" : clause.kind;
-}
-
 /** Whether the keyword of a clause is padded to the width of its block's. */
 export function isAligned(clause: Clause): boolean {
   return clause.kind !== "on" && clause.kind !== "require" && clause.kind !== "accumulate";
@@ -44,10 +39,11 @@ export function writeClause(w: Writer, clause: Clause, columns: Columns): Doc {
   const bare = clause.kind === "assign" && clause.phase === undefined;
   const padding = " ".repeat(isAligned(clause) && !bare ? Math.max(1, columns.keyword + 1 - clause.kind.length) : 1);
   const before = w.gap("none");
+  if (clause.kind === "assign") return [keyword, padding, before, writeAssignHead(w, clause)];
   return [keyword, padding, before, nest(clause.kind.length + padding.length, writeRest(w, clause, columns))];
 }
 
-function writeRest(w: Writer, clause: Exclude<Clause, { kind: "accumulate" }>, columns: Columns): Doc {
+function writeRest(w: Writer, clause: Exclude<Clause, { kind: "accumulate" | "assign" }>, columns: Columns): Doc {
   switch (clause.kind) {
     case "space": {
       const base = clause.base.kind === "seq" ? w.token("seq") : [w.token("grid"), writeArgs(w, clause.base.args)];
@@ -108,8 +104,6 @@ function writeRest(w: Writer, clause: Exclude<Clause, { kind: "accumulate" }>, c
       if (how.kind === "from") return [w.token("from"), w.token(how.name.name, "space")];
       return [w.token("every"), w.gap("space"), writeExpr(w, how.count), w.token("steps", "space")];
     }
-    case "assign":
-      return writeAssignHead(w, clause);
     case "attend": {
       const value = writeExpr(w, clause.value);
       if (clause.from === undefined) return value;
@@ -157,9 +151,8 @@ function writeAssignHead(w: Writer, clause: AssignClause): Doc {
   const phase = clause.phase === undefined ? "" : w.token(clause.phase.name);
   const open = w.token("{", clause.phase === undefined ? "none" : "space");
   if (clause.body.kind === "cases") return [phase, open];
-  // The names hang on the keyword's column, not on the value's.
   const names = clause.body.names.map((name, i) => [i === 0 ? w.gap("break") : [w.token(","), w.gap("break")], w.token(name.name)]);
-  return group(phase, open, nest(2 - "assign ".length, ...names), nest(-"assign ".length, w.token("}", "break")));
+  return group(phase, open, nest(2, ...names), w.token("}", "break"));
 }
 
 export function writeCase(w: Writer, row: (AssignClause["body"] & { kind: "cases" })["cases"][number]): Doc {

@@ -9,7 +9,7 @@ export interface InnerComment {
   readonly text: string;
   /** Whether it has its line for itself. */
   readonly ownLine: boolean;
-  /** Whether a newline follows: it ends its line, or goes over several. */
+  /** Whether a newline must follow: after `//`, after several lines, and where it has its line for itself. */
   readonly endsLine: boolean;
 }
 
@@ -67,22 +67,20 @@ export class Writer {
 
   private flush(text: string, gap: Gap): Doc[] {
     const out: Doc[] = [];
+    const tight = gap === "none" || gap === "soft";
     let broken = false;
     for (; this.next < this.comments.length && this.comments[this.next]!.after <= this.count; this.next++) {
       const comment = this.comments[this.next]!;
-      if (comment.endsLine && !this.mayBreakBefore(text)) this.displaced.push(comment.text);
-      else if (comment.ownLine) {
-        out.push(...(broken ? [] : [newline]), { kind: "comment", text: comment.text }, newline);
-        broken = true;
-      } else if (comment.endsLine) {
-        out.push(...(broken ? [] : [" "]), { kind: "comment", text: comment.text }, newline);
-        broken = true;
-      } else {
-        out.push(...(broken ? [] : [" "]), comment.text);
-        broken = false;
+      if (comment.endsLine && !this.mayBreakBefore(text)) {
+        this.displaced.push(comment.text);
+        continue;
       }
+      if (!broken) out.push(comment.ownLine ? newline : comment.endsLine || !tight || out.length > 0 ? " " : "");
+      if (comment.endsLine) out.push({ kind: "comment", text: comment.text }, newline);
+      else out.push(comment.text);
+      broken = comment.endsLine;
     }
-    if (out.length > 0 && !broken) out.push(gap === "none" || gap === "soft" ? " " : gapDoc(gap));
+    if (out.length > 0 && !broken) out.push(tight ? " " : gapDoc(gap));
     return out;
   }
 

@@ -35,7 +35,7 @@ function noisyImage() {
  * |a|^2 + |b|^2 - 2 a.b, where |a|^2 is the same for all keys of a query and may be left out.
  */
 function colourVectors(image) {
-  const sharpness = 60;
+  const sharpness = 12;
   const q = new Float32Array(image.length);
   const k = new Float32Array(image.length);
   for (let i = 0; i < image.length; i += dim) {
@@ -89,10 +89,9 @@ async function start() {
     );
 
     Object.assign(last, { q, k, v, radius, out, seen });
-    say(
-      "done",
-      `${length} pixels, radius ${radius}: ${time.toFixed(1)} ms on ${adapter.info.description || adapter.info.vendor || "the GPU"}`,
-    );
+    const { description, vendor, architecture } = adapter.info;
+    const name = description || `${vendor} ${architecture}`.trim() || "the GPU";
+    say("done", `${length} pixels, radius ${radius}: ${time.toFixed(1)} ms on ${name}`);
   }
 
   // One run after the other, however fast the slider moves.

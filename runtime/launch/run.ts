@@ -119,8 +119,8 @@ export async function runOnArrays(operator: AttentionOperator, arrays: Attention
   const buffers = new RunBuffers(device);
   device.pushErrorScope("out-of-memory");
   device.pushErrorScope("validation");
-  let scopes: Promise<(GPUError | null)[]> | undefined;
-  const popScopes = () => (scopes ??= Promise.all([device.popErrorScope(), device.popErrorScope()]));
+  let scopes: Promise<unknown[]> | undefined;
+  const popScopes = () => (scopes ??= Promise.all([device.popErrorScope(), device.popErrorScope()]).catch((error: unknown) => [error]));
   try {
     const inputs = uploadInputs(operator, arrays, resolved, buffers);
     const out = buffers.create("out", outBytes, USAGE_STORAGE | USAGE_COPY_SRC);
@@ -142,7 +142,7 @@ export async function runOnArrays(operator: AttentionOperator, arrays: Attention
       lse: new Float32Array(result, outBytes, batch * heads * nq),
     };
   } finally {
-    void popScopes().catch(() => undefined);
+    void popScopes();
     buffers.destroy();
   }
 }

@@ -1,4 +1,4 @@
-import { readNpy } from "./npy-read.js";
+import { readNpy } from "./npy.js";
 import { readSafetensors } from "./safetensors.js";
 import type { TensorResult } from "./tensor.js";
 

@@ -70,7 +70,7 @@ export const everything: MaskModule = {
     ],
     segments: [{ name: "text", length: 7 }],
   },
-  shape: { heads: 4, kvHeads: 2, headDim: 64, valueDim: 32, dtype: "f16" },
+  shape: { heads: 4, kvHeads: 2, headDim: 32, valueDim: 16, dtype: "f16" },
   params: [
     { name: "rows", min: 1 },
     { name: "sink", default: 4, doc: "Keys at the start." },

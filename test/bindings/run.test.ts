@@ -59,7 +59,7 @@ softwareTest("a generated file runs: arrays, buffers, parameters and ids", async
 });
 
 softwareTest("a generated file runs: tables, layers, phases and every kind of bit input", async ({ device }) => {
-  const [batch, heads, kvHeads, NQ, N, headDim, valueDim] = [1, 4, 2, 20, 67, 64, 32];
+  const [batch, heads, kvHeads, NQ, N, headDim, valueDim] = [1, 4, 2, 20, 67, 32, 16];
   const bits = (length: number, seed: number) => Uint8Array.from(noise(length, seed), (x) => (x > 0.8 ? 1 : 0));
   const rows = Math.ceil(N / 8);
   const lists = Array.from({ length: kvHeads * rows }, (_, i) => (i % 3 === 0 ? [] : [i % rows]));

@@ -111,6 +111,12 @@ test("patterns are put in with their arguments, and their names are their own", 
   expect(differences(text, (q, k) => q - k < 2 || k < 1 || ((q - k < 5 || k < 6) && k > 5))).toEqual([]);
 });
 
+test("an integer where a float is meant divides as a float", () => {
+  const pattern = "pattern p(part = 0.5) {\n  attend k < 10 / part\n}\n";
+  expect(differences(pattern + attention("attend p(4)", full), (_, k) => k < 2.5)).toEqual([]);
+  expect(differences(attention("attend k < 9 / (2 if true else 0.5)", full), (_, k) => k < 4.5)).toEqual([]);
+});
+
 test("a table of patterns gives each layer and head its own", () => {
   const text =
     "pattern p(n = 2) {\n  attend q - k < n\n}\npattern r {\n  attend k < 3\n}\n" +

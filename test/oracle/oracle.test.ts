@@ -148,6 +148,13 @@ test("inputs by batch entry and head", () => {
   expect(row(maskOf(explicit, { N: 3, heads: 4, kvHeads: 2, inputs }), 3, 2, 0)).toEqual([0, 2]);
 });
 
+test("an indexed row of bits is named by the position of its query", () => {
+  const inputs = { map: { kind: "bits", shape: [1, 1, 2, 4], data: [1, 0, 0, 0, 0, 1, 0, 0] } } as const;
+  const text = bodyOf("space seq full\ninput map : bits(q, k)\nattend map[q, k] | map[q - 1, k]");
+  const mask = maskOf(text, { N: 4, NQ: 2, inputs });
+  expect([row(mask, 4, 2), row(mask, 4, 3)]).toEqual([[0], [0, 1]]);
+});
+
 test("a condition on the batch entry", () => {
   const mask = maskOf(full("k == b"), { N: 3 });
   expect([row(mask, 3, 0, 0, 0), row(mask, 3, 0, 0, 2)]).toEqual([[0], [2]]);

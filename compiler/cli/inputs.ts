@@ -1,0 +1,176 @@
+import { diagnostic } from "../diagnostics/report.js";
+import { suggest } from "../diagnostics/suggest.js";
+import type { InputValue, MaskEnv } from "../mask/evaluate.js";
+import type { Input, MaskModule } from "../mask/ir.js";
+import { elementCount, shapeText } from "../../runtime/tensor/tensor.js";
+import type { Tensor } from "../../runtime/tensor/tensor.js";
+import type { VerifyInput } from "../../runtime/verify/inputs.js";
+import { toMaskInput } from "./input-forms.js";
+import { pairs } from "./options.js";
+import { EXIT, Stop } from "./stop.js";
+import { readTensorFile } from "./tensors.js";
+
+export interface GivenInputs {
+  readonly values: Readonly<Record<string, VerifyInput>>;
+  /** The same as the mask's evaluator reads them. */
+  readonly maskInputs: Readonly<Record<string, InputValue>>;
+}
+
+/** Reads the tensors of `--input NAME=FILE`: every input of the operator must be given, and no other. */
+export function readInputs(
+  module: MaskModule,
+  env: Pick<MaskEnv, "N" | "NQ" | "heads" | "kvHeads">,
+  option: readonly string[] | undefined,
+): GivenInputs {
+  const files = pairs("--input", option);
+  const names = new Set(
+    module.inputs.flatMap((input) => (input.kind === "csr" ? [`${input.name}.offsets`, `${input.name}.indices`] : [input.name])),
+  );
+  for (const name of files.keys()) {
+    if (names.has(name)) continue;
+    const near = suggest(name, [...names]);
+    const known = near
+      ? `did you mean ${near}?`
+      : names.size === 0
+        ? `${module.name} takes no inputs`
+        : `it takes ${[...names].join(", ")}`;
+    throw new Stop([diagnostic("ATTN6207", undefined, { name: module.name, input: name, known })], EXIT.usage);
+  }
+  const values: Record<string, VerifyInput> = {};
+  const maskInputs: Record<string, InputValue> = {};
+  const lengths = { N: env.N, NQ: env.NQ, space: module.space.kind };
+  for (const input of module.inputs) {
+    const file = (name: string): Tensor => {
+      const path = files.get(name);
+      if (path === undefined)
+        throw new Stop([diagnostic("ATTN6206", undefined, { name: module.name, input: name, kind: describe(input) })], EXIT.usage);
+      return readTensorFile(path);
+    };
+    const value = input.kind === "csr" ? csr(input, env, lengths, file) : single(input, env, lengths, file(input.name));
+    values[input.name] = value;
+    maskInputs[input.name] = toMaskInput(input, value, lengths);
+  }
+  return { values, maskInputs };
+}
+
+function describe(input: Input): string {
+  switch (input.kind) {
+    case "ids":
+      return "one integer per token";
+    case "bits":
+      return `a matrix of 0 and 1, [${input.rows === "q" ? "queries" : input.rows}, ${input.columns === "k" ? "keys" : input.columns}]`;
+    case "blocks":
+      return `a matrix of 0 and 1 with a row for each ${input.n} queries and a column for each ${input.m} keys`;
+    case "columns":
+      return "lists of key positions";
+    case "diagonals":
+      return "lists of offsets q - k";
+    case "csr":
+      return `lists of blocks of ${input.m} keys for each block of ${input.n} queries`;
+  }
+}
+
+interface Counts {
+  readonly heads: number;
+  readonly kvHeads: number;
+}
+
+interface Lengths {
+  readonly N: number;
+  readonly NQ: number;
+  readonly space: "self" | "cross";
+}
+
+function blockRows(n: number, lengths: Lengths): number {
+  return Math.ceil((lengths.space === "self" ? lengths.N : lengths.NQ) / n);
+}
+
+function single(input: Exclude<Input, { kind: "csr" }>, counts: Counts, lengths: Lengths, tensor: Tensor): VerifyInput {
+  const { N, NQ } = lengths;
+  switch (input.kind) {
+    case "ids": {
+      const length = input.axis === "q" && lengths.space === "cross" ? NQ : N;
+      const [batch] = leading(input.name, tensor, [length], 1, undefined);
+      return { kind: "ids", shape: [batch!, length], data: integers(input.name, tensor) };
+    }
+    case "bits":
+    case "blocks": {
+      const rows = input.kind === "bits" ? (input.rows === "q" ? NQ : input.rows) : blockRows(input.n, lengths);
+      const columns = input.kind === "bits" ? (input.columns === "k" ? N : input.columns) : Math.ceil(N / input.m);
+      const [batch, heads] = leading(input.name, tensor, [rows, columns], 2, counts);
+      const data = Uint8Array.from(integers(input.name, tensor), (value, i) => {
+        if (value !== 0 && value !== 1) badValue(input.name, i, "0 or 1", value);
+        return value;
+      });
+      return { kind: "bits", shape: [batch!, heads!, rows, columns], data };
+    }
+    case "columns":
+    case "diagonals": {
+      const places = tensor.shape[tensor.shape.length - 1] ?? 1;
+      const [batch, heads] = leading(input.name, tensor, [places], 2, counts);
+      const last = lengths.space === "self" ? N : NQ;
+      const [low, high] = input.kind === "columns" ? [0, N - 1] : [1 - N, last - 1];
+      const data = integers(input.name, tensor);
+      data.forEach((value, i) => {
+        if ((value < low || value > high) && value !== PADDING)
+          badValue(input.name, i, `${low} to ${high}, or ${PADDING} for an unused entry`, value);
+      });
+      return { kind: "list", shape: [batch!, heads!, places], data };
+    }
+  }
+}
+
+const PADDING = -2147483648;
+
+function csr(input: Extract<Input, { kind: "csr" }>, counts: Counts, lengths: Lengths, file: (name: string) => Tensor): VerifyInput {
+  const rows = blockRows(input.n, lengths);
+  const columns = Math.ceil(lengths.N / input.m);
+  const tensor = file(`${input.name}.offsets`);
+  const [batch, heads] = leading(`${input.name}.offsets`, tensor, [rows + 1], 2, counts);
+  const offsets = integers(`${input.name}.offsets`, tensor);
+  const indices = integers(`${input.name}.indices`, file(`${input.name}.indices`));
+  indices.forEach((value, i) => {
+    if (value < 0 || value >= columns) badValue(`${input.name}.indices`, i, `0 to ${columns - 1}`, value);
+  });
+  const list = (head: number, row: number): Int32Array => {
+    const at = head * (rows + 1) + row;
+    const [start, end] = [offsets[at]!, offsets[at + 1]!];
+    if (start < 0 || end < start || end > indices.length) badValue(`${input.name}.offsets`, at + 1, `${start} to ${indices.length}`, end);
+    return indices.subarray(start, end);
+  };
+  const make = <T>(count: number, of: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => of(i));
+  return { kind: "csr", lists: make(batch!, (b) => make(heads!, (h) => make(rows, (row) => list(b * heads! + h, row)))) };
+}
+
+/** Sizes of the leading axes, of which any may be left out: batch, and for all but ids heads. */
+function leading(name: string, tensor: Tensor, own: readonly number[], most: number, counts: Counts | undefined): readonly number[] {
+  const { shape } = tensor;
+  const axes = shape.slice(0, shape.length - own.length);
+  const tail = shape.slice(shape.length - own.length);
+  const fits = shape.length >= own.length && axes.length <= most && tail.every((size, i) => size === own[i]);
+  const sizes = [...Array<number>(most - Math.min(axes.length, most)).fill(1), ...axes];
+  const heads = sizes[1];
+  const headsFit = !counts || heads === undefined || heads === 1 || heads === counts.kvHeads || heads === counts.heads;
+  if (!fits || !headsFit) {
+    const expected = `[${[...(counts ? ["batch", "heads"] : ["batch"]), ...own].join(", ")}]`;
+    const remedy = counts
+      ? `the leading axes may be left out; heads is 1, ${counts.kvHeads} (kv heads) or ${counts.heads} (query heads)`
+      : "the batch axis may be left out";
+    throw new Stop([diagnostic("ATTN6209", undefined, { tensor: name, found: shapeText(shape), expected, remedy })]);
+  }
+  return sizes;
+}
+
+function integers(name: string, tensor: Tensor): Int32Array {
+  const data = new Int32Array(elementCount(tensor.shape));
+  for (let i = 0; i < data.length; i++) {
+    const value = Number(tensor.data[i]);
+    data[i] = value;
+    if (data[i] !== value) badValue(name, i, "an integer of 32 bits", value);
+  }
+  return data;
+}
+
+function badValue(name: string, index: number, expected: string, found: number): never {
+  throw new Stop([diagnostic("ATTN6211", undefined, { tensor: `${name}[${index}]`, found, expected })]);
+}

@@ -1,0 +1,167 @@
+import { positionAt, type SourceFile } from "../source/file.js";
+import type { Comment } from "./ast.js";
+import type { InnerComment } from "./writer.js";
+
+/** A comment on lines of its own, before what it is about. */
+export interface OuterComment {
+  readonly text: string;
+  readonly blankBefore: boolean;
+}
+
+/** What the writer of a file asks about the text it came from. All questions are asked in the order of the text. */
+export interface Placement {
+  /** The comments inside a clause or a head that reaches from one offset to another. */
+  inner(start: number, end: number): readonly InnerComment[];
+  /** The comments before an offset that have not been taken yet; they are taken now. */
+  before(offset: number): readonly OuterComment[];
+  /** Goes past something written, and takes the comment at the end of its line, if any. */
+  pass(end: number): string | undefined;
+  /** Whether an empty line, or one with a comment, stands between two offsets. */
+  apart(end: number, start: number): boolean;
+  /** Whether an empty line stands between what was passed last and an offset. */
+  blankBefore(offset: number): boolean;
+  /** Whether a body is on one line, without comments. */
+  onOneLine(start: number, end: number): boolean;
+  /** The offset after the first `{` from an offset on. */
+  afterBrace(offset: number): number;
+}
+
+/** For a tree that has no text: no comments, and no empty lines but between declarations. */
+export const unplaced: Placement = {
+  inner: () => [],
+  before: () => [],
+  pass: () => undefined,
+  apart: () => false,
+  blankBefore: () => false,
+  onOneLine: () => false,
+  afterBrace: (offset) => offset,
+};
+
+/** A token as far as comments care. */
+export interface PlacedToken {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+}
+
+const binaryOperators = new Set(["+", "-", "*", "/", "%", "<", "<=", ">", ">=", "==", "!=", "in", "&", "|"]);
+
+/** The placement of a text without syntax errors. */
+export class TextPlacement implements Placement {
+  private next = 0;
+  private last = 0;
+  private readonly starts: readonly number[];
+  /** How many tokens that are no parentheses stand before each token. */
+  private readonly counts: readonly number[];
+
+  constructor(
+    private readonly file: SourceFile,
+    private readonly tokens: readonly PlacedToken[],
+    private readonly comments: readonly Comment[],
+  ) {
+    this.starts = tokens.map((token) => token.start);
+    let count = 0;
+    this.counts = tokens.map(({ text }) => (text === "(" || text === ")" ? count : count++));
+    (this.counts as number[]).push(count);
+  }
+
+  inner(start: number, end: number): readonly InnerComment[] {
+    const found: InnerComment[] = [];
+    const first = this.counts[this.tokenAt(start)]!;
+    for (let i = this.commentAt(start); i < this.comments.length && this.comments[i]!.span.start < end; i++) {
+      const comment = this.comments[i]!;
+      const index = this.tokenAt(comment.span.start);
+      const ownLine = this.startsLine(comment);
+      const text = this.textOf(comment);
+      // A comment after an operator is about the operand before it: operators start lines.
+      const after = this.counts[index]! - first - (this.isBinary(index - 1) ? 1 : 0);
+      found.push({ after, text, ownLine, endsLine: ownLine || comment.kind !== "block" || text.includes("\n") });
+    }
+    return found;
+  }
+
+  before(offset: number): readonly OuterComment[] {
+    const found: OuterComment[] = [];
+    for (; this.next < this.comments.length && this.comments[this.next]!.span.start < offset; this.next++) {
+      const comment = this.comments[this.next]!;
+      found.push({ text: this.textOf(comment), blankBefore: this.blankBefore(comment.span.start) });
+      this.last = comment.span.end;
+    }
+    return found;
+  }
+
+  pass(end: number): string | undefined {
+    this.next = Math.max(this.next, this.commentAt(end));
+    this.last = end;
+    const comment = this.comments[this.next];
+    if (comment === undefined || this.lineAt(comment.span.start) !== this.lineAt(end)) return undefined;
+    let index = this.tokenAt(end);
+    if (this.tokens[index]?.text === ";" && this.tokens[index]!.start < comment.span.start) index++;
+    const token = this.tokens[index];
+    if (token !== undefined && (token.start < comment.span.start || this.lineAt(token.start) === this.lineAt(comment.span.end)))
+      return undefined;
+    this.next++;
+    this.last = comment.span.end;
+    return this.textOf(comment);
+  }
+
+  apart(end: number, start: number): boolean {
+    return this.lineAt(start) - this.lineAt(end) > 1;
+  }
+
+  blankBefore(offset: number): boolean {
+    return this.apart(this.last, offset);
+  }
+
+  onOneLine(start: number, end: number): boolean {
+    const comment = this.comments[this.commentAt(start)];
+    return this.lineAt(start) === this.lineAt(end) && (comment === undefined || comment.span.start >= end);
+  }
+
+  afterBrace(offset: number): number {
+    let index = this.tokenAt(offset);
+    while (index < this.tokens.length && this.tokens[index]!.text !== "{") index++;
+    return this.tokens[index]?.end ?? offset;
+  }
+
+  // --------------------------------------------------------------------- places
+
+  private textOf(comment: Comment): string {
+    return comment.kind === "block" ? comment.text.replace(/\r\n?/g, "\n") : comment.text.trimEnd();
+  }
+
+  private lineAt(offset: number): number {
+    return positionAt(this.file, offset).line;
+  }
+
+  private startsLine(comment: Comment): boolean {
+    const lineStart = this.file.lineStarts[this.lineAt(comment.span.start) - 1]!;
+    return this.file.text.slice(lineStart, comment.span.start).trim() === "";
+  }
+
+  /** Whether a token is an operator between two operands, and not a sign. */
+  private isBinary(index: number): boolean {
+    const [before, token] = [this.tokens[index - 1], this.tokens[index]];
+    return token !== undefined && binaryOperators.has(token.text) && before !== undefined && /[\w"?)\]]$/.test(before.text);
+  }
+
+  /** The first token at or after an offset. */
+  private tokenAt(offset: number): number {
+    return lowerBound(this.starts.length, (i) => this.starts[i]!, offset);
+  }
+
+  private commentAt(offset: number): number {
+    return lowerBound(this.comments.length, (i) => this.comments[i]!.span.start, offset);
+  }
+}
+
+/** The first index of a rising sequence whose value is at least `wanted`. */
+function lowerBound(length: number, value: (i: number) => number, wanted: number): number {
+  let [low, high] = [0, length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (value(middle) < wanted) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
