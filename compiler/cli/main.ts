@@ -147,6 +147,7 @@ export function buildProgram(): Command {
     .option("--seq <list>", "lengths, separated by commas", integers(1))
     .option("--seeds <n>", "random seeds", integer(1), 3)
     .option("--batch <n>", "batch entries", integer(1))
+    .option("--quick", "one length and few cases: a first look, not a proof")
     .option("--format <format>", "text or json", choice("text", "json"), "text")
     .addHelpText(
       "after",

@@ -1,5 +1,4 @@
-import type { Variable } from "../mask/ir.js";
-import { Depends, type MaskTerm, type NumberFunction } from "./typed.js";
+import { Depends, type MaskTerm, type NumberFunction, type Variable } from "./typed.js";
 import { integer, phase, type Type } from "./types.js";
 
 /** Variables that an expression may name. */

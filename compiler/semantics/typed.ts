@@ -1,6 +1,5 @@
 import type { Span } from "../source/file.js";
 import type { BinaryOperator } from "../syntax/ast.js";
-import type { Variable } from "../mask/ir.js";
 import type { AxisModel, InputModel, LetModel, ParamModel, PatternModel, SegmentModel, TableModel } from "./model.js";
 import type { Type } from "./types.js";
 
@@ -15,6 +14,9 @@ export const Depends = {
   /** A runtime parameter or extent. */
   runtime: 8,
 } as const;
+
+/** What an expression may name without declaring it; see the built-ins for what each is. */
+export type Variable = "q" | "k" | "h" | "kvh" | "b" | "N" | "NQ" | "layer" | "layers" | "step" | "steps" | "phase";
 
 interface Node {
   readonly type: Type;

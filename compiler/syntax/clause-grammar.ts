@@ -12,6 +12,13 @@ export abstract class ClauseGrammar extends ExpressionGrammar {
   /** The token before each of them. */
   beforeLeftovers: IToken[] = [];
 
+  /** The clauses between two braces. */
+  protected readonly body = this.RULE("body", () => {
+    this.CONSUME(t.LCurly);
+    this.MANY(() => this.OR([{ ALT: () => this.SUBRULE(this.clauseLine) }, { ALT: () => this.CONSUME(t.Separator) }]));
+    this.CONSUME(t.RCurly);
+  });
+
   protected readonly clauseLine = this.RULE("clauseLine", () => {
     this.OR([
       {
@@ -256,7 +263,7 @@ export abstract class ClauseGrammar extends ExpressionGrammar {
   });
 
   protected readonly otherwise = this.RULE("otherwise", () => {
-    this.CONSUME(Else);
+    this.CONSUME(t.reserved.else);
     this.CONSUME(t.Arrow);
     this.SUBRULE(this.expr, { LABEL: "result" });
     this.ACTION(() => this.skipLeftover());

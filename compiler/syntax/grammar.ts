@@ -27,7 +27,7 @@ export class Grammar extends ClauseGrammar {
     this.CONSUME(t.LCurly);
     this.SUBRULE(this.names);
     this.CONSUME(t.RCurly);
-    this.CONSUME(inner.from);
+    this.CONSUME(t.innerWords.from);
     this.CONSUME(t.StringToken);
   });
 
@@ -52,15 +52,9 @@ export class Grammar extends ClauseGrammar {
     this.CONSUME(t.Name);
     this.OPTION(() => {
       this.CONSUME(t.Colon);
-      this.CONSUME(inner.runtime);
+      this.CONSUME(t.innerWords.runtime);
     });
     this.CONSUME(t.Equal);
     this.SUBRULE(this.expr);
-  });
-
-  private readonly body = this.RULE("body", () => {
-    this.CONSUME(t.LCurly);
-    this.MANY(() => this.OR([{ ALT: () => this.SUBRULE(this.clauseLine) }, { ALT: () => this.CONSUME(t.Separator) }]));
-    this.CONSUME(t.RCurly);
   });
 }

@@ -14,7 +14,9 @@ export interface Placement {
   inner(start: number, end: number): readonly InnerComment[];
   /** The comments before an offset that have not been taken yet; they are taken now. */
   before(offset: number): readonly OuterComment[];
-  /** Goes past something written, and takes the comment at the end of its line, if any. */
+  /** The comment at the end of the line on which something ends. */
+  trailing(end: number): string | undefined;
+  /** Goes past something written, and takes the comment at the end of its line. */
   pass(end: number): string | undefined;
   /** Whether an empty line, or one with a comment, stands between two offsets. */
   apart(end: number, start: number): boolean;
@@ -30,6 +32,7 @@ export interface Placement {
 export const unplaced: Placement = {
   inner: () => [],
   before: () => [],
+  trailing: () => undefined,
   pass: () => undefined,
   apart: () => false,
   blankBefore: () => false,
@@ -71,10 +74,10 @@ export class TextPlacement implements Placement {
     for (let i = this.commentAt(start); i < this.comments.length && this.comments[i]!.span.start < end; i++) {
       const comment = this.comments[i]!;
       const index = this.tokenAt(comment.span.start);
-      const ownLine = this.startsLine(comment);
+      const ownLine = this.hasOwnLine(comment);
       const text = this.textOf(comment);
       // A comment after an operator is about the operand before it: operators start lines.
-      const after = this.counts[index]! - first - (this.isBinary(index - 1) ? 1 : 0);
+      const after = this.counts[index]! - first - (this.followsOperator(index) ? 1 : 0);
       found.push({ after, text, ownLine, endsLine: ownLine || comment.kind !== "block" || text.includes("\n") });
     }
     return found;
@@ -90,19 +93,23 @@ export class TextPlacement implements Placement {
     return found;
   }
 
-  pass(end: number): string | undefined {
-    this.next = Math.max(this.next, this.commentAt(end));
-    this.last = end;
-    const comment = this.comments[this.next];
+  trailing(end: number): string | undefined {
+    const comment = this.comments[this.commentAt(end)];
     if (comment === undefined || this.lineAt(comment.span.start) !== this.lineAt(end)) return undefined;
     let index = this.tokenAt(end);
     if (this.tokens[index]?.text === ";" && this.tokens[index]!.start < comment.span.start) index++;
     const token = this.tokens[index];
     if (token !== undefined && (token.start < comment.span.start || this.lineAt(token.start) === this.lineAt(comment.span.end)))
       return undefined;
-    this.next++;
-    this.last = comment.span.end;
     return this.textOf(comment);
+  }
+
+  pass(end: number): string | undefined {
+    this.next = Math.max(this.next, this.commentAt(end));
+    this.last = end;
+    const trailing = this.trailing(end);
+    if (trailing !== undefined) this.last = this.comments[this.next++]!.span.end;
+    return trailing;
   }
 
   apart(end: number, start: number): boolean {
@@ -134,14 +141,19 @@ export class TextPlacement implements Placement {
     return positionAt(this.file, offset).line;
   }
 
-  private startsLine(comment: Comment): boolean {
-    const lineStart = this.file.lineStarts[this.lineAt(comment.span.start) - 1]!;
-    return this.file.text.slice(lineStart, comment.span.start).trim() === "";
+  /** Whether nothing else stands on the lines of a comment. */
+  private hasOwnLine({ span }: Comment): boolean {
+    const { text, lineStarts } = this.file;
+    const before = text.slice(lineStarts[this.lineAt(span.start) - 1]!, span.start);
+    const after = text.slice(span.end, lineStarts[this.lineAt(span.end)] ?? text.length);
+    return before.trim() === "" && after.trim() === "";
   }
 
-  /** Whether a token is an operator between two operands, and not a sign. */
-  private isBinary(index: number): boolean {
-    const [before, token] = [this.tokens[index - 1], this.tokens[index]];
+  /** Whether an operator between two operands stands before a token, perhaps with parentheses that open. */
+  private followsOperator(index: number): boolean {
+    let last = index - 1;
+    while (this.tokens[last]?.text === "(") last--;
+    const [before, token] = [this.tokens[last - 1], this.tokens[last]];
     return token !== undefined && binaryOperators.has(token.text) && before !== undefined && /[\w"?)\]]$/.test(before.text);
   }
 

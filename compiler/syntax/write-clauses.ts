@@ -181,8 +181,9 @@ export function writeHead(w: Writer, item: Declaration): Doc {
 }
 
 function writeParam(w: Writer, param: Param): Doc {
+  const name = w.token(param.name.name);
   const runtime = param.runtime ? [w.token(":"), w.token("runtime", "space")] : "";
-  return [w.token(param.name.name), runtime, w.token("=", "space"), w.gap("space"), writeExpr(w, param.value)];
+  return [name, runtime, w.token("=", "space"), w.gap("space"), writeExpr(w, param.value)];
 }
 
 function writeNames(w: Writer, names: readonly Identifier[]): Doc {

@@ -106,6 +106,7 @@ class FileWriter {
 
   /** The closing brace; on the line of the opening one where nothing stands between. */
   private end(indent: number, offset: number, empty: number): void {
+    this.blockStart = 0;
     const comment = this.placement.pass(offset);
     const opening = this.lines.at(-1)!;
     if (this.lines.length > empty || opening.comment !== undefined) this.lines.push({ text: `${" ".repeat(indent)}}`, comment });
@@ -178,7 +179,8 @@ class FileWriter {
     // A comment that will be moved in between parts them as well.
     const writer = new Writer(this.placement.inner(below.span.start, below.span.end));
     setLines(writeClause(writer, below, { keyword: 0, names: 0 }), 0, lineWidth);
-    return writer.displaced.length === 0 && writer.rest().length === 0;
+    const atEnd = writer.rest().length + (this.placement.trailing(below.span.end) === undefined ? 0 : 1);
+    return writer.displaced.length === 0 && atEnd <= 1;
   }
 }
 

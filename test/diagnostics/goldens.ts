@@ -16,7 +16,10 @@ export type GoldenFiles = ReadonlyMap<string, Uint8Array>;
  * that it needs, and `expected.txt`, the exact rendering of what `diagnose` says about it. `npx vitest run -u` writes
  * the renderings anew. A code without a folder fails, and so does a folder without a code.
  */
-export function diagnosticGoldens(ranges: string, diagnose: (files: GoldenFiles) => readonly Diagnostic[] | Promise<readonly Diagnostic[]>): void {
+export function diagnosticGoldens(
+  ranges: string,
+  diagnose: (files: GoldenFiles) => readonly Diagnostic[] | Promise<readonly Diagnostic[]>,
+): void {
   const inRange = (code: string) => ranges.includes(code.charAt(4));
   const codes = Object.keys(catalogue).filter(inRange);
   const folders = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());

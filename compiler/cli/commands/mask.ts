@@ -6,7 +6,7 @@ import { raster } from "../../picture/raster.js";
 import { svg } from "../../picture/svg.js";
 import { text } from "../../picture/text.js";
 import { queryOffset } from "../../tiles/plan.js";
-import { writeNpy } from "../../../runtime/tensor/npy-write.js";
+import { writeNpy } from "../../../runtime/tensor/npy.js";
 import { readInputs } from "../inputs.js";
 import { print, say, writeFile } from "../io.js";
 import { badOption, envOf, oneOperator } from "../options.js";

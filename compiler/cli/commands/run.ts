@@ -1,4 +1,4 @@
-import { writeNpy } from "../../../runtime/tensor/npy-write.js";
+import { writeNpy } from "../../../runtime/tensor/npy.js";
 import { openExecutor } from "../executor.js";
 import type { DeviceChoice } from "../executor.js";
 import { readInputs } from "../inputs.js";

@@ -78,9 +78,9 @@ function inputHelpers(input: Input): readonly Helper[] {
   const field = (name: string): string => `u.${uniformName(input.name, "input", name)}`;
   if (input.kind === "ids") {
     const extremum = (pick: "min" | "max", component: number): Helper => ({
-      name: `id_${pick}_${input.name}`,
+      name: `${pick}_id_${input.name}`,
       text: `// From the summary: the ${pick} over the groups of ${SUMMARY_TOKENS} tokens that hold tokens lo to hi.
-fn id_${pick}_${input.name}(b: i32, lo: i32, hi: i32) -> i32 {
+fn ${pick}_id_${input.name}(b: i32, lo: i32, hi: i32) -> i32 {
   let first = clamp(lo, 0, ${field("length")} - 1) / ${SUMMARY_TOKENS};
   let last = clamp(hi, 0, ${field("length")} - 1) / ${SUMMARY_TOKENS};
   let base = ${field("summary")} + b * ${field("summaryBatchStride")};

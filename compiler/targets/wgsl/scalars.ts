@@ -67,9 +67,9 @@ export class ScalarPrinter {
       case "select":
         return `select(${p(node.b)}, ${p(node.a)}, ${p(node.cond)})`;
       case "idMin":
-        return `id_min_${node.input}(b, ${p(node.lo)}, ${p(node.hi)})`;
+        return `min_id_${node.input}(b, ${p(node.lo)}, ${p(node.hi)})`;
       case "idMax":
-        return `id_max_${node.input}(b, ${p(node.lo)}, ${p(node.hi)})`;
+        return `max_id_${node.input}(b, ${p(node.lo)}, ${p(node.hi)})`;
       case "lt":
       case "le":
       case "eq":

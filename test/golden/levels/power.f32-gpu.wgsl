@@ -1,0 +1,258 @@
+// power (std/power.attn:15), head dim 16, value dim 24, f32-gpu.
+// One workgroup of 8 x 8 threads for each tile of 32 queries; tiles of 32 keys.
+
+struct Uniforms {
+  batch: i32,
+  heads: i32,
+  kv_heads: i32,
+  queries: i32,
+  keys: i32,
+  offset: i32,
+  tiles: i32,
+  scale: f32,
+  write_lse: i32,
+}
+
+@group(0) @binding(0) var<uniform> u: Uniforms;
+@group(0) @binding(1) var<storage, read> query: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> key: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> value: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> aux: array<u32>;
+@group(0) @binding(5) var<storage, read_write> output: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> lse: array<f32>;
+
+// [head dim][query / 4], scaled.
+var<workgroup> q_tile: array<vec4<f32>, 128>;
+// Keys of a chunk as [head dim][key / 4], then probabilities as [key][query / 4].
+var<workgroup> kp_tile: array<vec4<f32>, 256>;
+// One partial result per column of threads, as [thread column][query / 4].
+var<workgroup> partial: array<vec4<f32>, 64>;
+
+const MASKED = f32(-3e+38);
+
+fn is_pow2(a: i32) -> bool {
+  return a > 0 && (a & (a - 1)) == 0;
+}
+
+// A power of two lies in [lo, hi]: one is 1, or the highest bits of lo - 1 and hi differ.
+fn pow2_in(lo: i32, hi: i32) -> bool {
+  if (hi < 1 || hi < lo) {
+    return false;
+  }
+  return lo <= 1 || firstLeadingBit(lo - 1) < firstLeadingBit(hi);
+}
+
+fn looks(q: i32, k: i32, h: i32, kvh: i32, b: i32) -> bool {
+  return k < u.keys && ((k <= q) && ((((q >> 5u) - (k >> 5u)) < 2) || is_pow2(((q >> 5u) - (k >> 5u))) || ((k >> 5u) < 1)));
+}
+
+// One bit for each pair of 4 queries and 4 keys.
+fn looks_at(first_q: i32, first_k: i32, h: i32, kvh: i32, b: i32) -> u32 {
+  var found = 0u;
+  for (var c = 0; c < 4; c++) {
+    for (var r = 0; r < 4; r++) {
+      found |= select(0u, 1u, looks(first_q + r, first_k + c, h, kvh, b)) << u32(c * 4 + r);
+    }
+  }
+  return found;
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3<u32>,
+  @builtin(num_workgroups) workgroups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  // Tiles of a head one after another, the last first: under a causal mask it is the longest.
+  let id = i32(workgroup.y * workgroups.x + workgroup.x);
+  if (id >= u.tiles * u.heads * u.batch) {
+    return;
+  }
+  let first_row = (u.tiles - 1 - id % u.tiles) * 32;
+  let h = (id / u.tiles) % u.heads;
+  let b = id / u.tiles / u.heads;
+  let kvh = h / (u.heads / u.kv_heads);
+  let q0 = u.offset + first_row;
+  let q1 = u.offset + min(first_row + 32, u.queries) - 1;
+  let query_base = (b * u.heads + h) * u.queries;
+  let key_base = (b * u.kv_heads + kvh) * u.keys;
+  let row_thread = i32(lane) / 8;
+  let column_thread = i32(lane) % 8;
+  // The first query row, group of four rows and key column of this thread, within the tile.
+  let own_row = row_thread * 4;
+  let own_group = row_thread * 1;
+  let own_column = column_thread * 4;
+
+  for (var i = i32(lane); i < 32; i += 64) {
+    let group = i / 4;
+    let dim = i % 4;
+    let x0 = select(vec4<f32>(0.0), query[(query_base + min(first_row + group * 4, u.queries - 1)) * 4 + dim], first_row + group * 4 < u.queries) * u.scale;
+    let x1 = select(vec4<f32>(0.0), query[(query_base + min(first_row + group * 4 + 1, u.queries - 1)) * 4 + dim], first_row + group * 4 + 1 < u.queries) * u.scale;
+    let x2 = select(vec4<f32>(0.0), query[(query_base + min(first_row + group * 4 + 2, u.queries - 1)) * 4 + dim], first_row + group * 4 + 2 < u.queries) * u.scale;
+    let x3 = select(vec4<f32>(0.0), query[(query_base + min(first_row + group * 4 + 3, u.queries - 1)) * 4 + dim], first_row + group * 4 + 3 < u.queries) * u.scale;
+    q_tile[(dim * 4 + 0) * 8 + group] = vec4<f32>(x0.x, x1.x, x2.x, x3.x);
+    q_tile[(dim * 4 + 1) * 8 + group] = vec4<f32>(x0.y, x1.y, x2.y, x3.y);
+    q_tile[(dim * 4 + 2) * 8 + group] = vec4<f32>(x0.z, x1.z, x2.z, x3.z);
+    q_tile[(dim * 4 + 3) * 8 + group] = vec4<f32>(x0.w, x1.w, x2.w, x3.w);
+  }
+  var m_0 = vec4<f32>(-1e+30);
+  var l_0 = vec4<f32>(0.0);
+  var o_0_0 = vec4<f32>(0.0);
+  var o_1_0 = vec4<f32>(0.0);
+  var o_2_0 = vec4<f32>(0.0);
+  var o_3_0 = vec4<f32>(0.0);
+
+  let t0 = (q0 >> 5u);
+  let t1 = (q1 + 1);
+  let t2 = (q1 >> 5u);
+  var first_tile: array<i32, 3>;
+  var end_tile: array<i32, 3>;
+  first_tile[0] = (max(((t0 + (-1)) * 32), 0)) / 32;
+  end_tile[0] = ((min(t1, u.keys)) + 31) / 32;
+  first_tile[1] = (0) / 32;
+  end_tile[1] = ((min(min(t1, (t2 * 32)), u.keys)) + 31) / 32;
+  first_tile[2] = (0) / 32;
+  end_tile[2] = ((min(min(t1, 32), u.keys)) + 31) / 32;
+  for (var range = 0; range < 3; range++) {
+    for (var tile = first_tile[range]; tile < end_tile[range]; tile++) {
+      // Ranges may overlap: a tile that an earlier one holds has been visited.
+      var visited = false;
+      for (var earlier = 0; earlier < range; earlier++) {
+        visited = visited || (first_tile[earlier] <= tile && tile < end_tile[earlier]);
+      }
+      if (visited) {
+        continue;
+      }
+      let k0 = tile * 32;
+      let k1 = min(k0 + 32, u.keys) - 1;
+      let t3 = (k1 >> 5u);
+      let t4 = (t0 - t3);
+      let t5 = (k0 >> 5u);
+      let t6 = (t2 - t5);
+      let t7 = pow2_in(t4, t6);
+      if (!(((k0 <= q1) && (((t4 < 2) || t7) || (t5 < 1))))) {
+        continue;
+      }
+      var s_0_0 = vec4<f32>(0.0);
+      var s_1_0 = vec4<f32>(0.0);
+      var s_2_0 = vec4<f32>(0.0);
+      var s_3_0 = vec4<f32>(0.0);
+      workgroupBarrier();
+      for (var i = i32(lane); i < 32; i += 64) {
+        let group = i / 4;
+        let dim = i % 4;
+        let x0 = select(vec4<f32>(0.0), key[(key_base + min(k0 + group * 4, u.keys - 1)) * 4 + dim], k0 + group * 4 < u.keys);
+        let x1 = select(vec4<f32>(0.0), key[(key_base + min(k0 + group * 4 + 1, u.keys - 1)) * 4 + dim], k0 + group * 4 + 1 < u.keys);
+        let x2 = select(vec4<f32>(0.0), key[(key_base + min(k0 + group * 4 + 2, u.keys - 1)) * 4 + dim], k0 + group * 4 + 2 < u.keys);
+        let x3 = select(vec4<f32>(0.0), key[(key_base + min(k0 + group * 4 + 3, u.keys - 1)) * 4 + dim], k0 + group * 4 + 3 < u.keys);
+        kp_tile[(dim * 4 + 0) * 8 + group] = vec4<f32>(x0.x, x1.x, x2.x, x3.x);
+        kp_tile[(dim * 4 + 1) * 8 + group] = vec4<f32>(x0.y, x1.y, x2.y, x3.y);
+        kp_tile[(dim * 4 + 2) * 8 + group] = vec4<f32>(x0.z, x1.z, x2.z, x3.z);
+        kp_tile[(dim * 4 + 3) * 8 + group] = vec4<f32>(x0.w, x1.w, x2.w, x3.w);
+      }
+      workgroupBarrier();
+      for (var d = 0; d < 16; d++) {
+        let q_0 = q_tile[d * 8 + own_group];
+        let k_0 = kp_tile[d * 8 + own_column / 4];
+        s_0_0 = fma(q_0, vec4<f32>(k_0.x), s_0_0);
+        s_1_0 = fma(q_0, vec4<f32>(k_0.y), s_1_0);
+        s_2_0 = fma(q_0, vec4<f32>(k_0.z), s_2_0);
+        s_3_0 = fma(q_0, vec4<f32>(k_0.w), s_3_0);
+      }
+      if ((!(((k1 <= q0) && (((t6 < 2) || (((t4 == t6) && t7) || ((t4 == 1) && (t6 == 2)))) || (t3 < 1)))) || (u.keys < (k0 + 32)))) {
+        let looks_0 = looks_at(q0 + own_row, k0 + own_column, h, kvh, b);
+        s_0_0 = select(vec4<f32>(MASKED), s_0_0, (vec4<u32>(looks_0) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u));
+        s_1_0 = select(vec4<f32>(MASKED), s_1_0, (vec4<u32>(looks_0) & vec4<u32>(16u, 32u, 64u, 128u)) != vec4<u32>(0u));
+        s_2_0 = select(vec4<f32>(MASKED), s_2_0, (vec4<u32>(looks_0) & vec4<u32>(256u, 512u, 1024u, 2048u)) != vec4<u32>(0u));
+        s_3_0 = select(vec4<f32>(MASKED), s_3_0, (vec4<u32>(looks_0) & vec4<u32>(4096u, 8192u, 16384u, 32768u)) != vec4<u32>(0u));
+      }
+      var n_0 = max(max(max(s_0_0, s_1_0), s_2_0), s_3_0);
+      partial[column_thread * 8 + own_group] = n_0;
+      workgroupBarrier();
+      n_0 = m_0;
+      for (var i = 0; i < 8; i++) {
+        n_0 = max(n_0, partial[i * 8 + own_group]);
+      }
+      let a_0 = exp2(m_0 - n_0);
+      s_0_0 = exp2(s_0_0 - n_0);
+      s_1_0 = exp2(s_1_0 - n_0);
+      s_2_0 = exp2(s_2_0 - n_0);
+      s_3_0 = exp2(s_3_0 - n_0);
+      m_0 = n_0;
+      l_0 *= a_0;
+      l_0 += s_0_0 + s_1_0 + s_2_0 + s_3_0;
+      o_0_0 *= a_0.x;
+      o_1_0 *= a_0.y;
+      o_2_0 *= a_0.z;
+      o_3_0 *= a_0.w;
+      kp_tile[(own_column) * 8 + own_group] = s_0_0;
+      kp_tile[(own_column + 1) * 8 + own_group] = s_1_0;
+      kp_tile[(own_column + 2) * 8 + own_group] = s_2_0;
+      kp_tile[(own_column + 3) * 8 + own_group] = s_3_0;
+      workgroupBarrier();
+      let keys_here = min(32, u.keys - k0);
+      for (var j = 0; j < keys_here; j++) {
+        let p_0 = kp_tile[j * 8 + own_group];
+        let row = (key_base + k0 + j) * 6;
+        let v_0 = value[row + min(column_thread, 5)];
+        o_0_0 = fma(vec4<f32>(p_0.x), v_0, o_0_0);
+        o_1_0 = fma(vec4<f32>(p_0.y), v_0, o_1_0);
+        o_2_0 = fma(vec4<f32>(p_0.z), v_0, o_2_0);
+        o_3_0 = fma(vec4<f32>(p_0.w), v_0, o_3_0);
+      }
+    }
+  }
+
+  workgroupBarrier();
+  partial[column_thread * 8 + own_group] = l_0;
+  workgroupBarrier();
+  l_0 = vec4<f32>(0.0);
+  for (var i = 0; i < 8; i++) {
+    l_0 += partial[i * 8 + own_group];
+  }
+  let inverse_0 = select(1.0 / select(l_0, vec4<f32>(1.0), l_0 == vec4<f32>(0.0)), vec4<f32>(0.0), l_0 == vec4<f32>(0.0));
+  o_0_0 *= inverse_0.x;
+  o_1_0 *= inverse_0.y;
+  o_2_0 *= inverse_0.z;
+  o_3_0 *= inverse_0.w;
+  if (first_row + own_row < u.queries) {
+    let row = (query_base + first_row + own_row) * 6;
+    if (column_thread < 6) {
+      output[row + column_thread] = o_0_0;
+    }
+  }
+  if (first_row + own_row + 1 < u.queries) {
+    let row = (query_base + first_row + own_row + 1) * 6;
+    if (column_thread < 6) {
+      output[row + column_thread] = o_1_0;
+    }
+  }
+  if (first_row + own_row + 2 < u.queries) {
+    let row = (query_base + first_row + own_row + 2) * 6;
+    if (column_thread < 6) {
+      output[row + column_thread] = o_2_0;
+    }
+  }
+  if (first_row + own_row + 3 < u.queries) {
+    let row = (query_base + first_row + own_row + 3) * 6;
+    if (column_thread < 6) {
+      output[row + column_thread] = o_3_0;
+    }
+  }
+  if (u.write_lse != 0 && column_thread == 0) {
+    // Minus infinity has no literal.
+    var minus_infinity = 0xff800000u;
+    if (first_row + own_row < u.queries) {
+      lse[query_base + first_row + own_row] = select(0.6931471805599453 * (m_0.x + log2(l_0.x)), bitcast<f32>(minus_infinity), l_0.x == 0.0);
+    }
+    if (first_row + own_row + 1 < u.queries) {
+      lse[query_base + first_row + own_row + 1] = select(0.6931471805599453 * (m_0.y + log2(l_0.y)), bitcast<f32>(minus_infinity), l_0.y == 0.0);
+    }
+    if (first_row + own_row + 2 < u.queries) {
+      lse[query_base + first_row + own_row + 2] = select(0.6931471805599453 * (m_0.z + log2(l_0.z)), bitcast<f32>(minus_infinity), l_0.z == 0.0);
+    }
+    if (first_row + own_row + 3 < u.queries) {
+      lse[query_base + first_row + own_row + 3] = select(0.6931471805599453 * (m_0.w + log2(l_0.w)), bitcast<f32>(minus_infinity), l_0.w == 0.0);
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import { expect, test } from "vitest";
+import { chooseSchedule } from "../../compiler/schedule/profiles.js";
+import { BASELINE_LIMITS, illegal, threadsOf, workgroupBytes } from "../../compiler/schedule/schedule.js";
+import type { Problem, Schedule } from "../../compiler/schedule/schedule.js";
+import { wgslVariants } from "../../compiler/targets/wgsl/operator.js";
+import { libraryModule } from "./library-modules.js";
+
+const legal: Schedule = {
+  name: "test",
+  profile: "gpu",
+  tileQ: 32,
+  tileK: 32,
+  rowThreads: 8,
+  columnThreads: 8,
+  chunk: 32,
+  keepQuery: true,
+  half: "none",
+};
+const problem: Problem = { headDim: 64, valueDim: 64, dtype: "f32" };
+
+test("a schedule that breaks no rule is legal", () => {
+  expect(illegal(legal, problem)).toBeUndefined();
+});
+
+test.each<[string, Partial<Schedule>, Partial<Problem>, string]>([
+  ["rows that the threads do not share evenly", { rowThreads: 3 }, {}, "each thread must own a multiple of 4 query rows"],
+  ["two rows per thread", { rowThreads: 16 }, {}, "each thread must own a multiple of 4 query rows"],
+  ["columns that the threads do not share evenly", { columnThreads: 5 }, {}, "each thread must own a multiple of 4 key columns"],
+  ["two columns per thread", { columnThreads: 16 }, {}, "each thread must own a multiple of 4 key columns"],
+  ["more rows than a word has bits", { tileQ: 64, rowThreads: 1 }, {}, "a thread can own at most 32 query rows"],
+  ["a head dim that is no multiple of 4", {}, { headDim: 66 }, "head dims must be multiples of 4"],
+  ["a value dim that is no multiple of 4", {}, { valueDim: 63 }, "head dims must be multiples of 4"],
+  ["a chunk that does not divide the head dim", { chunk: 48 }, {}, "the chunk of 48 must divide the head dim 64 and be a multiple of 4"],
+  ["a chunk that is no multiple of 4", { chunk: 2 }, {}, "the chunk of 2 must divide the head dim 64 and be a multiple of 4"],
+  [
+    "more threads than a workgroup may have",
+    { tileQ: 128, tileK: 64, rowThreads: 32, columnThreads: 16, keepQuery: false, chunk: 4 },
+    {},
+    "512 threads are more than the 256 of the device",
+  ],
+  ["a query tile that does not fit", {}, { headDim: 256 }, "37888 bytes of workgroup memory are more than the 16384 of the device"],
+])("refused: %s", (_, schedule, dims, reason) => {
+  expect(illegal({ ...legal, ...schedule }, { ...problem, ...dims })).toBe(reason);
+});
+
+test("limits of a larger device let larger schedules through", () => {
+  expect(illegal(legal, { ...problem, headDim: 256 }, { workgroupBytes: 65536, threads: 256 })).toBeUndefined();
+});
+
+const dims = Array.from({ length: 64 }, (_, i) => 4 * (i + 1));
+
+test.each(["gpu", "software"] as const)(
+  "the schedule chosen for %s is legal under the baseline for every head dim up to 256",
+  (profile) => {
+    for (const headDim of dims) {
+      for (const valueDim of new Set([headDim, 4, 64, 128, 256])) {
+        const shape: Problem = { headDim, valueDim, dtype: "f32" };
+        const schedule = chooseSchedule(profile, shape, "none");
+        expect(illegal(schedule, shape)).toBeUndefined();
+        expect(schedule.profile).toBe(profile);
+      }
+    }
+  },
+);
+
+test("a problem that no schedule fits is a bug of the caller, and says so", () => {
+  expect(() => chooseSchedule("gpu", { ...problem, headDim: 6 }, "none")).toThrow("no legal schedule for head dim 6, value dim 64");
+});
+
+test.each(["f32", "f16"] as const)("what a %s kernel declares is what its schedule says", (dtype) => {
+  const { module } = libraryModule("windows.attn", "sliding_window", { shape: { dtype } });
+  const variants = wgslVariants(
+    module,
+    [32, 64, 80, 96, 128, 256].map((dim) => ({ headDim: dim, valueDim: dim })),
+  );
+  expect(variants.length).toBe(6 * 2 * (dtype === "f16" ? 2 : 1));
+  for (const { schedule, variant } of variants) {
+    const declared = [...variant.wgsl.matchAll(/^var<workgroup> \w+: array<vec4<f32>, (\d+)>;/gm)];
+    expect(declared.reduce((sum, [, count]) => sum + 16 * Number(count), 0)).toBe(variant.workgroupBytes);
+    expect(variant.workgroupBytes).toBe(workgroupBytes(schedule, { headDim: variant.headDim, valueDim: variant.valueDim, dtype }));
+    expect(variant.workgroupBytes).toBeLessThanOrEqual(BASELINE_LIMITS.workgroupBytes);
+    expect(variant.wgsl).toContain(`@workgroup_size(${variant.threads})`);
+    expect(variant.threads).toBe(threadsOf(schedule));
+    // Features by the directive that the text opens with, and no other.
+    expect(/^enable /m.test(variant.wgsl)).toBe(variant.features.length > 0);
+    expect(variant.wgsl.includes("enable f16;")).toBe(variant.features.includes("shader-f16"));
+    expect([...variant.wgsl.matchAll(/var<storage/g)].length).toBeLessThanOrEqual(8);
+  }
+});
