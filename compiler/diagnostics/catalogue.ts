@@ -95,6 +95,9 @@ export interface MessageParams {
   ATTN2016: {
     name: string | number;
   };
+  ATTN2017: {
+    name: string | number;
+  };
   ATTN2101: {
     op: string | number;
     expected: string | number;
@@ -308,6 +311,13 @@ export interface MessageParams {
   };
   ATTN4001: {
     target: string | number;
+  };
+  ATTN4002: {
+    name: string | number;
+  };
+  ATTN4003: {
+    name: string | number;
+    why: string | number;
   };
   ATTN5001: {
     field: string | number;
@@ -1360,6 +1370,30 @@ pattern p(n = 4) {
 attention a {
   space  seq causal
   attend p()
+}
+\`\`\`
+`,
+  },
+  ATTN2017: {
+    title: `An input called like a tensor of every call`,
+    severity: "error",
+    message: `an input cannot be called \`{name}\`: every call has a tensor of that name`,
+    hint: `choose another name`,
+    page: `Callers pass inputs by name beside the tensors \`q\`, \`k\`, \`v\`, \`out\` and \`lse\`.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  input  v : ids
+  attend v[q] == v[k]
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  input  document : ids
+  attend document[q] == document[k]
 }
 \`\`\`
 `,
@@ -2763,6 +2797,58 @@ attention a(window: runtime = 4, block: runtime = 64) {
     hint: `build for wgsl`,
     page: `Kernels are written as WGSL for WebGPU. CUDA is planned: the tile program that both are printed from is there
 (\`attnc build FILE --target wgsl --emit program\`), the printer is not.
+`,
+  },
+  ATTN4002: {
+    title: `Rows that may be empty, where none may be`,
+    severity: "error",
+    message: `{name} requires nonempty rows, and no proof is found that every query sees a key`,
+    hint: `add a key that every query has, for example "| current", or drop the requirement`,
+    page: `\`require rows nonempty\` asks the compiler to prove that every query sees at least one key, at every length, for every head and
+every input. The proof puts the query's own position, the first key or the first key of its block in the place of \`k\`. A mask
+that only an input or a runtime parameter decides cannot be proved.
+
+\`\`\`attn wrong
+attention tokens {
+  space  seq causal
+  input  type : ids
+  attend type[k] == 1
+  require rows nonempty
+}
+\`\`\`
+
+\`\`\`attn right
+attention tokens {
+  space  seq causal
+  input  type : ids
+  attend type[k] == 1 | current
+  require rows nonempty
+}
+\`\`\`
+`,
+  },
+  ATTN4003: {
+    title: `Rows that may be empty`,
+    severity: "warning",
+    message: `{name} may have queries that see no key: {why}`,
+    hint: `such a row gives output 0 and lse minus infinity; add "| current" if every query should see itself`,
+    page: `A query that sees no key gives output 0 and a log-sum-exp of minus infinity, never NaN. That is often a mistake of the mask, so
+the compiler says where it finds such a row, or where the caller's inputs decide whether there is one.
+\`require rows nonempty\` turns the warning into a proof or an error.
+
+\`\`\`attn wrong
+attention late_keys {
+  space  seq causal
+  attend q - k >= 4
+}
+\`\`\`
+
+\`\`\`attn right
+attention late_keys {
+  space  seq causal
+  attend q - k >= 4 | current
+}
+\`\`\`
 `,
   },
   ATTN5001: {

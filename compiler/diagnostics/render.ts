@@ -46,6 +46,9 @@ function place(span: Span): string {
   return `${span.file.name}:${at.line}:${at.column}`;
 }
 
+/** Of longer lines only a part is shown, with the place about in its middle. */
+const longestLine = 160;
+
 /** The first line of a span with marks under it, and up to `context` lines on either side. */
 function frame(span: Span, context: number, color: boolean): string {
   const { file } = span;
@@ -56,16 +59,23 @@ function frame(span: Span, context: number, color: boolean): string {
   for (let line = first; line <= last; line++) lines.push(lineText(file, line));
   // An empty line at the very end of a file says nothing, unless it is the place itself.
   if (last > start.line && last === file.lineStarts.length && lines.at(-1) === "") lines.pop();
-  const width = lineText(file, start.line).length;
-  const lineStart = file.lineStarts[start.line - 1]!;
+
+  const marked = lines[start.line - first]!;
+  const from = marked.length <= longestLine ? 0 : Math.max(0, start.column - longestLine / 2);
+  const column = start.column - from;
   // A span that goes on over further lines is marked to the end of its first line.
-  const endColumn = Math.max(start.column + 1, Math.min(span.end - lineStart, width) + 1);
+  const lineEnd = Math.min(span.end - file.lineStarts[start.line - 1]!, marked.length, from + longestLine);
   const options = { linesAbove: context, linesBelow: context, forceColor: color, startLine: first };
   return codeFrameColumns(
-    lines.join("\n"),
-    { start: { line: start.line, column: start.column }, end: { line: start.line, column: endColumn } },
+    lines.map((line) => clip(line, from)).join("\n"),
+    { start: { line: start.line, column }, end: { line: start.line, column: Math.max(column + 1, lineEnd - from + 1) } },
     options,
   );
+}
+
+function clip(line: string, from: number): string {
+  const part = line.slice(from, from + longestLine);
+  return (from > 0 && part !== "" ? `…${part.slice(1)}` : part) + (line.length > from + longestLine ? "…" : "");
 }
 
 function lineText(file: SourceFile, line: number): string {

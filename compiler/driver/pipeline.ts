@@ -5,9 +5,10 @@ import type { MaskModule } from "../mask/ir.js";
 import { analyze } from "../semantics/index.js";
 import type { SourceHost } from "../semantics/host.js";
 import type { Model } from "../semantics/model.js";
-import type { SourceFile } from "../source/file.js";
+import type { SourceFile, Span } from "../source/file.js";
 import type { FileNode } from "../syntax/ast.js";
 import { parse } from "../syntax/parser.js";
+import { checkRows } from "./rows.js";
 
 /** A file after parsing and checking; `model` is there only when it has no error. */
 export interface Checked {
@@ -31,6 +32,10 @@ export function checkFile(file: SourceFile, host: SourceHost): Checked {
   return { file, tree: parsed.tree, diagnostics, model: hasErrors(diagnostics) ? undefined : analysis.model };
 }
 
+function spanOf(model: Model, name: string): Span | undefined {
+  return model.attentions.find((attention) => attention.name === name)?.node.name.span;
+}
+
 export interface Built {
   readonly modules: readonly MaskModule[];
   readonly diagnostics: readonly Diagnostic[];
@@ -43,6 +48,7 @@ export interface Built {
 export function buildOperators(checked: Checked, name?: string, settings: MaskSettings = {}): Built {
   if (!checked.model) return { modules: [], diagnostics: checked.diagnostics };
   const built = buildMasks(checked.model, name, settings);
-  const diagnostics = [...checked.diagnostics, ...built.diagnostics];
+  const rows = built.modules.flatMap((module) => checkRows(module, spanOf(checked.model!, module.name)));
+  const diagnostics = [...checked.diagnostics, ...built.diagnostics, ...rows];
   return { modules: hasErrors(diagnostics) ? [] : built.modules, diagnostics };
 }

@@ -94,6 +94,10 @@ function foldBinary(kind: IntBinary, a: IntExpr, b: IntExpr): IntExpr {
       if (b.kind === "int" && a.kind === "div" && a.b.kind === "int" && a.b.value * b.value < 2 ** 31) {
         return foldBinary("div", a.a, number(a.b.value * b.value));
       }
+      // A product does not wrap at the lengths that an operator accepts.
+      if (b.kind === "int" && a.kind === "mul" && a.b.kind === "int" && a.b.value % b.value === 0) {
+        return foldBinary("mul", a.a, number(a.b.value / b.value));
+      }
       break;
     case "mod":
       if (isInt(b, 1)) return number(0);
@@ -101,6 +105,7 @@ function foldBinary(kind: IntBinary, a: IntExpr, b: IntExpr): IntExpr {
         if (a.b.value <= b.value) return a;
         if (a.b.value % b.value === 0) return foldBinary("mod", a.a, b);
       }
+      if (b.kind === "int" && a.kind === "mul" && a.b.kind === "int" && a.b.value % b.value === 0) return number(0);
       break;
     case "min":
     case "max":

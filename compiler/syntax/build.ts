@@ -67,7 +67,7 @@ class DocComments {
     const block: Comment[] = [];
     for (; this.next < this.comments.length && this.comments[this.next]!.span.start < offset; this.next++) {
       const comment = this.comments[this.next]!;
-      if (comment.kind !== "doc" || !this.startsLine(comment)) continue;
+      if (comment.kind !== "doc" || !this.startsLine(this.next)) continue;
       const last = block.at(-1);
       if (last !== undefined && this.lineOf(comment) !== this.lineOf(last) + 1) block.length = 0;
       block.push(comment);
@@ -92,9 +92,14 @@ class DocComments {
     return /^\s*$/.test(between.replace(/\/\*[^]*?\*\//g, "").replace(/\/\/[^\n\r]*/g, ""));
   }
 
-  private startsLine(comment: Comment): boolean {
+  /** Whether no token stands before a comment on its line: one that trails something else documents nothing. */
+  private startsLine(index: number): boolean {
+    const comment = this.comments[index]!;
     const lineStart = this.file.lineStarts[this.lineOf(comment) - 1]!;
-    return /^\s*$/.test(this.file.text.slice(lineStart, comment.span.start));
+    const before = this.comments[index - 1];
+    if (before === undefined || before.span.end <= lineStart) return this.file.text.slice(lineStart, comment.span.start).trim() === "";
+    if (this.file.text.slice(before.span.end, comment.span.start).trim() !== "") return false;
+    return before.span.start < lineStart || this.startsLine(index - 1);
   }
 
   private lineOf(comment: Comment): number {

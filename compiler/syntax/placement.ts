@@ -94,22 +94,15 @@ export class TextPlacement implements Placement {
   }
 
   trailing(end: number): string | undefined {
-    const comment = this.comments[this.commentAt(end)];
-    if (comment === undefined || this.lineAt(comment.span.start) !== this.lineAt(end)) return undefined;
-    let index = this.tokenAt(end);
-    if (this.tokens[index]?.text === ";" && this.tokens[index]!.start < comment.span.start) index++;
-    const token = this.tokens[index];
-    if (token !== undefined && (token.start < comment.span.start || this.lineAt(token.start) === this.lineAt(comment.span.end)))
-      return undefined;
-    return this.textOf(comment);
+    const comments = this.trailingComments(end);
+    return comments.length === 0 ? undefined : comments.map((comment) => this.textOf(comment)).join(" ");
   }
 
   pass(end: number): string | undefined {
-    this.next = Math.max(this.next, this.commentAt(end));
-    this.last = end;
-    const trailing = this.trailing(end);
-    if (trailing !== undefined) this.last = this.comments[this.next++]!.span.end;
-    return trailing;
+    const comments = this.trailingComments(end);
+    this.next = Math.max(this.next, this.commentAt(end)) + comments.length;
+    this.last = comments.at(-1)?.span.end ?? end;
+    return this.trailing(end);
   }
 
   apart(end: number, start: number): boolean {
@@ -133,6 +126,22 @@ export class TextPlacement implements Placement {
 
   // --------------------------------------------------------------------- places
 
+  /** All comments between the end of something and the end of its line, unless more than comments follows. */
+  private trailingComments(end: number): readonly Comment[] {
+    const first = this.commentAt(end);
+    let next = first;
+    let line = this.lineAt(end);
+    for (; next < this.comments.length && this.lineAt(this.comments[next]!.span.start) === line; next++) {
+      line = this.lineAt(this.comments[next]!.span.end);
+    }
+    if (next === first) return [];
+    let index = this.tokenAt(end);
+    if (this.tokens[index]?.text === ";" && this.tokens[index]!.start < this.comments[first]!.span.start) index++;
+    const token = this.tokens[index];
+    const followed = token !== undefined && (token.start < this.comments[next - 1]!.span.start || this.lineAt(token.start) === line);
+    return followed ? [] : this.comments.slice(first, next);
+  }
+
   private textOf(comment: Comment): string {
     return comment.kind === "block" ? comment.text.replace(/\r\n?/g, "\n") : comment.text.trimEnd();
   }
@@ -154,7 +163,8 @@ export class TextPlacement implements Placement {
     let last = index - 1;
     while (this.tokens[last]?.text === "(") last--;
     const [before, token] = [this.tokens[last - 1], this.tokens[last]];
-    return token !== undefined && binaryOperators.has(token.text) && before !== undefined && /[\w"?)\]]$/.test(before.text);
+    if (token === undefined || before === undefined || !binaryOperators.has(token.text)) return false;
+    return /[\w"?)\]]$/.test(before.text) && !["in", "if", "else"].includes(before.text);
   }
 
   /** The first token at or after an offset. */

@@ -78,8 +78,7 @@ class FileWriter {
         return;
       }
     }
-    this.unit(indent, { start, end: body.span.start + 1 }, head, needsBlank, docs);
-    this.blockStart = this.lines.length;
+    this.head(indent, { start, end: body.span.start + 1 }, head, needsBlank, docs);
     const empty = this.lines.length;
     this.body(indent + 2, body);
     this.end(indent, body.span.end, empty);
@@ -95,8 +94,7 @@ class FileWriter {
       }
     }
     const { span } = clause;
-    this.unit(indent, { start: span.start, end: this.placement.afterBrace(span.start) }, head, false);
-    this.blockStart = this.lines.length;
+    this.head(indent, { start: span.start, end: this.placement.afterBrace(span.start) }, head, false);
     const empty = this.lines.length;
     for (const row of body.cases) this.unit(indent + 2, row.span, (w) => writeCase(w, row), false);
     this.unit(indent + 2, body.otherwiseSpan, (w) => writeOtherwise(w, body), false);
@@ -109,7 +107,9 @@ class FileWriter {
     this.blockStart = 0;
     const comment = this.placement.pass(offset);
     const opening = this.lines.at(-1)!;
-    if (this.lines.length > empty || opening.comment !== undefined) this.lines.push({ text: `${" ".repeat(indent)}}`, comment });
+    // An own line of a comment that has moved here does not end in the brace either.
+    if (this.lines.length > empty || opening.comment !== undefined || !opening.text.endsWith("{"))
+      this.lines.push({ text: `${" ".repeat(indent)}}`, comment });
     else {
       opening.text += "}";
       opening.comment = comment;
@@ -128,15 +128,31 @@ class FileWriter {
   ): void {
     const writer = new Writer(this.placement.inner(span.start, span.end));
     const lines = setLines(write(writer), indent, lineWidth);
-    const displaced = [...writer.displaced];
-    const { last, others } = lastOf(writer);
-    displaced.push(...others);
+    const displaced = [...writer.displaced, ...writer.rest().map((comment) => comment.text)];
     this.lead(indent, span.start, needsBlank, docs);
+    // A comment that has no place in the line goes to its end; if there are more, they go before it.
+    const trailing = this.placement.pass(span.end) ?? displaced.pop();
     for (const text of displaced) this.lines.push({ text: " ".repeat(indent) + text });
-    const trailing = this.placement.pass(span.end);
-    if (last !== undefined && trailing !== undefined) this.lines.push({ text: " ".repeat(indent) + last });
-    lines.at(-1)!.comment = trailing ?? last;
+    lines.at(-1)!.comment = trailing;
     this.lines.push(...lines);
+  }
+
+  /** What ends in `{`: comments without a place come after it, where they cannot become documentation. */
+  private head(
+    indent: number,
+    span: { readonly start: number; readonly end: number },
+    write: (w: Writer) => Doc,
+    needsBlank: boolean,
+    docs: readonly string[] = [],
+  ): void {
+    const writer = new Writer(this.placement.inner(span.start, span.end));
+    const lines = setLines(write(writer), indent, lineWidth);
+    const displaced = [...writer.displaced, ...writer.rest().map((comment) => comment.text)];
+    this.lead(indent, span.start, needsBlank, docs);
+    lines.at(-1)!.comment = this.placement.pass(span.end) ?? displaced.shift();
+    this.lines.push(...lines);
+    for (const text of displaced) this.lines.push({ text: " ".repeat(indent + 2) + text });
+    this.blockStart = this.lines.length;
   }
 
   private lead(indent: number, start: number, needsBlank: boolean, docs: readonly string[]): void {
@@ -179,14 +195,9 @@ class FileWriter {
     // A comment that will be moved in between parts them as well.
     const writer = new Writer(this.placement.inner(below.span.start, below.span.end));
     setLines(writeClause(writer, below, { keyword: 0, names: 0 }), 0, lineWidth);
-    const atEnd = writer.rest().length + (this.placement.trailing(below.span.end) === undefined ? 0 : 1);
-    return writer.displaced.length === 0 && atEnd <= 1;
+    const atEnd = this.placement.trailing(below.span.end) === undefined ? 0 : 1;
+    return writer.displaced.length + writer.rest().length + atEnd <= 1;
   }
-}
-
-function lastOf(writer: Writer): { readonly last: string | undefined; readonly others: readonly string[] } {
-  const rest = writer.rest().map((comment) => comment.text);
-  return { last: rest.at(-1), others: rest.slice(0, -1) };
 }
 
 // ------------------------------------------------------------------ on one line

@@ -9,12 +9,20 @@ const kinds: readonly InputKind[] = ["ids", "bits", "blocks", "columns", "diagon
 /** Kinds of the language that this version does not compile. */
 const laterKinds = ["bias", "factor", "gate", "pooled", "scores"];
 
+/** Tensors that every call has: a caller passes inputs beside them, by name. */
+const tensors: ReadonlySet<string> = new Set(["v", "out", "lse"]);
+
 /** The tensors of an `input` clause, declared as names. */
 export function checkInput(clause: InputClause, context: Context): readonly InputModel[] {
   const type = readType(clause, context);
   const inputs: InputModel[] = [];
   for (const identifier of clause.names) {
     const { name, span } = identifier;
+    if (tensors.has(name)) {
+      report(context, "ATTN2017", span, { name });
+      declareName(identifier, { kind: "error", span }, context);
+      continue;
+    }
     if (type === undefined) {
       declareName(identifier, { kind: "error", span }, context);
       continue;

@@ -220,10 +220,13 @@ let own_column = column_thread * ${this.columns};`);
       this.line(`let k1 = min(k0 + ${tileK}, u.keys) - 1;`);
       for (const s of stmt.body) this.statement(s);
     };
-    const ends = stmt.ranges.map((range) => {
-      const lo = this.scalars.print(t.max(range.lo, t.int(0)));
-      const hi = this.scalars.print(t.min(range.hi, t.variable("N")));
-      return { first: `(${lo}) / ${tileK}`, end: `((${hi}) + ${tileK - 1}) / ${tileK}` };
+    const ends = stmt.ranges.map((range, i) => {
+      const own = count === 1 ? "" : `_${i}`;
+      this.line(`let first_key${own} = ${this.scalars.print(t.max(range.lo, t.int(0)))};`);
+      this.line(`let end_key${own} = ${this.scalars.print(t.min(range.hi, t.variable("N")))};`);
+      // Rounding out to tiles would give a range without keys a tile.
+      const end = `select(0, (end_key${own} + ${tileK - 1}) / ${tileK}, first_key${own} < end_key${own})`;
+      return { first: `first_key${own} / ${tileK}`, end };
     });
     if (count === 1) {
       this.line(`let first_tile = ${ends[0]!.first};`);

@@ -105,12 +105,16 @@ fn main(
   let t2 = (t1 != 0);
   let t3 = ((t1 <= 0) && (0 <= t1));
   let t4 = (q0 + (-255));
+  let first_key_0 = 0;
+  let end_key_0 = min(min(t0, select(u.keys, select(64, max(u.keys, 64), t2), t3)), u.keys);
+  let first_key_1 = max(select(u.keys, select(t4, min(u.keys, t4), t2), t3), 0);
+  let end_key_1 = min(min(t0, select(0, select(u.keys, max(u.keys, 0), t2), t3)), u.keys);
   var first_tile: array<i32, 2>;
   var end_tile: array<i32, 2>;
-  first_tile[0] = (0) / 32;
-  end_tile[0] = ((min(min(t0, select(u.keys, select(64, max(u.keys, 64), t2), t3)), u.keys)) + 31) / 32;
-  first_tile[1] = (max(select(u.keys, select(t4, min(u.keys, t4), t2), t3), 0)) / 32;
-  end_tile[1] = ((min(min(t0, select(0, select(u.keys, max(u.keys, 0), t2), t3)), u.keys)) + 31) / 32;
+  first_tile[0] = first_key_0 / 32;
+  end_tile[0] = select(0, (end_key_0 + 31) / 32, first_key_0 < end_key_0);
+  first_tile[1] = first_key_1 / 32;
+  end_tile[1] = select(0, (end_key_1 + 31) / 32, first_key_1 < end_key_1);
   for (var range = 0; range < 2; range++) {
     for (var tile = first_tile[range]; tile < end_tile[range]; tile++) {
       // Ranges may overlap: a tile that an earlier one holds has been visited.

@@ -98,8 +98,10 @@ fn main(
   let t7 = (t0 == t2);
   let t8 = max(min((min(select(0, (q0 & 31), t7), 31) + (-3)), 25), 0);
   let t12 = max(min((min(select(31, (q1 & 31), t7), 31) + (-3)), 25), 0);
-  let first_tile = (max((t1 * 32), 0)) / 32;
-  let end_tile = ((min((t4 * 32), u.keys)) + 31) / 32;
+  let first_key = max((t1 * 32), 0);
+  let end_key = min((t4 * 32), u.keys);
+  let first_tile = first_key / 32;
+  let end_tile = select(0, (end_key + 31) / 32, first_key < end_key);
   for (var tile = first_tile; tile < end_tile; tile++) {
     let k0 = tile * 32;
     let k1 = min(k0 + 32, u.keys) - 1;

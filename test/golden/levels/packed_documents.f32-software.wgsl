@@ -132,8 +132,10 @@ fn main(
 
   let t0 = min_id_doc(b, q0, q1);
   let t3 = max_id_doc(b, q0, q1);
-  let first_tile = (0) / 32;
-  let end_tile = ((min((q1 + 1), u.keys)) + 31) / 32;
+  let first_key = 0;
+  let end_key = min((q1 + 1), u.keys);
+  let first_tile = first_key / 32;
+  let end_tile = select(0, (end_key + 31) / 32, first_key < end_key);
   for (var tile = first_tile; tile < end_tile; tile++) {
     let k0 = tile * 32;
     let k1 = min(k0 + 32, u.keys) - 1;

@@ -105,14 +105,20 @@ fn main(
   let t0 = (q0 >> 5u);
   let t1 = (q1 + 1);
   let t2 = (q1 >> 5u);
+  let first_key_0 = max(((t0 + (-1)) * 32), 0);
+  let end_key_0 = min(t1, u.keys);
+  let first_key_1 = 0;
+  let end_key_1 = min(min(t1, (t2 * 32)), u.keys);
+  let first_key_2 = 0;
+  let end_key_2 = min(min(t1, 32), u.keys);
   var first_tile: array<i32, 3>;
   var end_tile: array<i32, 3>;
-  first_tile[0] = (max(((t0 + (-1)) * 32), 0)) / 32;
-  end_tile[0] = ((min(t1, u.keys)) + 31) / 32;
-  first_tile[1] = (0) / 32;
-  end_tile[1] = ((min(min(t1, (t2 * 32)), u.keys)) + 31) / 32;
-  first_tile[2] = (0) / 32;
-  end_tile[2] = ((min(min(t1, 32), u.keys)) + 31) / 32;
+  first_tile[0] = first_key_0 / 32;
+  end_tile[0] = select(0, (end_key_0 + 31) / 32, first_key_0 < end_key_0);
+  first_tile[1] = first_key_1 / 32;
+  end_tile[1] = select(0, (end_key_1 + 31) / 32, first_key_1 < end_key_1);
+  first_tile[2] = first_key_2 / 32;
+  end_tile[2] = select(0, (end_key_2 + 31) / 32, first_key_2 < end_key_2);
   for (var range = 0; range < 3; range++) {
     for (var tile = first_tile[range]; tile < end_tile[range]; tile++) {
       // Ranges may overlap: a tile that an earlier one holds has been visited.

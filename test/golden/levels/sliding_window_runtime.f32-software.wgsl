@@ -97,8 +97,10 @@ fn main(
   var o_6_0 = vec4<f32>(0.0);
   var o_7_0 = vec4<f32>(0.0);
 
-  let first_tile = (max(((q0 - u.p_window) + 1), 0)) / 32;
-  let end_tile = ((min((q1 + 1), u.keys)) + 31) / 32;
+  let first_key = max(((q0 - u.p_window) + 1), 0);
+  let end_key = min((q1 + 1), u.keys);
+  let first_tile = first_key / 32;
+  let end_tile = select(0, (end_key + 31) / 32, first_key < end_key);
   for (var tile = first_tile; tile < end_tile; tile++) {
     let k0 = tile * 32;
     let k1 = min(k0 + 32, u.keys) - 1;

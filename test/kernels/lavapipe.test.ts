@@ -1,0 +1,28 @@
+import { expect } from "vitest";
+import { printBool } from "../../compiler/mask/print.js";
+import { denoTest } from "../device/deno.js";
+import { runInDeno } from "../device/deno.js";
+import type { KernelAnswer, KernelTask } from "./check-kernels.js";
+import { randomTasks } from "./random-tasks.js";
+
+const JOB = new URL("./check-kernels.ts", import.meta.url);
+const check = async (tasks: readonly KernelTask[]): Promise<KernelAnswer[]> => (await runInDeno(JOB, tasks)) as KernelAnswer[];
+
+denoTest("random masks: every kind of kernel and the interpreter agree with dense attention", async () => {
+  const variants = ["f32-software", "f16-software", "f32-gpu", "f16-packed-software", "f16-gpu", "f16-packed-gpu"];
+  const tasks = randomTasks({
+    seed: 20,
+    masks: 100,
+    cases: 3,
+    maxLength: 80,
+    variants,
+    heads: [
+      [4, 2],
+      [3, 1],
+      [2, 2],
+    ],
+  });
+  const answers = await check(tasks);
+  const wrong = answers.flatMap((failures, i) => failures.map((failure) => `${printBool(tasks[i]!.module.mask)}: ${failure}`));
+  expect(wrong).toEqual([]);
+});
