@@ -2,7 +2,17 @@ import tseslint from "typescript-eslint";
 import { rule } from "./scripts/lint/layers.js";
 
 export default tseslint.config(
-  { ignores: ["dist/", "node_modules/", "scratch/", "demo-output/", "examples/**/generated/", "test/golden/", "compiler/diagnostics/catalogue.ts"] },
+  {
+    ignores: [
+      "dist/",
+      "node_modules/",
+      "scratch/",
+      "demo-output/",
+      "examples/**/generated/",
+      "test/golden/",
+      "compiler/diagnostics/catalogue.ts",
+    ],
+  },
   ...tseslint.configs.recommended,
   {
     files: ["compiler/**/*.ts", "runtime/**/*.ts"],

@@ -8,6 +8,7 @@ import type { MaskModule } from "../../compiler/mask/ir.js";
 import { libraryFile, memoryHost } from "../../compiler/semantics/index.js";
 import { sourceFile } from "../../compiler/source/file.js";
 import { constants, functionNames, laterFunctions, variables } from "../../compiler/semantics/builtins.js";
+import { format } from "../../compiler/syntax/format.js";
 import { clauseKeywords } from "../../compiler/syntax/tokens.js";
 import { queryOffset } from "../../compiler/tiles/plan.js";
 import { show } from "../semantics/compile.js";
@@ -70,6 +71,10 @@ for (const document of documents) {
   const place = ({ line }: Block): string => `${document}:${line}`;
 
   for (const [i, block] of blocks.entries()) {
+    if (/^attn\b/.test(block.info)) {
+      test(`${place(block)} is in the formatter's layout`, () =>
+        expect(format(sourceFile("example.attn", block.text))).toEqual({ text: block.text }));
+    }
     if (block.info === "attn") {
       test(`${place(block)} compiles`, () => {
         expect(compile(block.text, files).diagnostics.map(show)).toEqual([]);

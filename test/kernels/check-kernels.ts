@@ -9,6 +9,7 @@ import { wgslVariants } from "../../compiler/targets/wgsl/operator.js";
 import { uniformFields } from "../../compiler/targets/wgsl/uniforms.js";
 import { unvisitedKeys } from "../../compiler/tiles/plan.js";
 import { createAttention } from "../../runtime/launch/operator.js";
+import type { AttentionOperator } from "../../runtime/launch/operator.js";
 import { halves } from "../../runtime/reference/half.js";
 import type { MaskPredicate } from "../../runtime/reference/problem.js";
 import type { VerifyCase } from "../../runtime/verify/cases.js";
@@ -126,21 +127,26 @@ async function prepare(device: GPUDevice, task: KernelTask): Promise<Runner> {
   if (!compiled) throw new Error(`no kernel ${task.variant}`);
   const variant = { ...compiled.variant, wgsl: edited(compiled.variant.wgsl, task.edits ?? []) };
   const launch = attentionModule(module, { uniforms: uniformFields(module), variants: [variant] });
-  // Head counts are uniforms: one pipeline serves all, and the device keeps it.
-  const withHeads = (heads: number, kvHeads: number) => createAttention(device, launch, { heads, kvHeads, headDim, valueDim });
-  const operators = new Map([["", await withHeads(module.shape.heads, module.shape.kvHeads)]]);
+  const { heads, kvHeads } = module.shape;
+  const operators = new Map<string, Promise<AttentionOperator>>();
+  const withHeads = (h: number, kvh: number): Promise<AttentionOperator> => {
+    const key = `${h}/${kvh}`;
+    let operator = operators.get(key);
+    if (!operator) operators.set(key, (operator = createAttention(device, launch, { heads: h, kvHeads: kvh, headDim, valueDim })));
+    return operator;
+  };
+  // Compiled before the first case, while others run.
+  await withHeads(heads, kvHeads);
   return {
     program: compiled.program,
     async run(tensors, call) {
-      const key = `${call.heads}/${call.kvHeads}`;
-      const operator = operators.get(key) ?? (await withHeads(call.heads, call.kvHeads));
-      operators.set(key, operator);
+      const operator = await withHeads(call.heads, call.kvHeads);
       const inputs = Object.fromEntries(Object.entries(call.inputs).map(([name, value]) => [name, toLaunchInput(value)]));
       const { batch, queries, keys, params } = call;
       return runWithTails(operator, tensors, inputs, { batch, queryLength: queries, keyLength: keys, params, ...call.launch });
     },
     destroy() {
-      for (const operator of operators.values()) operator.destroy();
+      for (const operator of operators.values()) void operator.then((each) => each.destroy());
     },
   };
 }

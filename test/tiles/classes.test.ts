@@ -8,6 +8,7 @@ import { printBool } from "../../compiler/mask/print.js";
 import { classify, countTiles, planTiles, queryOffset, visitedTiles } from "../../compiler/tiles/plan.js";
 import type { TileClass } from "../../compiler/tiles/plan.js";
 import { tileFrame } from "../../compiler/tiles/evaluate.js";
+import { verifyPlan } from "../../compiler/tiles/verify.js";
 import { BATCH, boolExpr, environment, moduleOf } from "../mask/arbitrary.js";
 
 interface Tile {
@@ -32,6 +33,7 @@ it("never calls a tile empty or full that is not, and visits every tile with a p
     fc.property(boolExpr(), environment(), place, (mask, env, at) => {
       const module = moduleOf(mask);
       const plan = planTiles(module);
+      expect(verifyPlan(plan, module)).toEqual([]);
       const offset = queryOffset(module, env);
       const q0 = offset + (at.q % env.NQ);
       const k0 = at.k % env.N;

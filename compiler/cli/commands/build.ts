@@ -7,6 +7,7 @@ import { buildOperators, checkFile, hasErrors } from "../../driver/pipeline.js";
 import { printModule } from "../../mask/print.js";
 import type { MaskModule } from "../../mask/ir.js";
 import { printProgram } from "../../program/print.js";
+import { printSchedule } from "../../schedule/print.js";
 import { wgslVariants } from "../../targets/wgsl/operator.js";
 import { planTiles } from "../../tiles/plan.js";
 import { printPlan } from "../../tiles/print.js";
@@ -82,8 +83,7 @@ function level(module: MaskModule, emit: NonNullable<BuildFlags["emit"]>, headDi
       return `${module.name}\n${printPlan(planTiles(module))}`;
     case "program":
       return wgslVariants(module, dimsOf(module, headDims))
-        .map(({ program }) => printProgram(program))
-        .filter((text, i, all) => all.indexOf(text) === i)
+        .map(({ program, schedule }) => printSchedule(schedule, program.module.shape) + printProgram(program))
         .join("\n");
     case "wgsl":
       return wgslVariants(module, dimsOf(module, headDims))
