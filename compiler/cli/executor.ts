@@ -56,8 +56,9 @@ export interface Executor {
 }
 
 /** Opens a device by the name the command line gave it. Rejects with an AttnError where there is none. */
-export async function openExecutor(choice: DeviceChoice): Promise<Executor> {
+export async function openExecutor(choice: DeviceChoice, use: "results" | "times" = "results"): Promise<Executor> {
   if (choice === "interpreter") return interpreter;
+  if (use === "results") (await import("../../runtime/device/polling.js")).sleepWhileWaiting();
   const { openDevice } = await import("../../runtime/device/open.js");
   const gpu = await openDevice(choice);
   return { description: gpu.description, gpu, load: (module) => loadOnDevice(gpu, module) };

@@ -36,7 +36,7 @@ export async function bench(argument: string, flags: BenchFlags): Promise<ExitCo
   if (module.inputs.length > 0) {
     badOption("FILE#NAME", module.name, "an operator without inputs: time those in an app, where their tensors are");
   }
-  const executor = await openExecutor(flags.device);
+  const executor = await openExecutor(flags.device, "times");
   const gpu = executor.gpu!;
   say(`timing ${module.name} on ${gpu.description}: ${env.NQ} queries, ${env.N} keys, ${env.heads} heads, batch ${flags.batch}`);
   const progress = new Progress();
