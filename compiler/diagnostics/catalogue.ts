@@ -309,6 +309,10 @@ export interface MessageParams {
     name: string | number;
     have: string | number;
   };
+  ATTN3016: {
+    phase: string | number;
+    have: string | number;
+  };
   ATTN4001: {
     target: string | number;
   };
@@ -2788,6 +2792,39 @@ attention a(window: runtime = 4, block: runtime = 64) {
     severity: "error",
     message: `{file} declares no attention \`{name}\`: {have}`,
     page: `\`FILE#NAME\` names one attention of a file. Patterns are not operators by themselves.
+`,
+  },
+  ATTN3016: {
+    title: `A phase that the attention does not have`,
+    severity: "error",
+    message: `there is no phase \`{phase}\` here: the attention {have}`,
+    hint: `add it to the attention's \`phase\` clause`,
+    page: `A pattern may say \`assign PHASE { … }\`. The attention that uses the pattern must declare that phase.
+
+\`\`\`attn wrong
+pattern by_phase(window = 64) {
+  assign prefill { when h < 4 -> q - k < window; else -> all }
+  assign decode { when h < 4 -> q - k < window; else -> all }
+}
+
+attention a {
+  space  seq causal
+  attend by_phase()
+}
+\`\`\`
+
+\`\`\`attn right
+pattern by_phase(window = 64) {
+  assign prefill { when h < 4 -> q - k < window; else -> all }
+  assign decode { when h < 4 -> q - k < window; else -> all }
+}
+
+attention a {
+  space  seq causal
+  phase  prefill, decode
+  attend by_phase()
+}
+\`\`\`
 `,
   },
   ATTN4001: {

@@ -4,11 +4,14 @@ import type { Span } from "../source/file.js";
 
 export interface Identifier {
   readonly kind: "identifier";
+  /** Empty where the parser found no name; a diagnostic has been reported. */
   readonly name: string;
   readonly span: Span;
 }
 
 // ---------------------------------------------------------------- expressions
+
+// The span of an expression is without the parentheses around it; that of what holds it is with them.
 
 export type UnaryOperator = "-" | "!";
 export type BinaryOperator = "+" | "-" | "*" | "/" | "%" | "<" | "<=" | ">" | ">=" | "==" | "!=" | "in" | "&" | "|";

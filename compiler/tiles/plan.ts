@@ -25,7 +25,7 @@ export interface TilePlan {
 export function planTiles(module: MaskModule): TilePlan {
   const { may, must } = knowledge(module.mask);
   const dynamic = some(module.mask, (node) => node.kind === "load" || node.kind === "bit");
-  return { ranges: keyRanges(module.mask), may, must, form: dynamic ? "dynamic" : "ranges" };
+  return { ranges: keyRanges(module), may, must, form: dynamic ? "dynamic" : "ranges" };
 }
 
 export type TileClass = "empty" | "partial" | "full";

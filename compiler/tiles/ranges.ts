@@ -1,4 +1,5 @@
-import type { BoolExpr, CompareOp, IntExpr } from "../mask/ir.js";
+import { boundsContext, boundsOf, maxLength } from "../mask/bounds.js";
+import type { BoolExpr, CompareOp, IntExpr, MaskModule } from "../mask/ir.js";
 import { some } from "../mask/walk.js";
 import { interval, wholeTile } from "./intervals.js";
 import * as t from "./expr.js";
@@ -28,8 +29,23 @@ const everything: Band = {};
  * A short union of key ranges that holds every key a tile of queries may see. The mask is solved for
  * `k`, query by query; what does not solve leaves its part of the range open. The ranges may overlap.
  */
-export function keyRanges(mask: BoolExpr): readonly KeyRange[] {
-  return solve(mask, true).map((band) => ({
+export function keyRanges(module: MaskModule): readonly KeyRange[] {
+  const length = maxLength(module);
+  const fits = (end: IntExpr | undefined): boolean => {
+    let inside = true;
+    if (end)
+      boundsOf(
+        end,
+        boundsContext(module, length, () => (inside = false)),
+      );
+    return inside;
+  };
+  // An end may leave 32 bits where the mask it was solved from does not: it stays open then.
+  const bands = solve(module.mask, true).map((band) => ({
+    lo: fits(band.lo) ? band.lo : undefined,
+    hi: fits(band.hi) ? band.hi : undefined,
+  }));
+  return bands.map((band) => ({
     lo: band.lo ? interval(band.lo, wholeTile).lo : t.int(0),
     hi: band.hi ? interval(band.hi, wholeTile).hi : t.variable("N"),
   }));
@@ -111,8 +127,10 @@ function isolate(e: IntExpr, relation: Relation, other: IntExpr): readonly Band[
         : isolate(e.b, flipped[relation], binary("sub", e.a, other));
     case "div": {
       if (e.b.kind !== "int" || e.b.value <= 0) return [everything];
-      const first = binary("mul", other, e.b);
-      const next = binary("mul", binary("add", other, constant(1)), e.b);
+      // Blocks before the first and after the last key say no more than those do, and their products may overflow.
+      const block = e.a.kind === "var" ? heldWithin(other, e.b.value) : other;
+      const first = binary("mul", block, e.b);
+      const next = binary("mul", binary("add", block, constant(1)), e.b);
       switch (relation) {
         case "<":
           return isolate(e.a, "<", first);
@@ -232,6 +250,12 @@ function chooseBands(cond: BoolExpr, a: readonly Band[], b: readonly Band[]): re
     bands.push({ lo, hi });
   }
   return bands;
+}
+
+/** A block index that keys may be compared with, held between -1 and the block past the last. */
+function heldWithin(block: IntExpr, size: number): IntExpr {
+  const past = binary("add", binary("div", { kind: "var", name: "N" }, constant(size)), constant(1));
+  return binary("max", binary("min", block, past), constant(-1));
 }
 
 const constant = (value: number): IntExpr => ({ kind: "int", value });

@@ -49,6 +49,8 @@ export interface ResolvedCall extends ResolvedShape {
 }
 
 const MAX_INT32 = 0x7fffffff;
+/** The greatest magnitude of a parameter, layer or step: the compiler's proof that no index overflows assumes it. */
+const MAX_VALUE = 2 ** 24;
 
 function positiveInteger(code: "ATTN5201" | "ATTN5202", field: string, value: unknown): number {
   if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= MAX_INT32) return value;
@@ -147,11 +149,11 @@ function checkParam(spec: ParamSpec, integer: boolean, value: number | undefined
     });
   }
   const bounded = spec.min === undefined || given >= spec.min;
-  const fits = integer ? Number.isInteger(given) && Math.abs(given) <= MAX_INT32 : Number.isFinite(given);
+  const fits = integer ? Number.isInteger(given) && Math.abs(given) <= MAX_VALUE : Number.isFinite(given);
   if (fits && bounded) return given;
   throw new AttnError("ATTN5203", {
     field,
-    expected: `${integer ? "a 32-bit integer" : "a finite number"}${spec.min === undefined ? "" : ` of at least ${spec.min}`}`,
+    expected: `${integer ? `an integer within ${MAX_VALUE} of 0` : "a finite number"}${spec.min === undefined ? "" : ` of at least ${spec.min}`}`,
     found: String(given),
     remedy: "Pass a value in this range.",
   });
@@ -208,8 +210,8 @@ function resolveLaunch(module: AttentionModule, call: AttentionCall): Record<Lau
       continue;
     }
     const least = name === "layers" || name === "steps" ? 1 : 0;
-    if (!Number.isInteger(value) || value < least || value > MAX_INT32) {
-      throw wrong(name, `an integer of at least ${least}`, "Layers, steps and phases count from 0.");
+    if (!Number.isInteger(value) || value < least || value > MAX_VALUE) {
+      throw wrong(name, `an integer from ${least} to ${MAX_VALUE}`, "Layers, steps and phases count from 0.");
     }
     launch[name] = value;
   }

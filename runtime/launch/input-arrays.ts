@@ -25,6 +25,9 @@ export interface InputWords {
   readonly indices?: Int32Array<ArrayBuffer> | undefined;
 }
 
+/** The greatest magnitude of an id: the compiler's proof that no index overflows assumes it. */
+const MAX_ID = 2 ** 30 - 1;
+
 /** Ends the lists of `columns` and `diagonals`. */
 export const LIST_PADDING = -2147483648;
 
@@ -65,7 +68,7 @@ function toInt32(field: string, data: NumberArray): Int32Array<ArrayBuffer> {
 
 /** Packed words as they are; anything else holds one element for each bit and is packed. */
 function toPacked(field: string, data: NumberArray, shape: readonly number[] | undefined, rows: number, columns: number): InputWords {
-  if (data instanceof Uint32Array || data instanceof Int32Array) {
+  if (data instanceof Uint32Array) {
     return { words: new Int32Array(data), extent: { elements: data.length, shape } };
   }
   for (let i = 0; i < data.length; i++) {
@@ -123,6 +126,7 @@ export function inputWords(module: AttentionModule, spec: InputSpec, call: Resol
   const { data, shape } = takeApart(spec.name, value);
   if (spec.kind === "bits" || spec.kind === "blocks") return toPacked(spec.name, data, shape, rows, columns);
   const words = toInt32(spec.name, data);
+  if (spec.kind === "ids") checkRange(spec.name, words, -MAX_ID, MAX_ID + 1, false);
   if (spec.kind === "columns") checkRange(spec.name, words, 0, columns, true);
   // Offsets are q - k: from 1 - N (the first query, the last key) upwards.
   if (spec.kind === "diagonals") checkRange(spec.name, words, 1 - call.n, columns - call.n + 1, true);

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { maxLength } from "../../compiler/mask/bounds.js";
 import type { Input, MaskModule, Shape } from "../../compiler/mask/ir.js";
+import { printBool } from "../../compiler/mask/print.js";
 import type { DataKind, VerifyCase } from "../../runtime/verify/cases.js";
 import { BATCH, boolExpr, environment, moduleOf } from "../mask/arbitrary.js";
 import type { KernelTask } from "./check-kernels.js";
@@ -56,4 +57,9 @@ export function randomTasks(plan: TaskPlan): readonly KernelTask[] {
     });
     return { module, variant, cases, interpreter: true };
   });
+}
+
+/** What came of tasks, for an assertion to show. */
+export function wrongMasks(tasks: readonly KernelTask[], answers: readonly (readonly string[])[]): readonly string[] {
+  return tasks.flatMap(({ module, variant }, i) => answers[i]!.map((failure) => `${variant}, ${printBool(module.mask)}: ${failure}`));
 }

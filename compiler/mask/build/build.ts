@@ -160,7 +160,14 @@ function runtimeParams(
     list.push({ name: param.name, ...(value === undefined ? {} : { default: value }), ...(min === undefined ? {} : { min }) });
   }
   for (const axis of space.axes) {
-    if (axis.extent === "runtime") list.push({ name: axis.name, min: 1, doc: `The extent of axis ${axis.name}.` });
+    if (axis.extent !== "runtime") continue;
+    const value = settings.params?.[axis.name];
+    if (value !== undefined && (typeof value !== "number" || !Number.isInteger(value) || value < 1)) {
+      const at = attention.space.axes.find((each) => each.name === axis.name)!.span;
+      add(diagnostic("ATTN3010", at, { name: axis.name, expected: "an integer of at least 1", found: String(value) }));
+    }
+    const given = typeof value === "number" ? { default: value } : {};
+    list.push({ name: axis.name, ...given, min: 1, doc: `The extent of axis ${axis.name}.` });
   }
   return list;
 }

@@ -250,7 +250,9 @@ export class Lowering {
     const last = groups[groups.length - 1]!;
     return groups.slice(0, -1).reduceRight((rest, { group, value }) => {
       const phase: IntValue = { type: "int", ir: m.variable("phase"), host: { kind: "var", name: "phase" }, span: group.span };
-      const index = intConstant(this.around.phases.indexOf(group.phase ?? ""), group.span);
+      const found = this.around.phases.indexOf(group.phase ?? "");
+      if (found < 0) this.add(diagnostic("ATTN3016", group.span, { phase: group.phase ?? "", have: phasesText(this.around.phases) }));
+      const index = intConstant(found, group.span);
       return this.values.chooseBool(this.values.compare("eq", phase, index, group.span), value, rest, group.span);
     }, last.value);
   }
@@ -365,4 +367,8 @@ const nothing = { name: "", origin: "", inputs: [], emitLse: false, requireRowsN
 /** An integer where a float is meant: it divides as a float. */
 function asFloat(value: NumberValue): FloatValue {
   return value.type === "int" ? { type: "float", host: value.host!, span: value.span } : value;
+}
+
+function phasesText(phases: readonly string[]): string {
+  return phases.length === 0 ? "declares no phases" : `has the phases ${phases.join(", ")}`;
 }

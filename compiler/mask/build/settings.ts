@@ -6,7 +6,7 @@ import type { Lowering } from "./lower.js";
 
 /** What the caller of the compiler decides: it overrides what the file says. */
 export interface MaskSettings {
-  /** Values of parameters. For a runtime parameter it is the new default. */
+  /** Values of parameters. For a runtime parameter, or an extent given at run time, it is the new default. */
   readonly params?: Readonly<Record<string, number | boolean>> | undefined;
   readonly shape?: Partial<Shape> | undefined;
 }
@@ -28,9 +28,15 @@ export function settingFor(param: ParamModel, settings: MaskSettings, { add }: R
   return undefined;
 }
 
-/** Reports settings that no parameter of the attentions at hand takes. */
+/** What settings may name: the parameters, and the extents that are given at run time. */
+export function settableNames(attention: AttentionModel): readonly string[] {
+  const extents = attention.space.axes.filter((axis) => axis.extent === "runtime");
+  return [...attention.params, ...extents].map(({ name }) => name);
+}
+
+/** Reports settings that no parameter and no extent of the attentions at hand takes. */
 export function checkSettings(attentions: readonly AttentionModel[], settings: MaskSettings, { add }: Report): void {
-  const names = new Set(attentions.flatMap((attention) => attention.params.map((param) => param.name)));
+  const names = new Set(attentions.flatMap(settableNames));
   for (const name of Object.keys(settings.params ?? {})) {
     if (names.has(name)) continue;
     const near = suggest(name, names);
@@ -38,6 +44,17 @@ export function checkSettings(attentions: readonly AttentionModel[], settings: M
     const at = attentions.length === 1 ? attentions[0]!.span : undefined;
     add(diagnostic("ATTN3009", at, { name, have }, near === undefined ? {} : { hint: `did you mean \`${near}\`?` }));
   }
+}
+
+/**
+ * The kv heads of a shape that names none: those of the declaration. Where `heads` takes the place of the declared heads and is
+ * no multiple of them, groups stay as large as declared if that comes out even, and else each head has its own.
+ */
+function kvHeadsFor(heads: number, overridden: number | undefined, declared: number | undefined): number {
+  if (declared === undefined) return heads;
+  if (overridden === undefined || heads % declared === 0) return declared;
+  const group = overridden / declared;
+  return Number.isInteger(group) && heads % group === 0 ? heads / group : heads;
 }
 
 const MAX_DIM = 256;
@@ -51,7 +68,7 @@ export function resolveShape(
 ): Shape {
   const given = settings.shape ?? {};
   const heads = given.heads ?? read("heads") ?? 8;
-  const kvHeads = given.kvHeads ?? read("kv_heads") ?? heads;
+  const kvHeads = given.kvHeads ?? kvHeadsFor(heads, given.heads === undefined ? undefined : (read("heads") ?? 8), read("kv_heads"));
   const headDim = given.headDim ?? read("dim") ?? 64;
   const valueDim = given.valueDim ?? read("value_dim") ?? headDim;
   const dtype: Dtype = given.dtype ?? attention.shape?.dtype ?? "f32";
