@@ -6,7 +6,7 @@ import { elementCount, shapeText } from "../../runtime/tensor/tensor.js";
 import type { Tensor } from "../../runtime/tensor/tensor.js";
 import type { VerifyInput } from "../../runtime/verify/inputs.js";
 import { toMaskInput } from "./input-forms.js";
-import { pairs } from "./options.js";
+import { pairs } from "./flags.js";
 import { EXIT, Stop } from "./stop.js";
 import { readTensorFile } from "./tensors.js";
 
@@ -16,11 +16,12 @@ export interface GivenInputs {
   readonly maskInputs: Readonly<Record<string, InputValue>>;
 }
 
-/** Reads the tensors of `--input NAME=FILE`: every input of the operator must be given, and no other. */
+/** Reads the tensors of `--input NAME=FILE`: every input must be given, and no other; for one batch entry, `batch` of them, or any number. */
 export function readInputs(
   module: MaskModule,
   env: Pick<MaskEnv, "N" | "NQ" | "heads" | "kvHeads">,
   option: readonly string[] | undefined,
+  batch?: number,
 ): GivenInputs {
   const files = pairs("--input", option);
   const names = new Set(
@@ -46,7 +47,8 @@ export function readInputs(
         throw new Stop([diagnostic("ATTN6206", undefined, { name: module.name, input: name, kind: describe(input) })], EXIT.usage);
       return readTensorFile(path);
     };
-    const value = input.kind === "csr" ? csr(input, env, lengths, file) : single(input, env, lengths, file(input.name));
+    const counts = { batch, heads: env.heads, kvHeads: env.kvHeads };
+    const value = input.kind === "csr" ? csr(input, counts, lengths, file) : single(input, counts, lengths, file(input.name));
     values[input.name] = value;
     maskInputs[input.name] = toMaskInput(input, value, lengths);
   }
@@ -71,6 +73,7 @@ function describe(input: Input): string {
 }
 
 interface Counts {
+  readonly batch: number | undefined;
   readonly heads: number;
   readonly kvHeads: number;
 }
@@ -90,7 +93,7 @@ function single(input: Exclude<Input, { kind: "csr" }>, counts: Counts, lengths:
   switch (input.kind) {
     case "ids": {
       const length = input.axis === "q" && lengths.space === "cross" ? NQ : N;
-      const [batch] = leading(input.name, tensor, [length], 1, undefined);
+      const [batch] = leading(input.name, tensor, [length], 1, counts);
       return { kind: "ids", shape: [batch!, length], data: integers(input.name, tensor) };
     }
     case "bits":
@@ -142,20 +145,23 @@ function csr(input: Extract<Input, { kind: "csr" }>, counts: Counts, lengths: Le
   return { kind: "csr", lists: make(batch!, (b) => make(heads!, (h) => make(rows, (row) => list(b * heads! + h, row)))) };
 }
 
-/** Sizes of the leading axes, of which any may be left out: batch, and for all but ids heads. */
-function leading(name: string, tensor: Tensor, own: readonly number[], most: number, counts: Counts | undefined): readonly number[] {
+/** Sizes of the leading axes, of which any may be left out: batch, and with `most` 2 heads. */
+function leading(name: string, tensor: Tensor, own: readonly number[], most: 1 | 2, counts: Counts): readonly number[] {
   const { shape } = tensor;
   const axes = shape.slice(0, shape.length - own.length);
   const tail = shape.slice(shape.length - own.length);
   const fits = shape.length >= own.length && axes.length <= most && tail.every((size, i) => size === own[i]);
   const sizes = [...Array<number>(most - Math.min(axes.length, most)).fill(1), ...axes];
-  const heads = sizes[1];
-  const headsFit = !counts || heads === undefined || heads === 1 || heads === counts.kvHeads || heads === counts.heads;
-  if (!fits || !headsFit) {
-    const expected = `[${[...(counts ? ["batch", "heads"] : ["batch"]), ...own].join(", ")}]`;
-    const remedy = counts
-      ? `the leading axes may be left out; heads is 1, ${counts.kvHeads} (kv heads) or ${counts.heads} (query heads)`
-      : "the batch axis may be left out";
+  const [batch, heads] = [sizes[0]!, most === 2 ? sizes[1] : undefined];
+  const batchFits = batch === 1 || (counts.batch === undefined ? batch > 0 : batch === counts.batch);
+  const headsFit = heads === undefined || heads === 1 || heads === counts.kvHeads || heads === counts.heads;
+  if (!fits || !headsFit || !batchFits) {
+    const expected = `[${[...(most === 2 ? ["batch", "heads"] : ["batch"]), ...own].join(", ")}]`;
+    const entries = counts.batch === undefined ? "" : counts.batch === 1 ? "; batch is 1" : `; batch is 1 or ${counts.batch}`;
+    const remedy =
+      most === 2
+        ? `the leading axes may be left out${entries}; heads is 1, ${counts.kvHeads} (kv heads) or ${counts.heads} (query heads)`
+        : `the batch axis may be left out${entries}`;
     throw new Stop([diagnostic("ATTN6209", undefined, { tensor: name, found: shapeText(shape), expected, remedy })]);
   }
   return sizes;

@@ -1,8 +1,5 @@
-import { randomBytes } from "node:crypto";
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { diagnostic } from "../diagnostics/report.js";
-import { EXIT, Stop } from "./stop.js";
+import type { Diagnostic } from "../diagnostics/diagnostic.js";
+import { EXIT } from "./stop.js";
 
 /** Data goes to stdout, everything else to stderr. */
 export function print(text: string): void {
@@ -13,61 +10,41 @@ export function printJson(value: unknown): void {
   print(JSON.stringify(value));
 }
 
+/** Writes a long output piece by piece, for as long as there is a reader. */
+export function printPieces(pieces: Iterable<string | Uint8Array>): void {
+  for (const piece of pieces) {
+    if (process.stdout.errored) return;
+    process.stdout.write(piece);
+  }
+}
+
 export function say(text: string): void {
   process.stderr.write(text.endsWith("\n") ? text : `${text}\n`);
 }
 
-export const colours = (stream: NodeJS.WriteStream): boolean => stream.isTTY === true && process.env["NO_COLOR"] === undefined;
+const coloured = (stream: NodeJS.WriteStream): boolean => stream.isTTY === true && process.env["NO_COLOR"] === undefined;
+
+/** Diagnostics as people read them; the code frames are loaded only where there is something to show. */
+export async function renderFor(stream: NodeJS.WriteStream, diagnostics: readonly Diagnostic[]): Promise<string> {
+  const { renderPretty } = await import("../diagnostics/render.js");
+  return renderPretty(diagnostics, { color: coloured(stream) });
+}
+
+export async function sayDiagnostics(diagnostics: readonly Diagnostic[]): Promise<void> {
+  if (diagnostics.length > 0) say(await renderFor(process.stderr, diagnostics));
+}
 
 /**
- * Progress on stderr for what takes longer than a second: one line that is rewritten in a terminal,
- * a line every few seconds elsewhere.
+ * A reader that goes away (`attnc … | head`) ends the program in peace; a stdout that cannot be written to is
+ * said in a line.
  */
-export class Progress {
-  private readonly start = performance.now();
-  private last = this.start;
-  private open = false;
-
-  update(text: string): void {
-    const now = performance.now();
-    const live = process.stderr.isTTY === true;
-    if (now - this.start < 1000 || now - this.last < (live ? 100 : 5000)) return;
-    this.last = now;
-    if (live) process.stderr.write(`\r\x1b[2K${text.slice(0, (process.stderr.columns || 80) - 1)}`);
-    else say(text);
-    this.open = live;
-  }
-
-  done(): void {
-    if (this.open) process.stderr.write("\r\x1b[2K");
-    this.open = false;
-  }
-}
-
-/** Writes files so that each appears whole or not at all, and none of them if one cannot be written. */
-export function writeFiles(files: ReadonlyMap<string, string | Uint8Array>): void {
-  const staged: { readonly temporary: string; readonly path: string }[] = [];
-  let present = "";
-  try {
-    for (const [path, content] of files) {
-      present = path;
-      mkdirSync(dirname(path), { recursive: true });
-      const temporary = join(dirname(path), `.${randomBytes(6).toString("hex")}.tmp`);
-      staged.push({ temporary, path });
-      writeFileSync(temporary, content);
-    }
-    for (const { temporary, path } of staged) {
-      present = path;
-      renameSync(temporary, path);
-    }
-  } catch (error) {
-    for (const { temporary } of staged) rmSync(temporary, { force: true });
-    throw new Stop([diagnostic("ATTN6208", undefined, { path: present, reason: reasonOf(error) })], EXIT.usage);
-  }
-}
-
-export function writeFile(path: string, content: string | Uint8Array): void {
-  writeFiles(new Map([[path, content]]));
+export function watchStdout(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") say(`cannot write to stdout: ${reasonOf(error)}`);
+    process.exit(error.code === "EPIPE" ? EXIT.ok : EXIT.usage);
+  });
+  // Without a reader of messages there is nobody to tell.
+  process.stderr.on("error", () => undefined);
 }
 
 /** What the system says of a failed file operation, in a few words. */
@@ -83,10 +60,16 @@ export function reasonOf(error: unknown): string {
       return "it is a folder";
     case "ENOTDIR":
       return "a part of the path is not a folder";
+    case "EEXIST":
+      return "a file is in the place of a folder";
     case "ENOSPC":
       return "no space left on the disk";
     case "EROFS":
       return "the file system is read-only";
+    case "ENAMETOOLONG":
+      return "the name is too long";
+    case "ERR_FS_FILE_TOO_LARGE":
+      return "the file is larger than 2 GiB";
     default:
       return code ?? String(error);
   }

@@ -4,9 +4,14 @@ import type { MaskModule } from "../mask/ir.js";
 import { usedLaunchVariables } from "../targets/wgsl/uniforms.js";
 import { EXIT, Stop } from "./stop.js";
 
+interface Missing {
+  readonly what: string;
+  readonly option: string;
+}
+
 /** Refuses a call that lacks a launch variable or a parameter that the mask reads. */
 export function requireCall(module: MaskModule, env: MaskEnv): void {
-  const problems = [
+  const problems: readonly Missing[] = [
     ...usedLaunchVariables(module)
       .filter((name) => env[name] === undefined)
       .map((name) => ({
@@ -17,10 +22,13 @@ export function requireCall(module: MaskModule, env: MaskEnv): void {
       .filter((param) => env.params?.[param.name] === undefined)
       .map((param) => ({ what: `the runtime parameter \`${param.name}\`, which has no default`, option: `--set ${param.name}=VALUE` })),
   ];
-  if (problems.length > 0) {
-    throw new Stop(
-      problems.map((p) => diagnostic("ATTN6210", undefined, { name: module.name, ...p })),
-      EXIT.usage,
-    );
-  }
+  if (problems.length > 0) throw missing(module.name, problems);
+}
+
+/** What an operator depends on and was not given. */
+export function missing(name: string, problems: readonly Missing[]): Stop {
+  return new Stop(
+    problems.map((problem) => diagnostic("ATTN6210", undefined, { name, ...problem })),
+    EXIT.usage,
+  );
 }

@@ -7,10 +7,12 @@ import type { Tensor, TensorError } from "../../runtime/tensor/tensor.js";
 import { readBytes } from "./sources.js";
 import { Stop } from "./stop.js";
 
+const TENSOR_FILES = "give the path of an .npy file, or FILE.safetensors:NAME";
+
 /** Reads a tensor: `FILE.npy` or `FILE.safetensors:NAME`. */
 export function readTensorFile(text: string): Tensor {
   const source = splitTensorPath(text);
-  const result = readTensor(source, readBytes(source.path));
+  const result = readTensor(source, readBytes(source.path, TENSOR_FILES));
   if (result.error) throw new Stop([tensorDiagnostic(text, result.error)]);
   return result.tensor;
 }
@@ -18,6 +20,8 @@ export function readTensorFile(text: string): Tensor {
 function tensorDiagnostic(path: string, error: TensorError): Diagnostic {
   return { code: error.code, severity: "error", message: `${path}: ${error.message}`, hint: error.hint };
 }
+
+const AXES = ["batch", "heads", "length", "dim"] as const;
 
 /** A tensor of floats with four axes. */
 export interface FloatTensor {
@@ -28,14 +32,16 @@ export interface FloatTensor {
 /** Queries, keys or values from a file, `[batch, heads, length, dim]`. */
 export function readFloats(option: string, text: string): FloatTensor {
   const tensor = readTensorFile(text);
-  const rank = checkRank(tensor, option, ["batch", "heads", "length", "dim"]);
+  const rank = checkRank(tensor, option, AXES);
   if (rank) throw new Stop([tensorDiagnostic(text, rank)]);
   const floats = toFloats(tensor, option);
   if ("error" in floats && floats.error) throw new Stop([tensorDiagnostic(text, floats.error)]);
-  return { shape: tensor.shape as FloatTensor["shape"], data: floats.data! };
+  const shape = tensor.shape as FloatTensor["shape"];
+  if (shape.includes(0)) expectShape(option, shape, [null, null, null, null], AXES, "no axis is empty");
+  return { shape, data: floats.data! };
 }
 
-/** Refuses a tensor whose shape is not the one expected; `null` stands for any size. */
+/** Refuses a tensor whose shape is not the one expected; `null` stands for any size but 0. */
 export function expectShape(
   tensor: string,
   found: readonly number[],
@@ -43,7 +49,7 @@ export function expectShape(
   names: readonly string[],
   remedy: string,
 ): void {
-  if (found.length === expected.length && expected.every((size, i) => size === null || size === found[i])) return;
+  if (found.length === expected.length && expected.every((size, i) => (size === null ? found[i] !== 0 : size === found[i]))) return;
   const wanted = `[${expected.map((size, i) => (size === null ? names[i] : `${names[i]} ${size}`)).join(", ")}]`;
   throw new Stop([diagnostic("ATTN6209", undefined, { tensor, found: shapeText(found), expected: wanted, remedy })]);
 }

@@ -4,7 +4,7 @@ import { fixedCounts } from "../targets/manifest.js";
 import { usedLaunchVariables } from "../targets/wgsl/uniforms.js";
 import { standardCases } from "../../runtime/verify/cases.js";
 import type { LaunchValues, VerifyCase } from "../../runtime/verify/cases.js";
-import { fixedLength } from "./options.js";
+import { fixedLength } from "./lengths.js";
 
 export interface VerifyRequest {
   readonly lengths: readonly number[];
@@ -24,7 +24,7 @@ const FEW_HEADS = { heads: 4, kvHeads: 2 };
 export function verifyCases(module: MaskModule, request: VerifyRequest): readonly VerifyCase[] {
   const params = paramSets(module);
   const fixed = fixedCounts(module);
-  const freeHeads = fixed.heads === undefined && fixed.kvHeads === undefined && request.heads === undefined;
+  const freeHeads = fixed.heads === undefined && fixed.kvHeads === undefined && request.heads === undefined && request.kvHeads === undefined;
   const { heads, kvHeads } = freeHeads ? FEW_HEADS : module.shape;
   const ownLength = fixedLength(module, params[0]!);
   const least = Math.max(1, segmentsLength(module.space));
@@ -70,7 +70,7 @@ function launches(module: MaskModule, fixedLayers: number | undefined): readonly
   return all;
 }
 
-/** Defaults of the runtime parameters, and a small value of each; extents are small primes and their like. */
+/** Defaults of the runtime parameters, and a small value of each; extents are as set, or small primes and their like. */
 function paramSets(module: MaskModule): readonly Readonly<Record<string, number>>[] {
   const extents = new Map(
     module.space.axes.filter((axis) => axis.extent === "runtime").map((axis, i) => [axis.name, extentFor(axis, i, module)]),
@@ -86,6 +86,6 @@ function paramSets(module: MaskModule): readonly Readonly<Record<string, number>
 }
 
 function extentFor(axis: Axis, index: number, module: MaskModule): number {
-  const least = module.params.find((param) => param.name === axis.name)?.min ?? 1;
-  return Math.max(least, [9, 11, 6, 5][index] ?? 4);
+  const param = module.params.find((each) => each.name === axis.name);
+  return param?.default ?? Math.max(param?.min ?? 1, [9, 11, 6, 5][index] ?? 4);
 }

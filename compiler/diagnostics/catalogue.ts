@@ -575,6 +575,13 @@ export interface MessageParams {
     found: string | number;
     expected: string | number;
   };
+  ATTN6212: {
+    path: string | number;
+  };
+  ATTN6213: {
+    what: string | number;
+    instead: string | number;
+  };
 }
 
 export type DiagnosticCode = keyof MessageParams;
@@ -3374,6 +3381,37 @@ evaluate it need their values.
     hint: `check the file against the lengths of the call`,
     page: `Lists of positions and blocks hold integers within the sequence, maps hold 0 and 1, ids are 32-bit integers. The place is the
 index in the flattened tensor.
+`,
+  },
+  ATTN6212: {
+    title: `Nothing to compile`,
+    severity: "error",
+    message: `{path} declares no attention`,
+    hint: `patterns are pieces; write an attention that uses one: attention NAME { space … attend PATTERN() }`,
+    page: `Commands that compile, draw, run or verify work on \`attention\` declarations. A \`pattern\` says which pairs are looked at, and
+nothing of the tokens it runs over, so it cannot be compiled on its own:
+
+\`\`\`attn right
+pattern band(w = 64) {
+  attend q - k < w
+}
+
+attention sliding {
+  space  seq causal
+  attend band(w: 128)
+}
+\`\`\`
+
+\`attnc check\` and \`attnc fmt\` work on files of patterns too.
+`,
+  },
+  ATTN6213: {
+    title: `Not in this version`,
+    severity: "error",
+    message: `{what} is not supported yet by this version`,
+    hint: `{instead}`,
+    page: `The command line is fixed from the first version on, so that scripts and editors can rely on it; not all of it is built yet. What
+is missing says so, and is never silently something else.
 `,
   },
 };

@@ -50,7 +50,7 @@ test.each([
 /** Words of WGSL, names that kernels use themselves, and odd ones. */
 const NAMES = [
   ...["array", "fn", "var", "struct", "loop", "vec4", "f32", "u32", "select", "main", "override", "ptr", "enable", "texture", "fma"],
-  ...["looks", "looks_at", "lane", "u", "aux", "query", "key", "value", "output", "lse", "tile", "q0", "k1", "keys", "heads", "scale"],
+  ...["looks", "looks_at", "lane", "u", "aux", "query", "key", "value", "output", "tile", "q0", "k1", "keys", "heads", "scale"],
   ...["scalars", "partial", "MASKED", "Uniforms", "floor_div", "t0", "s_0_0"],
   ...["_x", "x_", "x1", "X", "min_x", "_", "base", "a_base"],
 ];

@@ -92,25 +92,26 @@ fn main(
 
   let t0 = (q0 >> 5u);
   let t1 = max(min((min(t0, 31) + (-3)), 25), 0);
-  let t2 = (q1 >> 5u);
-  let t3 = max(min((min(t2, 31) + (-3)), 25), 0);
-  let t4 = (t3 + 7);
-  let t7 = (t0 == t2);
-  let t8 = max(min((min(select(0, (q0 & 31), t7), 31) + (-3)), 25), 0);
-  let t12 = max(min((min(select(31, (q1 & 31), t7), 31) + (-3)), 25), 0);
-  let first_key = max((t1 * 32), 0);
-  let end_key = min((t4 * 32), u.keys);
+  let t2 = ((u.keys >> 5u) + 1);
+  let t3 = (q1 >> 5u);
+  let t4 = max(min((min(t3, 31) + (-3)), 25), 0);
+  let t5 = (t4 + 7);
+  let t8 = (t0 == t3);
+  let t9 = max(min((min(select(0, (q0 & 31), t8), 31) + (-3)), 25), 0);
+  let t13 = max(min((min(select(31, (q1 & 31), t8), 31) + (-3)), 25), 0);
+  let first_key = max((max(min(t1, t2), (-1)) * 32), 0);
+  let end_key = min((max(min(t5, t2), (-1)) * 32), u.keys);
   let first_tile = first_key / 32;
   let end_tile = select(0, (end_key + 31) / 32, first_key < end_key);
   for (var tile = first_tile; tile < end_tile; tile++) {
     let k0 = tile * 32;
     let k1 = min(k0 + 32, u.keys) - 1;
-    let t5 = (k1 >> 5u);
-    let t6 = (k0 >> 5u);
-    let t9 = (t6 == t5);
-    let t10 = select(31, (k1 & 31), t9);
-    let t11 = select(0, (k0 & 31), t9);
-    if (!(((((t1 <= t5) && (t6 < t4)) && (t8 <= t10)) && (t11 < (t12 + 7))))) {
+    let t6 = (k1 >> 5u);
+    let t7 = (k0 >> 5u);
+    let t10 = (t7 == t6);
+    let t11 = select(31, (k1 & 31), t10);
+    let t12 = select(0, (k0 & 31), t10);
+    if (!(((((t1 <= t6) && (t7 < t5)) && (t9 <= t11)) && (t12 < (t13 + 7))))) {
       continue;
     }
     var s_0_0 = vec4<f32>(0.0);
@@ -139,7 +140,7 @@ fn main(
       s_2_0 = fma(q_0, vec4<f32>(k_0.z), s_2_0);
       s_3_0 = fma(q_0, vec4<f32>(k_0.w), s_3_0);
     }
-    if ((!(((((t3 <= t6) && (t5 < (t1 + 7))) && (t12 <= t11)) && (t10 < (t8 + 7)))) || (u.keys < (k0 + 32)))) {
+    if ((!(((((t4 <= t7) && (t6 < (t1 + 7))) && (t13 <= t12)) && (t11 < (t9 + 7)))) || (u.keys < (k0 + 32)))) {
       let looks_0 = looks_at(q0 + own_row, k0 + own_column, h, kvh, b);
       s_0_0 = select(vec4<f32>(MASKED), s_0_0, (vec4<u32>(looks_0) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u));
       s_1_0 = select(vec4<f32>(MASKED), s_1_0, (vec4<u32>(looks_0) & vec4<u32>(16u, 32u, 64u, 128u)) != vec4<u32>(0u));

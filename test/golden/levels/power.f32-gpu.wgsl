@@ -103,14 +103,15 @@ fn main(
   var o_3_0 = vec4<f32>(0.0);
 
   let t0 = (q0 >> 5u);
-  let t1 = (q1 + 1);
-  let t2 = (q1 >> 5u);
-  let first_key_0 = max(((t0 + (-1)) * 32), 0);
-  let end_key_0 = min(t1, u.keys);
+  let t1 = ((u.keys >> 5u) + 1);
+  let t2 = (q1 + 1);
+  let t3 = (q1 >> 5u);
+  let first_key_0 = max(((max(min((t0 + (-2)), t1), (-1)) + 1) * 32), 0);
+  let end_key_0 = min(t2, u.keys);
   let first_key_1 = 0;
-  let end_key_1 = min(min(t1, (t2 * 32)), u.keys);
+  let end_key_1 = min(min(t2, ((max(min((t3 + (-1)), t1), (-1)) + 1) * 32)), u.keys);
   let first_key_2 = 0;
-  let end_key_2 = min(min(t1, 32), u.keys);
+  let end_key_2 = min(min(t2, (max(min(t1, 1), (-1)) * 32)), u.keys);
   var first_tile: array<i32, 3>;
   var end_tile: array<i32, 3>;
   first_tile[0] = first_key_0 / 32;
@@ -131,12 +132,12 @@ fn main(
       }
       let k0 = tile * 32;
       let k1 = min(k0 + 32, u.keys) - 1;
-      let t3 = (k1 >> 5u);
-      let t4 = (t0 - t3);
-      let t5 = (k0 >> 5u);
-      let t6 = (t2 - t5);
-      let t7 = pow2_in(t4, t6);
-      if (!(((k0 <= q1) && (((t4 < 2) || t7) || (t5 < 1))))) {
+      let t4 = (k1 >> 5u);
+      let t5 = (t0 - t4);
+      let t6 = (k0 >> 5u);
+      let t7 = (t3 - t6);
+      let t8 = pow2_in(t5, t7);
+      if (!(((k0 <= q1) && (((t5 < 2) || t8) || (t6 < 1))))) {
         continue;
       }
       var s_0_0 = vec4<f32>(0.0);
@@ -165,7 +166,7 @@ fn main(
         s_2_0 = fma(q_0, vec4<f32>(k_0.z), s_2_0);
         s_3_0 = fma(q_0, vec4<f32>(k_0.w), s_3_0);
       }
-      if ((!(((k1 <= q0) && (((t6 < 2) || (((t4 == t6) && t7) || ((t4 == 1) && (t6 == 2)))) || (t3 < 1)))) || (u.keys < (k0 + 32)))) {
+      if ((!(((k1 <= q0) && (((t7 < 2) || (((t5 == t7) && t8) || ((t5 == 1) && (t7 == 2)))) || (t4 < 1)))) || (u.keys < (k0 + 32)))) {
         let looks_0 = looks_at(q0 + own_row, k0 + own_column, h, kvh, b);
         s_0_0 = select(vec4<f32>(MASKED), s_0_0, (vec4<u32>(looks_0) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u));
         s_1_0 = select(vec4<f32>(MASKED), s_1_0, (vec4<u32>(looks_0) & vec4<u32>(16u, 32u, 64u, 128u)) != vec4<u32>(0u));

@@ -1,0 +1,132 @@
+import { InvalidArgumentError } from "commander";
+import type { Command } from "commander";
+import { diagnostic } from "../diagnostics/report.js";
+import { EXIT, Stop } from "./stop.js";
+
+/** What the shape options of a command hold. */
+export interface ShapeFlags {
+  readonly heads?: number;
+  readonly kvHeads?: number;
+  readonly headDim?: number;
+  readonly valueDim?: number;
+  readonly dtype?: "f32" | "f16";
+  readonly batch?: number;
+  readonly set?: readonly string[];
+}
+
+export interface LengthFlags {
+  readonly seq?: number;
+  readonly qSeq?: number;
+  readonly layer?: number;
+  readonly layers?: number;
+  readonly step?: number;
+  readonly steps?: number;
+  readonly phase?: string;
+}
+
+/** An option value that is an integer of at least `least`. */
+export function integer(least: number): (text: string) => number {
+  return (text) => {
+    const value = parseInteger(text, least);
+    if (value === undefined) throw new InvalidArgumentError(`It should be an integer of at least ${least}.`);
+    return value;
+  };
+}
+
+/** A comma-separated list of integers. */
+export function integers(least: number): (text: string) => readonly number[] {
+  return (text) =>
+    text.split(",").map((part) => {
+      const value = parseInteger(part.trim(), least);
+      if (value === undefined) throw new InvalidArgumentError(`It should be integers of at least ${least}, separated by commas.`);
+      return value;
+    });
+}
+
+/** No index of a kernel is longer. */
+const GREATEST = 2 ** 31 - 1;
+
+function parseInteger(text: string, least: number): number | undefined {
+  const value = Number(text);
+  return /^\d+$/.test(text) && value >= least && value <= GREATEST ? value : undefined;
+}
+
+export function finite(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("It should be a finite number.");
+  return value;
+}
+
+export function choice<T extends string>(...names: readonly T[]): (text: string) => T {
+  return (text) => {
+    if (!(names as readonly string[]).includes(text)) throw new InvalidArgumentError(`It should be one of ${names.join(", ")}.`);
+    return text as T;
+  };
+}
+
+const DEVICES = ["auto", "webgpu", "software", "interpreter"] as const;
+export type DeviceChoice = (typeof DEVICES)[number];
+
+function device(text: string): DeviceChoice {
+  if (text === "cuda") throw notYet("the device cuda", `the devices are ${DEVICES.join(", ")}`);
+  return choice(...DEVICES)(text);
+}
+
+/** Refuses a part of the command line that is promised and not built. */
+export function notYet(what: string, instead: string): Stop {
+  return new Stop([diagnostic("ATTN6213", undefined, { what, instead })], EXIT.usage);
+}
+
+const collect = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value];
+
+export function shapeOptions(command: Command): Command {
+  return command
+    .option("--heads <n>", "query heads", integer(1))
+    .option("--kv-heads <n>", "key-value heads; they divide the query heads", integer(1))
+    .option("--head-dim <n>", "dimension of queries and keys", integer(1))
+    .option("--value-dim <n>", "dimension of values", integer(1))
+    .option("--dtype <type>", "f32 or f16", choice("f32", "f16"))
+    .option("--batch <n>", "batch entries; masks, tiles and kernels are the same for any number", integer(1))
+    .option("--set <name=value>", "a parameter, or an extent given at run time; may be given again", collect);
+}
+
+export function lengthOptions(command: Command): Command {
+  return command
+    .option("--seq <n>", "number of keys", integer(1))
+    .option("--q-seq <n>", "number of queries; as many as keys by default", integer(1))
+    .option("--layer <n>", "the layer, for masks that depend on it", integer(0))
+    .option("--layers <n>", "number of layers", integer(1))
+    .option("--step <n>", "the step, for masks that depend on it", integer(0))
+    .option("--steps <n>", "number of steps", integer(1))
+    .option("--phase <name>", "the phase, for masks that depend on it");
+}
+
+export function inputOption(command: Command): Command {
+  return command.option("--input <name=file>", "a tensor for an input of the operator (.npy, or file.safetensors:name)", collect);
+}
+
+export function deviceOption(command: Command): Command {
+  return command.option(
+    "--device <name>",
+    "auto (a hardware adapter, else the software one), webgpu, software or interpreter",
+    device,
+    "auto",
+  );
+}
+
+/** `NAME=VALUE` pairs of an option that may be given again. */
+export function pairs(option: string, values: readonly string[] | undefined): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const text of values ?? []) {
+    const equals = text.indexOf("=");
+    if (equals < 1) badOption(option, `"${text}"`, `${option} NAME=VALUE`);
+    const name = text.slice(0, equals);
+    if (found.has(name)) badOption(option, `"${text}"`, `${name} once: it was given before`);
+    found.set(name, text.slice(equals + 1));
+  }
+  return found;
+}
+
+export function badOption(option: string, found: string, expected: string, hint?: string): never {
+  throw new Stop([diagnostic("ATTN6204", undefined, { option, found, expected }, { hint })], EXIT.usage);
+}
