@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { toMaskInput } from "../compiler/cli/input-forms.js";
 import { nodeHost } from "../compiler/cli/host.js";
-import { fixedLength, runtimeParams } from "../compiler/cli/options.js";
+import { fixedLength, runtimeParams } from "../compiler/cli/lengths.js";
 import { buildOperators, checkFile } from "../compiler/driver/pipeline.js";
 import { headEvaluator } from "../compiler/mask/evaluate.js";
 import type { MaskEnv } from "../compiler/mask/evaluate.js";

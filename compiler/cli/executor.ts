@@ -13,9 +13,8 @@ import { halves } from "../../runtime/reference/half.js";
 import type { VerifyInput } from "../../runtime/verify/inputs.js";
 import { runWithTails } from "../../runtime/verify/gpu.js";
 import type { VerifyTensors } from "../../runtime/verify/tensors.js";
+import type { DeviceChoice } from "./flags.js";
 import { toLaunchInput, toMaskInput } from "./input-forms.js";
-
-export type DeviceChoice = "auto" | "webgpu" | "software" | "interpreter";
 
 /** One call, with everything that a kernel or the interpreter needs to know. */
 export interface ExecutorCall {

@@ -7,6 +7,8 @@ import type { TileClass } from "../tiles/plan.js";
 export interface TileGrid {
   readonly title: string;
   readonly head: number;
+  /** All heads with this mask, where the picture stands for several. */
+  readonly heads?: readonly number[] | undefined;
   readonly queries: number;
   readonly keys: number;
   readonly blockQ: number;
@@ -25,6 +27,7 @@ export interface Cell {
 
 export interface GridOptions {
   readonly head: number;
+  readonly heads?: readonly number[] | undefined;
   readonly blockQ: number;
   readonly blockK: number;
 }
@@ -37,8 +40,24 @@ export function tileGrid(module: MaskModule, env: MaskEnv, options: GridOptions)
     (cells[tile.qTile] ??= []).push({ class: tile.class, share: tile.pairs / tile.area });
     pairs += tile.pairs;
   }
-  const { blockQ, blockK, head } = options;
-  return { title: module.name, head, queries: env.NQ, keys: env.N, blockQ, blockK, cells, density: pairs / (env.NQ * env.N) };
+  const { blockQ, blockK, head, heads } = options;
+  return { title: module.name, head, heads, queries: env.NQ, keys: env.N, blockQ, blockK, cells, density: pairs / (env.NQ * env.N) };
+}
+
+/** `sliding, head 0`, or `sliding, heads 0-3, 6`. */
+export function caption({ title, head, heads = [head] }: TileGrid): string {
+  return `${title}, head${heads.length === 1 ? "" : "s"} ${intervals(heads)}`;
+}
+
+/** Rising numbers as intervals: `0-3, 6`. */
+export function intervals(numbers: readonly number[]): string {
+  const runs: [number, number][] = [];
+  for (const n of numbers) {
+    const last = runs[runs.length - 1];
+    if (last && last[1] === n - 1) last[1] = n;
+    else runs.push([n, n]);
+  }
+  return runs.map(([first, last]) => (first === last ? String(first) : `${first}-${last}`)).join(", ");
 }
 
 /** The least power of two for which a picture has at most `most` tiles on its longer side. */

@@ -1,4 +1,4 @@
-import { percent } from "./grid.js";
+import { caption, percent } from "./grid.js";
 import type { Cell, TileGrid } from "./grid.js";
 
 const CELL = 8;
@@ -7,27 +7,52 @@ const LEGEND = 44;
 
 export const colours = { full: "#1b4f8f", partial: "#8fb8e8", empty: "#f3f1ec", ink: "#222222" } as const;
 
-/** Draws grids side by side, one for each head, queries downwards and keys to the right. */
+/** Most grids in a row. */
+const PER_ROW = 4;
+const TITLE = 26;
+
+/** Draws grids side by side and in rows, queries downwards and keys to the right. */
 export function svg(grids: readonly TileGrid[]): string {
-  const width = grids.reduce((sum, g) => sum + columnsOf(g) * CELL + GAP, GAP);
-  const height = Math.max(...grids.map((g) => g.cells.length * CELL)) + LEGEND + 34;
-  const parts: string[] = [
+  const lines = Array.from({ length: Math.ceil(grids.length / PER_ROW) }, (_, i) => grids.slice(i * PER_ROW, (i + 1) * PER_ROW));
+  const width = Math.max(...lines.map((line) => line.reduce((sum, grid) => sum + widthOf(grid) + GAP, GAP)));
+  const body: string[] = [];
+  let y = 0;
+  for (const line of lines) {
+    let x = GAP;
+    for (const grid of line) {
+      body.push(...draw(grid, x, y));
+      x += widthOf(grid) + GAP;
+    }
+    y += TITLE + Math.max(...line.map(heightOf)) + 8;
+  }
+  const height = y + LEGEND;
+  return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="sans-serif" font-size="11" fill="${colours.ink}">`,
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
-  ];
-  let x = GAP;
-  for (const grid of grids) {
-    parts.push(`<text x="${x}" y="16">${escape(grid.title)}, head ${grid.head}: ${percent(grid.density)}</text>`);
-    parts.push(`<g transform="translate(${x} 26)">`, `<title>${escape(grid.title)}: rows are queries, columns are keys</title>`);
-    parts.push(`<rect width="${columnsOf(grid) * CELL}" height="${grid.cells.length * CELL}" fill="${colours.empty}" stroke="#cccccc"/>`);
-    grid.cells.forEach((row, r) => parts.push(...runs(row).map((run) => rectangle(run, r))));
-    parts.push("</g>");
-    x += columnsOf(grid) * CELL + GAP;
-  }
-  parts.push(legend(grids[0], height));
-  parts.push("</svg>", "");
-  return parts.join("\n");
+    ...body,
+    legend(grids[0], height),
+    "</svg>",
+    "",
+  ].join("\n");
 }
+
+function draw(grid: TileGrid, x: number, y: number): readonly string[] {
+  return [
+    `<text x="${x}" y="${y + 16}">${escape(titleOf(grid))}</text>`,
+    `<g transform="translate(${x} ${y + TITLE})">`,
+    `<title>${escape(grid.title)}: rows are queries, columns are keys</title>`,
+    `<rect width="${columnsOf(grid) * CELL}" height="${heightOf(grid)}" fill="${colours.empty}" stroke="#cccccc"/>`,
+    ...grid.cells.flatMap((row, r) => runs(row).map((run) => rectangle(run, r))),
+    "</g>",
+  ];
+}
+
+const titleOf = (grid: TileGrid): string => `${caption(grid)}: ${percent(grid.density)}`;
+
+const heightOf = (grid: TileGrid): number => grid.cells.length * CELL;
+
+/** A small grid is as wide as its title: a letter takes about six units. */
+const widthOf = (grid: TileGrid): number => Math.max(columnsOf(grid) * CELL, titleOf(grid).length * 6);
 
 const columnsOf = (grid: TileGrid): number => grid.cells[0]?.length ?? 0;
 

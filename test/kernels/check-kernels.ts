@@ -152,10 +152,10 @@ async function prepare(device: GPUDevice, task: KernelTask): Promise<Runner> {
 }
 
 /** A text after edits, every place that fits at once; throws where one finds nothing or changes nothing. */
-function edited(text: string, edits: NonNullable<KernelTask["edits"]>): string {
+export function edited(text: string, edits: NonNullable<KernelTask["edits"]>): string {
   return edits.reduce((before, { find, replace }) => {
     const after = before.replace(new RegExp(find, "gm"), replace);
-    if (after === before) throw new Error(`the edit ${find} changes nothing`);
+    if (after === before) throw new Error(`nothing to replace: ${find}`);
     return after;
   }, text);
 }

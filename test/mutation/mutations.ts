@@ -53,7 +53,7 @@ export const mutations: Readonly<Record<string, readonly Mutation[]>> = {
     mutation("lse without the sum", " \\+ log2\\(l_0\\.\\w\\)"),
   ],
   dense: [
-    mutation("keys past the end not masked", " \\|\\| \\(u\\.keys < \\(k0 \\+ 32\\)\\)"),
+    mutation("keys past the end not masked", "\\(u\\.keys < \\(k0 \\+ 32\\)\\)", "(false)"),
     mutation("values past the end read", "min\\(32, u\\.keys - k0\\)", "32"),
     mutation("masked scores count as 0", "const MASKED = .*", "const MASKED = 0.0;"),
   ],
@@ -73,7 +73,7 @@ export const mutations: Readonly<Record<string, readonly Mutation[]>> = {
     mutation("lists of another head: remainder for quotient", "\\(h \\* u\\.in_cols_headCount / u\\.heads\\)", "(h % u.in_cols_headCount)"),
     mutation("lists of the first head", "\\(h \\* u\\.in_cols_headCount / u\\.heads\\)", "0"),
     mutation("lists of the first batch entry", "b \\* u\\.in_\\w+_batchStride", "0"),
-    mutation("the last word not searched", "i <= last >> 5u", "i < last >> 5u"),
+    mutation("the last word not searched", "i <= last >> 5u", "i < (last >> 5u)"),
     mutation("the last column of a search lost", "31u - high", "min(32u - high, 31u)"),
     mutation("any bit taken for all bits", "!= wanted", "== 0u"),
   ],

@@ -1,22 +1,25 @@
-import { headEvaluator } from "../../mask/evaluate.js";
 import type { MaskEnv } from "../../mask/evaluate.js";
 import type { MaskModule } from "../../mask/ir.js";
-import { blockFor, tileGrid } from "../../picture/grid.js";
-import { raster } from "../../picture/raster.js";
+import { blockFor, intervals, tileGrid } from "../../picture/grid.js";
+import type { TileGrid } from "../../picture/grid.js";
+import { arrange, raster } from "../../picture/raster.js";
 import { svg } from "../../picture/svg.js";
 import { text } from "../../picture/text.js";
-import { queryOffset } from "../../tiles/plan.js";
-import { writeNpy } from "../../../runtime/tensor/npy.js";
+import { badOption } from "../flags.js";
+import type { LengthFlags, ShapeFlags } from "../flags.js";
 import { readInputs } from "../inputs.js";
-import { print, say, writeFile } from "../io.js";
-import { badOption, envOf, oneOperator } from "../options.js";
-import type { LengthFlags, ShapeFlags } from "../options.js";
-import { encodePng } from "../png.js";
+import { printPieces, say } from "../io.js";
+import { envOf } from "../lengths.js";
+import { headGroups, maskJson, maskNpy, MOST_NPY_BYTES } from "../mask-data.js";
+import { oneOperator } from "../operators.js";
+import { Progress } from "../progress.js";
 import { requireCall } from "../required.js";
 import { EXIT } from "../stop.js";
 import type { ExitCode } from "../stop.js";
+import { writeFile } from "../write-files.js";
 
-export type MaskFormat = "text" | "json" | "svg" | "png" | "npy";
+export const MASK_FORMATS = ["text", "json", "svg", "png", "npy"] as const;
+export type MaskFormat = (typeof MASK_FORMATS)[number];
 
 export interface MaskFlags extends ShapeFlags, LengthFlags {
   readonly head?: number;
@@ -26,89 +29,94 @@ export interface MaskFlags extends ShapeFlags, LengthFlags {
   readonly out?: string;
 }
 
-/** Most tiles on a side of a picture for the terminal, and of one for a file. */
-const TERMINAL_TILES = 48;
-const PICTURE_TILES = 96;
+/** Most tiles on a side of a picture: in the terminal for one mask and for several, in a file. */
+const TERMINAL_TILES = [48, 24] as const;
+const PICTURE_TILES = { svg: 96, png: 256 } as const;
+/** Most tiles on a side that `--block` may ask for. */
+const MOST_TILES = 4096;
+/** Pixels on a side of a png with one mask, and what lies between several. */
+const PNG_SIDE = 768;
+const PNG_GAP = 16;
 
 /** `attnc mask`: the mask itself, as data or as a picture. */
-export function mask(argument: string, flags: MaskFlags): ExitCode {
-  const { module } = oneOperator(argument, flags);
+export async function mask(argument: string, flags: MaskFlags): Promise<ExitCode> {
+  const format = flags.format ?? formatOf(flags.out);
+  if (flags.out === undefined && (format === "png" || format === "npy") && process.stdout.isTTY)
+    badOption("--format", format, "--out FILE beside it, or a pipe: it is no text");
+  const module = oneOperator(argument, flags);
   const bare = envOf(module, flags);
   requireCall(module, bare);
-  const env: MaskEnv = { ...bare, inputs: readInputs(module, bare, flags.input).maskInputs };
-  if (flags.head !== undefined && flags.head >= env.heads)
-    badOption("--head", String(flags.head), `less than ${env.heads}, the number of heads`);
-  const format = flags.format ?? formatOf(flags.out);
+  if (flags.head !== undefined && flags.head >= bare.heads)
+    badOption("--head", String(flags.head), `less than ${bare.heads}, the number of heads`);
+  const env: MaskEnv = { ...bare, inputs: readInputs(module, bare, flags.input, flags.batch).maskInputs };
   const heads = flags.head !== undefined ? [flags.head] : Array.from({ length: env.heads }, (_, h) => h);
-  const content = render(module, env, heads, format, flags);
-  if (flags.out !== undefined) {
-    writeFile(flags.out, content);
-    say(`wrote ${flags.out}`);
-  } else if (typeof content === "string") {
-    print(content);
-  } else {
-    process.stdout.write(content);
-  }
+  const progress = new Progress();
+  const onRow = (done: number, total: number): void => progress.update(`${module.name}: row ${done} of ${total}`);
+  const content = await render(module, env, heads, format, flags.block, onRow);
+  if (flags.out !== undefined) writeFile(flags.out, content);
+  else printPieces(content);
+  progress.done();
+  if (flags.out !== undefined) say(`wrote ${flags.out}`);
   return EXIT.ok;
 }
 
+/** The format that the ending of the output's name says. */
 function formatOf(out: string | undefined): MaskFormat {
-  const ending = out?.split(".").pop();
-  return ending === "json" || ending === "svg" || ending === "png" || ending === "npy" ? ending : "text";
+  if (out === undefined) return "text";
+  const ending = /\.([^./\\]+)$/.exec(out)?.[1]?.toLowerCase();
+  if (ending === "txt") return "text";
+  const found = MASK_FORMATS.find((format) => format === ending);
+  return found ?? badOption("--out", out, "a name that ends in .txt, .json, .svg, .png or .npy, or a --format");
 }
 
-function render(module: MaskModule, env: MaskEnv, heads: readonly number[], format: MaskFormat, flags: MaskFlags): string | Uint8Array {
-  const longest = Math.max(env.N, env.NQ);
-  const grid = (head: number, most: number) => {
-    const block = flags.block ?? blockFor(longest, most);
-    return tileGrid(module, env, { head, blockQ: block, blockK: block });
-  };
+async function render(
+  module: MaskModule,
+  env: MaskEnv,
+  heads: readonly number[],
+  format: MaskFormat,
+  block: number | undefined,
+  onRow: (done: number, total: number) => void,
+): Promise<Iterable<string | Uint8Array>> {
   switch (format) {
     case "json":
-      return JSON.stringify({
-        version: 1,
-        name: module.name,
-        q: env.NQ,
-        k: env.N,
-        heads: heads.map((head) => maskRows(module, env, head)),
-      });
+      return maskJson(module, env, heads, onRow);
     case "npy": {
-      const data = new Uint8Array(heads.length * env.NQ * env.N);
-      heads.forEach((head, i) => fill(module, env, head, data.subarray(i * env.NQ * env.N)));
-      return writeNpy({ dtype: "bool", shape: [heads.length, env.NQ, env.N], data });
+      const bytes = heads.length * env.NQ * env.N;
+      if (bytes > MOST_NPY_BYTES)
+        badOption("--format", "npy", `a mask of at most ${MOST_NPY_BYTES} bytes, and this one takes ${bytes}`, "--head H writes one head");
+      return [maskNpy(module, env, heads, onRow)];
     }
     case "svg":
-      return svg(heads.map((head) => grid(head, PICTURE_TILES)));
+      return [svg(grids(module, env, heads, block, PICTURE_TILES.svg))];
     case "png": {
-      const drawn = grid(heads[0]!, 256);
-      return encodePng(raster(drawn, Math.max(1, Math.floor(768 / Math.max(drawn.cells.length, 1)))));
+      const { encodePng } = await import("../png.js");
+      const drawn = grids(module, env, heads, block, PICTURE_TILES.png);
+      const columns = Math.ceil(Math.sqrt(drawn.length));
+      if (drawn.length > 1) say(`from left to right, in rows of ${columns}: heads ${drawn.map((g) => intervals(g.heads!)).join("; ")}`);
+      const side = PNG_SIDE / Math.min(columns, 2);
+      const pictures = drawn.map((g) => raster(g, Math.max(1, Math.floor(side / Math.max(g.cells.length, g.cells[0]!.length)))));
+      return [encodePng(arrange(pictures, columns, PNG_GAP))];
     }
-    case "text":
-      return text(grid(heads[0]!, TERMINAL_TILES));
+    case "text": {
+      const several = headGroups(module, env, heads).length > 1;
+      return [grids(module, env, heads, block, TERMINAL_TILES[several ? 1 : 0]).map(text).join("\n")];
+    }
   }
 }
 
-/** Runs of keys `[start, end)` for each query of a head, and the number of pairs. */
-function maskRows(module: MaskModule, env: MaskEnv, head: number): { head: number; pairs: number; rows: [number, number][][] } {
-  const looks = headEvaluator(module, env, 0, head);
-  const offset = queryOffset(module, env);
-  let pairs = 0;
-  const rows = Array.from({ length: env.NQ }, (_, i) => {
-    const runs: [number, number][] = [];
-    for (let k = 0; k < env.N; k++) {
-      if (!looks(offset + i, k)) continue;
-      pairs++;
-      const last = runs[runs.length - 1];
-      if (last && last[1] === k) last[1] = k + 1;
-      else runs.push([k, k + 1]);
-    }
-    return runs;
-  });
-  return { head, pairs, rows };
-}
-
-function fill(module: MaskModule, env: MaskEnv, head: number, into: Uint8Array): void {
-  const looks = headEvaluator(module, env, 0, head);
-  const offset = queryOffset(module, env);
-  for (let i = 0; i < env.NQ; i++) for (let k = 0; k < env.N; k++) into[i * env.N + k] = looks(offset + i, k) ? 1 : 0;
+/** A picture for each mask that differs. */
+function grids(
+  module: MaskModule,
+  env: MaskEnv,
+  heads: readonly number[],
+  wanted: number | undefined,
+  most: number,
+): readonly TileGrid[] {
+  const longest = Math.max(env.N, env.NQ);
+  if (wanted !== undefined && longest / wanted > MOST_TILES)
+    badOption("--block", String(wanted), `at least ${Math.ceil(longest / MOST_TILES)}: a picture has at most ${MOST_TILES} tiles on a side`);
+  const block = wanted ?? blockFor(longest, most);
+  return headGroups(module, env, heads).map((group) =>
+    tileGrid(module, env, { head: group[0]!, heads: group, blockQ: block, blockK: block }),
+  );
 }

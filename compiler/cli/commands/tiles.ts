@@ -1,8 +1,9 @@
 import { countTiles, planTiles } from "../../tiles/plan.js";
+import { envOf } from "../lengths.js";
+import type { LengthFlags, ShapeFlags } from "../flags.js";
 import { readInputs } from "../inputs.js";
 import { print, printJson } from "../io.js";
-import { envOf, oneOperator } from "../options.js";
-import type { LengthFlags, ShapeFlags } from "../options.js";
+import { oneOperator } from "../operators.js";
 import { requireCall } from "../required.js";
 import { EXIT } from "../stop.js";
 import type { ExitCode } from "../stop.js";
@@ -16,10 +17,10 @@ export interface TilesFlags extends ShapeFlags, LengthFlags {
 
 /** `attnc tiles`: exact numbers of full, partial and empty tiles of each head. */
 export function tiles(argument: string, flags: TilesFlags): ExitCode {
-  const { module } = oneOperator(argument, flags);
+  const module = oneOperator(argument, flags);
   const bare = envOf(module, flags);
   requireCall(module, bare);
-  const env = { ...bare, inputs: readInputs(module, bare, flags.input).maskInputs };
+  const env = { ...bare, inputs: readInputs(module, bare, flags.input, flags.batch).maskInputs };
   const heads = countTiles(module, env, flags);
   // No form of this version needs a table: kernels compute bounds and classes themselves.
   const result = { version: 1, name: module.name, form: planTiles(module).form, tableBytes: 0, heads };

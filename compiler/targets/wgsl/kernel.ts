@@ -1,15 +1,17 @@
 import { MASKED } from "../../program/ir.js";
 import type { Stmt, TileProgram } from "../../program/ir.js";
-import { columnsPerThread, queryFloats, rowsPerThread, sharedFloats, threadsOf, valueGroups } from "../../schedule/schedule.js";
+import { columnsPerThread, queryFloats, rowsPerThread, sharedFloats, threadsOf } from "../../schedule/schedule.js";
 import type { Schedule } from "../../schedule/schedule.js";
 import type { TileCond, TileExpr } from "../../tiles/expr.js";
 import * as t from "../../tiles/expr.js";
 import type { UniformField } from "../../../runtime/launch/module.js";
 import { printHelpers } from "./helpers.js";
-import { columnsPerWord, printMaskFunction } from "./mask-function.js";
+import { printMaskFunction } from "./mask-function.js";
+import { TileOperations } from "./operations.js";
 import { ScalarPrinter } from "./scalars.js";
 import { storageFor } from "./storage.js";
 import type { Storage } from "./storage.js";
+import { floatLiteral, KernelText } from "./text.js";
 import { printUniforms } from "./uniforms.js";
 
 /**
@@ -29,13 +31,10 @@ type KeyTiles = Extract<Stmt, { op: "keyTiles" }>;
 class KernelPrinter {
   private readonly rows: number;
   private readonly columns: number;
-  private readonly rowGroups: number;
-  private readonly groups: number;
-  private readonly threads: number;
   private readonly storage: Storage;
   private readonly scalars: ScalarPrinter;
-  private readonly lines: string[] = [];
-  private depth = 1;
+  private readonly text = new KernelText();
+  private readonly operations: TileOperations;
 
   constructor(
     private readonly program: TileProgram,
@@ -44,18 +43,16 @@ class KernelPrinter {
   ) {
     this.rows = rowsPerThread(schedule);
     this.columns = columnsPerThread(schedule);
-    this.rowGroups = this.rows / 4;
-    this.groups = valueGroups(schedule, program.module.shape);
-    this.threads = threadsOf(schedule);
     this.storage = storageFor(schedule.half);
     this.scalars = new ScalarPrinter(scalarRoots(program.body));
+    this.operations = new TileOperations(this.text, schedule, program.module.shape, this.storage);
   }
 
   print(): string {
     const { schedule: s, program } = this;
     const { headDim, valueDim } = program.module.shape;
     this.body(program.body);
-    const main = this.lines.join("\n");
+    const main = this.text.toString();
     const looks = findMask(program.body);
     const mask = looks ? printMaskFunction(looks, this.rows, this.columns) : "";
     const shape = { headDim, valueDim, dtype: program.module.shape.dtype };
@@ -85,7 +82,7 @@ class KernelPrinter {
       "",
       ...printHelpers(program.module, main + mask).flatMap((text) => [text, ""]),
       mask,
-      `@compute @workgroup_size(${this.threads})`,
+      `@compute @workgroup_size(${threadsOf(s)})`,
       "fn main(",
       "  @builtin(workgroup_id) workgroup: vec3<u32>,",
       "  @builtin(num_workgroups) workgroups: vec3<u32>,",
@@ -98,24 +95,6 @@ class KernelPrinter {
     return parts.join("\n");
   }
 
-  // ------------------------------------------------------------------ structure
-
-  private line(text: string): void {
-    for (const row of text.split("\n")) this.lines.push(row === "" ? "" : "  ".repeat(this.depth) + row);
-  }
-
-  private block(head: string, body: () => void): void {
-    this.line(`${head} {`);
-    this.depth++;
-    body();
-    this.depth--;
-    this.line("}");
-  }
-
-  private barrier(): void {
-    this.line("workgroupBarrier();");
-  }
-
   private body(body: readonly Stmt[]): void {
     this.prologue();
     for (const stmt of body) this.statement(stmt);
@@ -123,7 +102,7 @@ class KernelPrinter {
 
   private prologue(): void {
     const { tileQ, columnThreads } = this.schedule;
-    this.line(`// Tiles of a head one after another, the last first: under a causal mask it is the longest.
+    this.text.line(`// Tiles of a head one after another, the last first: under a causal mask it is the longest.
 let id = i32(workgroup.y * workgroups.x + workgroup.x);
 if (id >= u.tiles * u.heads * u.batch) {
   return;
@@ -140,108 +119,55 @@ let row_thread = i32(lane) / ${columnThreads};
 let column_thread = i32(lane) % ${columnThreads};
 // The first query row, group of four rows and key column of this thread, within the tile.
 let own_row = row_thread * ${this.rows};
-let own_group = row_thread * ${this.rowGroups};
+let own_group = row_thread * ${this.rows / 4};
 let own_column = column_thread * ${this.columns};`);
   }
 
   private statement(stmt: Stmt): void {
     switch (stmt.op) {
-      case "load":
-        // Keys and streamed queries are loaded chunk by chunk by the product; values are read where they are used.
-        if (stmt.to === "Q" && this.schedule.keepQuery) {
-          this.line("");
-          this.loadTransposed("Q", "0", this.program.module.shape.headDim);
-        }
-        return;
-      case "fill":
-        return this.fill(stmt);
       case "keyTiles":
         return this.keyTiles(stmt);
       case "skipUnless":
         return this.skipUnless(stmt.cond);
       case "when":
         return this.when(stmt);
-      case "dot":
-        return this.dot();
-      case "mask":
-        return this.mask();
-      case "rowMax":
-        return this.rowMax();
-      case "exp2":
-        return stmt.to === "a"
-          ? this.eachRowGroup((r) => this.line(`let a_${r} = exp2(m_${r} - n_${r});`))
-          : this.eachScore((c, r) => this.line(`s_${c}_${r} = exp2(s_${c}_${r} - n_${r});`));
-      case "copy":
-        return this.eachRowGroup((r) => this.line(`m_${r} = n_${r};`));
-      case "scale":
-        return stmt.to === "l"
-          ? this.eachRowGroup((r) => this.line(`l_${r} *= a_${r};`))
-          : this.eachOutput((row, g) => this.line(`o_${row}_${g} *= a_${row >> 2}.${component(row)};`));
-      case "addRowSum":
-        return this.eachRowGroup((r) => this.line(`l_${r} += ${range(this.columns, (c) => `s_${c}_${r}`).join(" + ")};`));
-      case "accumulate":
-        return this.accumulate();
-      case "normalize":
-        return this.normalize();
-      case "store":
-        return this.store();
-      case "storeLse":
-        return this.storeLse();
+      default:
+        return this.operations.print(stmt);
     }
-  }
-
-  private eachRowGroup(visit: (r: number) => void): void {
-    for (let r = 0; r < this.rowGroups; r++) visit(r);
-  }
-
-  private eachScore(visit: (c: number, r: number) => void): void {
-    for (let c = 0; c < this.columns; c++) this.eachRowGroup((r) => visit(c, r));
-  }
-
-  private eachOutput(visit: (row: number, g: number) => void): void {
-    for (let row = 0; row < this.rows; row++) for (let g = 0; g < this.groups; g++) visit(row, g);
-  }
-
-  // ----------------------------------------------------------------- operations
-
-  private fill(stmt: Extract<Stmt, { op: "fill" }>): void {
-    const value = floatLiteral(stmt.value);
-    if (stmt.to === "O") this.eachOutput((row, g) => this.line(`var o_${row}_${g} = vec4<f32>(${value});`));
-    else this.eachRowGroup((r) => this.line(`var ${stmt.to}_${r} = vec4<f32>(${value});`));
   }
 
   private keyTiles(stmt: KeyTiles): void {
     const { tileK } = this.schedule;
     const count = stmt.ranges.length;
     if (count === 0) return;
-    const start = this.lines.length;
+    const before = this.text.mark();
     const inner = (): void => {
-      this.line(`let k0 = tile * ${tileK};`);
-      this.line(`let k1 = min(k0 + ${tileK}, u.keys) - 1;`);
+      this.text.line(`let k0 = tile * ${tileK};`);
+      this.text.line(`let k1 = min(k0 + ${tileK}, u.keys) - 1;`);
       for (const s of stmt.body) this.statement(s);
     };
     const ends = stmt.ranges.map((range, i) => {
       const own = count === 1 ? "" : `_${i}`;
-      this.line(`let first_key${own} = ${this.scalars.print(t.max(range.lo, t.int(0)))};`);
-      this.line(`let end_key${own} = ${this.scalars.print(t.min(range.hi, t.variable("N")))};`);
+      this.text.line(`let first_key${own} = ${this.scalars.print(t.max(range.lo, t.int(0)))};`);
+      this.text.line(`let end_key${own} = ${this.scalars.print(t.min(range.hi, t.variable("N")))};`);
       // Rounding out to tiles would give a range without keys a tile.
       const end = `select(0, (end_key${own} + ${tileK - 1}) / ${tileK}, first_key${own} < end_key${own})`;
       return { first: `first_key${own} / ${tileK}`, end };
     });
     if (count === 1) {
-      this.line(`let first_tile = ${ends[0]!.first};`);
-      this.line(`let end_tile = ${ends[0]!.end};`);
-      this.block("for (var tile = first_tile; tile < end_tile; tile++)", inner);
+      this.text.line(`let first_tile = ${ends[0]!.first};`);
+      this.text.line(`let end_tile = ${ends[0]!.end};`);
+      this.text.block("for (var tile = first_tile; tile < end_tile; tile++)", inner);
     } else {
-      this.line(`var first_tile: array<i32, ${count}>;`);
-      this.line(`var end_tile: array<i32, ${count}>;`);
+      this.text.line(`var first_tile: array<i32, ${count}>;`);
+      this.text.line(`var end_tile: array<i32, ${count}>;`);
       ends.forEach(({ first, end }, i) => {
-        this.line(`first_tile[${i}] = ${first};`);
-        this.line(`end_tile[${i}] = ${end};`);
+        this.text.line(`first_tile[${i}] = ${first};`);
+        this.text.line(`end_tile[${i}] = ${end};`);
       });
-      this.block(`for (var range = 0; range < ${count}; range++)`, () => {
-        this.block("for (var tile = first_tile[range]; tile < end_tile[range]; tile++)", () => {
-          this.line(`// Ranges may overlap: a tile that an earlier one holds has been visited.
+      this.text.block(`for (var range = 0; range < ${count}; range++)`, () => {
+        this.text.block("for (var tile = first_tile[range]; tile < end_tile[range]; tile++)", () => {
+          this.text.line(`// Ranges may overlap: a tile that an earlier one holds has been visited.
 var visited = false;
 for (var earlier = 0; earlier < range; earlier++) {
   visited = visited || (first_tile[earlier] <= tile && tile < end_tile[earlier]);
@@ -254,192 +180,25 @@ if (visited) {
       });
     }
     // What the conditions share and does not depend on the keys was found while printing the loop.
-    const shared = this.scalars.outer.splice(0).map((text) => "  ".repeat(this.depth) + text);
-    this.lines.splice(start, 0, "", ...shared);
+    before(["", ...this.scalars.outer.splice(0)]);
   }
 
   private condition(cond: TileCond): string {
     const text = this.scalars.print(cond);
-    for (const shared of this.scalars.inner.splice(0)) this.line(shared);
+    for (const shared of this.scalars.inner.splice(0)) this.text.line(shared);
     return text;
   }
 
   private skipUnless(cond: TileCond): void {
     if (cond.kind === "bool" && cond.value) return;
-    this.line(`if (!(${this.condition(cond)})) {\n  continue;\n}`);
+    this.text.line(`if (!(${this.condition(cond)})) {\n  continue;\n}`);
   }
 
   private when(stmt: Extract<Stmt, { op: "when" }>): void {
-    this.block(`if (${this.condition(stmt.cond)})`, () => {
+    this.text.block(`if (${this.condition(stmt.cond)})`, () => {
       for (const s of stmt.body) this.statement(s);
     });
   }
-
-  /**
-   * Rows of Q or K into workgroup memory as [head dim][row / 4]: each thread reads four rows of four
-   * dims, turns the square round in registers and writes four vec4s.
-   */
-  private loadTransposed(which: "Q" | "K", firstDim: string, dims: number): void {
-    const { tileQ, tileK } = this.schedule;
-    const vectors = this.program.module.shape.headDim / 4;
-    const [rows, tile, name, base, first, count] =
-      which === "Q"
-        ? [tileQ, "q_tile", "query", "query_base", "first_row", "u.queries"]
-        : [tileK, "kp_tile", "key", "key_base", "k0", "u.keys"];
-    const perRow = dims / 4;
-    this.block(`for (var i = i32(lane); i < ${(rows / 4) * perRow}; i += ${this.threads})`, () => {
-      this.line(`let group = i / ${perRow};`);
-      this.line(`let dim = i % ${perRow};`);
-      for (let j = 0; j < 4; j++) {
-        const row = `${first} + group * 4${plus(j)}`;
-        const at = `(${base} + min(${row}, ${count} - 1)) * ${vectors} + ${firstDim === "0" ? "" : `${firstDim} / 4 + `}dim`;
-        const value = `select(vec4<f32>(0.0), ${this.storage.load(`${name}[${at}]`)}, ${row} < ${count})`;
-        this.line(`let x${j} = ${value}${which === "Q" ? " * u.scale" : ""};`);
-      }
-      for (let d = 0; d < 4; d++) {
-        const turned = range(4, (j) => `x${j}.${component(d)}`).join(", ");
-        this.line(`${tile}[(dim * 4 + ${d}) * ${rows / 4} + group] = vec4<f32>(${turned});`);
-      }
-    });
-  }
-
-  private dot(): void {
-    const { chunk, keepQuery, tileQ, tileK } = this.schedule;
-    const { headDim } = this.program.module.shape;
-    this.eachScore((c, r) => this.line(`var s_${c}_${r} = vec4<f32>(0.0);`));
-    const step = (firstDim: string): void => {
-      this.barrier();
-      if (!keepQuery) this.loadTransposed("Q", firstDim, chunk);
-      this.loadTransposed("K", firstDim, chunk);
-      this.barrier();
-      this.block(`for (var d = 0; d < ${chunk}; d++)`, () => {
-        const queryDim = keepQuery && firstDim !== "0" ? `(${firstDim} + d)` : "d";
-        this.eachRowGroup((r) => this.line(`let q_${r} = q_tile[${queryDim} * ${tileQ / 4} + own_group${plus(r)}];`));
-        for (let g = 0; g < this.columns / 4; g++) {
-          this.line(`let k_${g} = kp_tile[d * ${tileK / 4} + own_column / 4${plus(g)}];`);
-        }
-        this.eachScore((c, r) => this.line(`s_${c}_${r} = fma(q_${r}, vec4<f32>(k_${c >> 2}.${component(c)}), s_${c}_${r});`));
-      });
-    };
-    if (chunk === headDim) step("0");
-    else this.block(`for (var chunk = 0; chunk < ${headDim}; chunk += ${chunk})`, () => step("chunk"));
-  }
-
-  /** Bits for up to 32 scores at a time, in a rolled loop; then one select per vec4. */
-  private mask(): void {
-    const perWord = columnsPerWord(this.rows, this.columns);
-    for (let first = 0, word = 0; first < this.columns; first += perWord, word++) {
-      const args = `q0 + own_row, k0 + own_column${plus(first)}, h, kvh, b`;
-      this.line(`let looks_${word} = looks_at(${args});`);
-    }
-    this.eachScore((c, r) => {
-      const word = Math.floor(c / perWord);
-      const shift = (c % perWord) * this.rows + r * 4;
-      const wanted = range(4, (i) => `${(1 << (shift + i)) >>> 0}u`).join(", ");
-      this.line(
-        `s_${c}_${r} = select(vec4<f32>(MASKED), s_${c}_${r}, (vec4<u32>(looks_${word}) & vec4<u32>(${wanted})) != vec4<u32>(0u));`,
-      );
-    });
-  }
-
-  private rowMax(): void {
-    this.eachRowGroup((r) => {
-      const most = range(this.columns, (c) => `s_${c}_${r}`).reduce((a, b) => `max(${a}, ${b})`);
-      this.line(`var n_${r} = ${most};`);
-      this.line(`${this.partialAt("column_thread", r)} = n_${r};`);
-    });
-    this.barrier();
-    this.eachRowGroup((r) => this.line(`n_${r} = m_${r};`));
-    this.block(`for (var i = 0; i < ${this.schedule.columnThreads}; i++)`, () => {
-      this.eachRowGroup((r) => this.line(`n_${r} = max(n_${r}, ${this.partialAt("i", r)});`));
-    });
-  }
-
-  private partialAt(threadColumn: string, r: number): string {
-    return `partial[${threadColumn} * ${this.schedule.tileQ / 4} + own_group${plus(r)}]`;
-  }
-
-  private accumulate(): void {
-    const { tileQ, tileK, columnThreads } = this.schedule;
-    const vectors = this.program.module.shape.valueDim / 4;
-    this.eachScore((c, r) => this.line(`kp_tile[(own_column${plus(c)}) * ${tileQ / 4} + own_group${plus(r)}] = s_${c}_${r};`));
-    this.barrier();
-    this.line(`let keys_here = min(${tileK}, u.keys - k0);`);
-    this.block("for (var j = 0; j < keys_here; j++)", () => {
-      this.eachRowGroup((r) => this.line(`let p_${r} = kp_tile[j * ${tileQ / 4} + own_group${plus(r)}];`));
-      this.line(`let row = (key_base + k0 + j) * ${vectors};`);
-      for (let g = 0; g < this.groups; g++) {
-        const column = this.valueColumn(g);
-        const held = (g + 1) * columnThreads <= vectors ? column : `min(${column}, ${vectors - 1})`;
-        this.line(`let v_${g} = ${this.storage.load(`value[row + ${held}]`)};`);
-      }
-      this.eachOutput((row, g) => this.line(`o_${row}_${g} = fma(vec4<f32>(p_${row >> 2}.${component(row)}), v_${g}, o_${row}_${g});`));
-    });
-  }
-
-  private valueColumn(g: number): string {
-    return g === 0 ? "column_thread" : `column_thread + ${g * this.schedule.columnThreads}`;
-  }
-
-  /** Each thread has summed its own columns: the sums of a row meet here, once. */
-  private normalize(): void {
-    this.line("");
-    this.barrier();
-    this.eachRowGroup((r) => this.line(`${this.partialAt("column_thread", r)} = l_${r};`));
-    this.barrier();
-    this.eachRowGroup((r) => this.line(`l_${r} = vec4<f32>(0.0);`));
-    this.block(`for (var i = 0; i < ${this.schedule.columnThreads}; i++)`, () => {
-      this.eachRowGroup((r) => this.line(`l_${r} += ${this.partialAt("i", r)};`));
-    });
-    this.eachRowGroup((r) => {
-      const safe = `select(l_${r}, vec4<f32>(1.0), l_${r} == vec4<f32>(0.0))`;
-      this.line(`let inverse_${r} = select(1.0 / ${safe}, vec4<f32>(0.0), l_${r} == vec4<f32>(0.0));`);
-    });
-    this.eachOutput((row, g) => this.line(`o_${row}_${g} *= inverse_${row >> 2}.${component(row)};`));
-  }
-
-  private store(): void {
-    const vectors = this.program.module.shape.valueDim / 4;
-    for (let row = 0; row < this.rows; row++) {
-      this.block(`if (first_row + own_row${plus(row)} < u.queries)`, () => {
-        this.line(`let row = (query_base + first_row + own_row${plus(row)}) * ${vectors};`);
-        for (let g = 0; g < this.groups; g++) {
-          const column = this.valueColumn(g);
-          const store = (): void => this.line(`output[row + ${column}] = ${this.storage.store(`o_${row}_${g}`)};`);
-          if ((g + 1) * this.schedule.columnThreads <= vectors) store();
-          else this.block(`if (${column} < ${vectors})`, store);
-        }
-      });
-    }
-  }
-
-  private storeLse(): void {
-    this.block("if (u.write_lse != 0 && column_thread == 0)", () => {
-      this.line("// Minus infinity has no literal.");
-      this.line("var minus_infinity = 0xff800000u;");
-      for (let row = 0; row < this.rows; row++) {
-        const [r, x] = [row >> 2, component(row)];
-        this.block(`if (first_row + own_row${plus(row)} < u.queries)`, () => {
-          const value = `${Math.LN2} * (m_${r}.${x} + log2(l_${r}.${x}))`;
-          this.line(
-            `lse[query_base + first_row + own_row${plus(row)}] = select(${value}, bitcast<f32>(minus_infinity), l_${r}.${x} == 0.0);`,
-          );
-        });
-      }
-    });
-  }
-}
-
-const component = (i: number): string => "xyzw"[i % 4]!;
-
-/** `+ n`, and nothing for 0. */
-const plus = (n: number): string => (n === 0 ? "" : ` + ${n}`);
-
-const range = <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i));
-
-function floatLiteral(value: number): string {
-  const text = String(value);
-  return /[.e]/.test(text) ? text : `${text}.0`;
 }
 
 function findMask(body: readonly Stmt[]): Extract<Stmt, { op: "mask" }>["looks"] | undefined {
