@@ -1,13 +1,10 @@
+import { launchModule } from "../driver/launch.js";
 import { interpret } from "../program/interpret.js";
 import { lower } from "../program/lower.js";
 import type { MaskEnv } from "../mask/evaluate.js";
 import type { MaskModule } from "../mask/ir.js";
-import { attentionModule } from "../targets/manifest.js";
-import { wgslVariants } from "../targets/wgsl/operator.js";
-import { uniformFields } from "../targets/wgsl/uniforms.js";
 import { createAttention } from "../../runtime/launch/operator.js";
 import type { AttentionOperator } from "../../runtime/launch/operator.js";
-import type { AttentionModule } from "../../runtime/launch/module.js";
 import type { OpenedDevice } from "../../runtime/device/open.js";
 import { halves } from "../../runtime/reference/half.js";
 import type { VerifyInput } from "../../runtime/verify/inputs.js";
@@ -63,14 +60,8 @@ export async function openExecutor(choice: DeviceChoice, use: "results" | "times
   return { description: gpu.description, gpu, load: (module) => loadOnDevice(gpu, module) };
 }
 
-/** The launch manifest of an operator, as the generated bindings hold it. */
-export function compileForLaunch(module: MaskModule): AttentionModule {
-  const variants = wgslVariants(module, [module.shape]).map((compiled) => compiled.variant);
-  return attentionModule(module, { uniforms: uniformFields(module), variants });
-}
-
 async function loadOnDevice(gpu: OpenedDevice, module: MaskModule): Promise<LoadedOperator> {
-  const compiled = compileForLaunch(module);
+  const compiled = launchModule(module);
   const { headDim, valueDim } = module.shape;
   const operators = new Map<string, Promise<AttentionOperator>>();
   const withHeads = (heads: number, kvHeads: number): Promise<AttentionOperator> => {

@@ -28,7 +28,7 @@ export interface LengthFlags {
 export function integer(least: number): (text: string) => number {
   return (text) => {
     const value = parseInteger(text, least);
-    if (value === undefined) throw new InvalidArgumentError(`It should be an integer of at least ${least}.`);
+    if (value === undefined) throw new InvalidArgumentError(`It should be an integer ${range(text, least)}.`);
     return value;
   };
 }
@@ -38,13 +38,15 @@ export function integers(least: number): (text: string) => readonly number[] {
   return (text) =>
     text.split(",").map((part) => {
       const value = parseInteger(part.trim(), least);
-      if (value === undefined) throw new InvalidArgumentError(`It should be integers of at least ${least}, separated by commas.`);
+      if (value === undefined) throw new InvalidArgumentError(`It should be integers ${range(part, least)}, separated by commas.`);
       return value;
     });
 }
 
 /** No index of a kernel is longer. */
 const GREATEST = 2 ** 31 - 1;
+
+const range = (text: string, least: number): string => (Number(text) > GREATEST ? `from ${least} to ${GREATEST}` : `of at least ${least}`);
 
 function parseInteger(text: string, least: number): number | undefined {
   const value = Number(text);

@@ -24,12 +24,16 @@ function projectRoot(file: string): string {
   return existsSync(join(found, "package.json")) || existsSync(join(found, ".git")) ? found : own;
 }
 
+/** Every file that was asked for, there or not: what `--watch` watches. */
+export const filesRead = new Set<string>();
+
 let library: readonly SourceFile[] | undefined;
 
 /** The file system as the compiler sees it; paths are as the user gave them, relative to the working folder. */
 export const nodeHost: SourceHost = {
   read(path) {
     const file = path.startsWith("std/") && !existsSync(path) ? join(libraryFolder, path.slice(4)) : path;
+    filesRead.add(file);
     try {
       return readFileSync(file, "utf8");
     } catch {

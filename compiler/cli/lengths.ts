@@ -57,9 +57,12 @@ export function envOf(module: MaskModule, flags: LengthFlags): MaskEnv {
   const { layer, step, steps } = flags;
   const rows = fixedCounts(module).layers;
   const layers = flags.layers ?? rows;
-  if (rows !== undefined && layers !== rows) badOption("--layers", String(layers), `${rows}, the number of rows of a table of ${module.name}`);
-  if (layer !== undefined && layers !== undefined && layer >= layers) badOption("--layer", String(layer), `less than ${layers}, the number of layers`);
-  if (step !== undefined && steps !== undefined && step >= steps) badOption("--step", String(step), `less than ${steps}, the number of steps`);
+  if (rows !== undefined && layers !== rows)
+    badOption("--layers", String(layers), `${rows}, the number of rows of a table of ${module.name}`);
+  if (layer !== undefined && layers !== undefined && layer >= layers)
+    badOption("--layer", String(layer), `less than ${layers}, the number of layers`);
+  if (step !== undefined && steps !== undefined && step >= steps)
+    badOption("--step", String(step), `less than ${steps}, the number of steps`);
   return { N, NQ, heads: module.shape.heads, kvHeads: module.shape.kvHeads, params, phase, layer, layers, step, steps };
 }
 

@@ -19,26 +19,48 @@ export function headGroups(module: MaskModule, env: MaskEnv, heads: readonly num
   return [...groups.values()];
 }
 
+/** Most characters of a head's rows that are kept for the heads that have the same. */
+const MOST_KEPT = 2 ** 27;
+
 /**
  * `{version, name, q, k, heads: [{head, pairs, rows: [[[start, end), …] per query]}]}` in pieces: a whole mask may be
  * longer than a string can be.
  */
 export function* maskJson(module: MaskModule, env: MaskEnv, heads: readonly number[], onRow: OnRow): Generator<string> {
   yield `{"version":1,"name":${JSON.stringify(module.name)},"q":${env.NQ},"k":${env.N},"heads":[`;
-  const offset = queryOffset(module, env);
+  const known = new Map<string, readonly string[]>();
   for (const [i, head] of heads.entries()) {
-    const looks = headEvaluator(module, env, 0, head);
-    let pairs = 0;
-    yield `${i === 0 ? "" : ","}{"head":${head},"rows":[`;
-    for (let row = 0; row < env.NQ; row++) {
-      const runs = keyRuns(looks, offset + row, env.N);
-      for (const [start, end] of runs) pairs += end - start;
-      yield (row === 0 ? "" : ",") + JSON.stringify(runs);
-      onRow(i * env.NQ + row + 1, heads.length * env.NQ);
+    const key = headKey(module, env, head);
+    yield `${i === 0 ? "" : ","}{"head":${head},`;
+    const kept = known.get(key);
+    if (kept) yield* kept;
+    else {
+      const pieces: string[] = [];
+      let length = 0;
+      for (const piece of headJson(module, env, head, (row) => onRow(i * env.NQ + row, heads.length * env.NQ))) {
+        yield piece;
+        length += piece.length;
+        if (length <= MOST_KEPT) pieces.push(piece);
+      }
+      if (length <= MOST_KEPT) known.set(key, pieces);
     }
-    yield `],"pairs":${pairs}}`;
   }
   yield "]}\n";
+}
+
+/** The fields of a head but its number, and the brace that closes it. */
+function* headJson(module: MaskModule, env: MaskEnv, head: number, onRow: (done: number) => void): Generator<string> {
+  const looks = headEvaluator(module, env, 0, head);
+  const offset = queryOffset(module, env);
+  let pairs = 0;
+  yield `"rows":[`;
+  for (let row = 0; row < env.NQ; row++) {
+    const runs = keyRuns(looks, offset + row, env.N);
+    for (const [start, end] of runs) pairs += end - start;
+    yield (row === 0 ? "" : ",") + JSON.stringify(runs);
+    onRow(row + 1);
+  }
+  yield `],"pairs":${pairs}}`;
 }
 
 /** Runs of keys `[start, end)` that a query looks at. */
@@ -59,12 +81,21 @@ export const MOST_NPY_BYTES = 2 ** 30;
 /** Booleans `[heads, queries, keys]`. */
 export function maskNpy(module: MaskModule, env: MaskEnv, heads: readonly number[], onRow: OnRow): Uint8Array {
   const { NQ, N } = env;
-  const data = new Uint8Array(heads.length * NQ * N);
+  const size = NQ * N;
+  const data = new Uint8Array(heads.length * size);
   const offset = queryOffset(module, env);
+  const known = new Map<string, number>();
   for (const [i, head] of heads.entries()) {
+    const key = headKey(module, env, head);
+    const same = known.get(key);
+    if (same !== undefined) {
+      data.copyWithin(i * size, same * size, (same + 1) * size);
+      continue;
+    }
+    known.set(key, i);
     const looks = headEvaluator(module, env, 0, head);
     for (let row = 0; row < NQ; row++) {
-      const at = (i * NQ + row) * N;
+      const at = i * size + row * N;
       for (let k = 0; k < N; k++) data[at + k] = looks(offset + row, k) ? 1 : 0;
       onRow(i * NQ + row + 1, heads.length * NQ);
     }

@@ -24,7 +24,8 @@ const FEW_HEADS = { heads: 4, kvHeads: 2 };
 export function verifyCases(module: MaskModule, request: VerifyRequest): readonly VerifyCase[] {
   const params = paramSets(module);
   const fixed = fixedCounts(module);
-  const freeHeads = fixed.heads === undefined && fixed.kvHeads === undefined && request.heads === undefined && request.kvHeads === undefined;
+  const freeHeads =
+    fixed.heads === undefined && fixed.kvHeads === undefined && request.heads === undefined && request.kvHeads === undefined;
   const { heads, kvHeads } = freeHeads ? FEW_HEADS : module.shape;
   const ownLength = fixedLength(module, params[0]!);
   const least = Math.max(1, segmentsLength(module.space));

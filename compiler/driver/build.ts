@@ -1,10 +1,8 @@
 import { generateTypeScript } from "../bindings/typescript.js";
 import type { GeneratedFile } from "../bindings/typescript.js";
 import type { MaskModule } from "../mask/ir.js";
-import { attentionModule } from "../targets/manifest.js";
-import { wgslVariants } from "../targets/wgsl/operator.js";
 import type { Dims } from "../targets/wgsl/operator.js";
-import { uniformFields } from "../targets/wgsl/uniforms.js";
+import { launchModule } from "./launch.js";
 
 export interface BuildOptions {
   readonly version: string;
@@ -17,22 +15,12 @@ export interface BuildOptions {
   readonly standalone?: ReadonlyMap<string, string> | undefined;
 }
 
-/** The dims an operator is compiled for. A value dim unlike the head dim goes with the declared head dim alone. */
-export function dimsOf(module: MaskModule, headDims: readonly number[]): readonly Dims[] {
-  const { headDim, valueDim } = module.shape;
-  if (headDims.length === 0) return [{ headDim, valueDim }];
-  return headDims.map((dim) => ({ headDim: dim, valueDim: valueDim === headDim ? dim : valueDim }));
-}
-
 /**
  * Everything that `attnc build --target wgsl` writes for one file: the bindings with the kernels in
  * them, and each kernel as a text of its own for people and tools to read.
  */
 export async function buildFiles(modules: readonly MaskModule[], options: BuildOptions): Promise<readonly GeneratedFile[]> {
-  const compiled = modules.map((mask) => {
-    const variants = wgslVariants(mask, dimsOf(mask, options.headDims)).map(({ variant }) => variant);
-    return { mask, launch: attentionModule(mask, { uniforms: uniformFields(mask), variants }) };
-  });
+  const compiled = modules.map((mask) => ({ mask, launch: launchModule(mask, options.headDims) }));
   const { version, source, js, standalone } = options;
   const bindings = await generateTypeScript(compiled, { version, source, js, standalone });
   const stem = (source.split(/[\\/]/).pop() ?? source).replace(/\.attn$/, "");

@@ -30,6 +30,8 @@ export interface GridOptions {
   readonly heads?: readonly number[] | undefined;
   readonly blockQ: number;
   readonly blockK: number;
+  /** Called after each row of tiles with the number of those that are done. */
+  readonly onRow?: ((done: number) => void) | undefined;
 }
 
 /** Exact classes of all tiles of one head. */
@@ -37,6 +39,7 @@ export function tileGrid(module: MaskModule, env: MaskEnv, options: GridOptions)
   const cells: Cell[][] = [];
   let pairs = 0;
   for (const tile of exactTiles(module, planTiles(module), env, options)) {
+    if (!cells[tile.qTile]) options.onRow?.(tile.qTile);
     (cells[tile.qTile] ??= []).push({ class: tile.class, share: tile.pairs / tile.area });
     pairs += tile.pairs;
   }

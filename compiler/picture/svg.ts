@@ -14,7 +14,8 @@ const TITLE = 26;
 /** Draws grids side by side and in rows, queries downwards and keys to the right. */
 export function svg(grids: readonly TileGrid[]): string {
   const lines = Array.from({ length: Math.ceil(grids.length / PER_ROW) }, (_, i) => grids.slice(i * PER_ROW, (i + 1) * PER_ROW));
-  const width = Math.max(...lines.map((line) => line.reduce((sum, grid) => sum + widthOf(grid) + GAP, GAP)));
+  const size = grids[0] === undefined ? "" : sizeOf(grids[0]);
+  const width = Math.max(textWidth(size) + 2 * GAP, ...lines.map((line) => line.reduce((sum, grid) => sum + widthOf(grid) + GAP, GAP)));
   const body: string[] = [];
   let y = 0;
   for (const line of lines) {
@@ -30,7 +31,7 @@ export function svg(grids: readonly TileGrid[]): string {
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="sans-serif" font-size="11" fill="${colours.ink}">`,
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
     ...body,
-    legend(grids[0], height),
+    legend(size, height),
     "</svg>",
     "",
   ].join("\n");
@@ -51,8 +52,14 @@ const titleOf = (grid: TileGrid): string => `${caption(grid)}: ${percent(grid.de
 
 const heightOf = (grid: TileGrid): number => grid.cells.length * CELL;
 
-/** A small grid is as wide as its title: a letter takes about six units. */
-const widthOf = (grid: TileGrid): number => Math.max(columnsOf(grid) * CELL, titleOf(grid).length * 6);
+const sizeOf = (grid: TileGrid): string =>
+  `tiles of ${grid.blockQ} queries x ${grid.blockK} keys; ${grid.queries} queries down, ${grid.keys} keys across`;
+
+/** A letter takes about six units. */
+const textWidth = (text: string): number => text.length * 6;
+
+/** A small grid is as wide as its title. */
+const widthOf = (grid: TileGrid): number => Math.max(columnsOf(grid) * CELL, textWidth(titleOf(grid)));
 
 const columnsOf = (grid: TileGrid): number => grid.cells[0]?.length ?? 0;
 
@@ -78,13 +85,11 @@ function rectangle(run: Run, row: number): string {
   return `<rect x="${run.start * CELL}" y="${row * CELL}" width="${width}" height="${CELL}" fill="${colours[run.class]}"/>`;
 }
 
-function legend(grid: TileGrid | undefined, height: number): string {
-  if (!grid) return "";
+function legend(size: string, height: number): string {
   const items = (["full", "partial", "empty"] as const).map((name, i) => {
     const x = GAP + i * 62;
     return `<rect x="${x}" y="${height - 34}" width="10" height="10" fill="${colours[name]}" stroke="#cccccc"/><text x="${x + 14}" y="${height - 25}">${name}</text>`;
   });
-  const size = `tiles of ${grid.blockQ} queries x ${grid.blockK} keys; ${grid.queries} queries down, ${grid.keys} keys across`;
   return [...items, `<text x="${GAP}" y="${height - 8}">${size}</text>`].join("\n");
 }
 

@@ -1,5 +1,6 @@
 import { headEvaluator, kvHeadOf } from "../mask/evaluate.js";
 import type { MaskEnv } from "../mask/evaluate.js";
+import type { BoolExpr } from "../mask/ir.js";
 import { compileCond, tileFrame } from "../tiles/evaluate.js";
 import type { TileFrame } from "../tiles/evaluate.js";
 import { queryOffset, visitedTiles } from "../tiles/plan.js";
@@ -53,7 +54,7 @@ export function interpret(program: TileProgram, tensors: AttentionTensors, call:
 
 class HeadInterpreter {
   private readonly frame: TileFrame;
-  private readonly looks: (q: number, k: number) => boolean;
+  private readonly evaluators = new Map<BoolExpr, (q: number, k: number) => boolean>();
   private readonly kvRow: number;
   private readonly queryRow: number;
   private readonly columns: Record<Matrix, number>;
@@ -77,7 +78,6 @@ class HeadInterpreter {
     const { env, headDim, valueDim } = call;
     const { tileQ, tileK, module } = program;
     this.frame = tileFrame(module, env, b, h);
-    this.looks = headEvaluator(module, env, b, h);
     this.queryRow = (b * env.heads + h) * env.NQ;
     this.kvRow = (b * env.kvHeads + kvHeadOf(h, env.heads, env.kvHeads)) * env.N;
     this.columns = { Q: headDim, K: headDim, V: valueDim, S: tileK, P: tileK, O: valueDim };
@@ -128,14 +128,16 @@ class HeadInterpreter {
       case "dot":
         this.dot();
         return true;
-      case "mask":
+      case "mask": {
         if (this.trace) this.trace.masked++;
+        const looks = this.evaluatorOf(stmt.looks);
         this.eachCell("S", (row, column) => {
           const k = this.frame.k0 + column;
-          const seen = row < this.rows && column < this.keys && this.looks(this.frame.q0 + row, k);
+          const seen = row < this.rows && column < this.keys && looks(this.frame.q0 + row, k);
           if (!seen) this.matrices.S[row * this.columns.S + column] = MASKED;
         });
         return true;
+      }
       case "rowMax":
         this.eachRow((row) => {
           let most = Math.max(this.vectors.m[row]!, LEAST_MAXIMUM);
@@ -184,6 +186,15 @@ class HeadInterpreter {
         }
         return true;
     }
+  }
+
+  private evaluatorOf(looks: BoolExpr): (q: number, k: number) => boolean {
+    let evaluator = this.evaluators.get(looks);
+    if (!evaluator) {
+      const { env, b, h } = this.frame;
+      this.evaluators.set(looks, (evaluator = headEvaluator({ ...this.program.module, mask: looks }, env, b, h)));
+    }
+    return evaluator;
   }
 
   private keyTiles(stmt: Extract<Stmt, { op: "keyTiles" }>): void {

@@ -1,19 +1,36 @@
 import { printBool } from "../mask/print.js";
-import { printTile } from "../tiles/print.js";
+import type { TileCond, TileExpr } from "../tiles/expr.js";
+import { TilePrinter } from "../tiles/print.js";
 import type { Stmt, TileProgram } from "./ir.js";
 
 /** A tile program as text: `--emit program`, and the goldens of this level. */
 export function printProgram(program: TileProgram): string {
   const { name, shape } = program.module;
   const head = `program ${name}: tiles of ${program.tileQ} queries x ${program.tileK} keys, head dim ${shape.headDim}, value dim ${shape.valueDim}, ${shape.dtype}`;
-  return [head, ...program.body.flatMap((stmt) => printStmt(stmt, "  ")), ""].join("\n");
+  const tiles = new TilePrinter(program.body.flatMap(tileExpressions));
+  const body = program.body.flatMap((stmt) => printStmt(stmt, "  ", tiles));
+  return [head, ...tiles.definitions.map((each) => `  where ${each}`), ...body, ""].join("\n");
 }
 
-function printStmt(stmt: Stmt, indent: string): readonly string[] {
+/** The tile expressions of a statement and of those in it. */
+function tileExpressions(stmt: Stmt): readonly (TileExpr | TileCond)[] {
+  switch (stmt.op) {
+    case "keyTiles":
+      return [...stmt.ranges.flatMap((range) => [range.lo, range.hi]), ...stmt.body.flatMap(tileExpressions)];
+    case "skipUnless":
+      return [stmt.cond];
+    case "when":
+      return [stmt.cond, ...stmt.body.flatMap(tileExpressions)];
+    default:
+      return [];
+  }
+}
+
+function printStmt(stmt: Stmt, indent: string, tiles: TilePrinter): readonly string[] {
   const line = (text: string): readonly string[] => [indent + text];
   const nested = (head: string, body: readonly Stmt[]): readonly string[] => [
     indent + head,
-    ...body.flatMap((s) => printStmt(s, `${indent}  `)),
+    ...body.flatMap((s) => printStmt(s, `${indent}  `, tiles)),
   ];
   switch (stmt.op) {
     case "load":
@@ -22,13 +39,13 @@ function printStmt(stmt: Stmt, indent: string): readonly string[] {
       return line(`${stmt.to} = ${stmt.value}`);
     case "keyTiles":
       return nested(
-        `for each key tile in ${stmt.ranges.map((r) => `[${printTile(r.lo)}, ${printTile(r.hi)})`).join(" + ") || "nothing"}:`,
+        `for each key tile in ${stmt.ranges.map((r) => `[${tiles.print(r.lo)}, ${tiles.print(r.hi)})`).join(" + ") || "nothing"}:`,
         stmt.body,
       );
     case "skipUnless":
-      return line(`skip unless ${printTile(stmt.cond)}`);
+      return line(`skip unless ${tiles.print(stmt.cond)}`);
     case "when":
-      return nested(`when ${printTile(stmt.cond)}:`, stmt.body);
+      return nested(`when ${tiles.print(stmt.cond)}:`, stmt.body);
     case "dot":
       return line(`${stmt.to} = ${stmt.a} ${stmt.b}^T`);
     case "mask":

@@ -229,6 +229,10 @@ export function not(a: TileCond): TileCond {
       return compare("ne", a.a, a.b);
     case "ne":
       return compare("eq", a.a, a.b);
+    case "and":
+      return or(not(a.a), not(a.b));
+    case "or":
+      return and(not(a.a), not(a.b));
     default:
       return intern({ kind: "not", a });
   }

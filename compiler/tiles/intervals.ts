@@ -1,6 +1,11 @@
-import type { BoolExpr, IntExpr } from "../mask/ir.js";
+import { boundsContext, boundsOf, maxLength } from "../mask/bounds.js";
+import type { BoolExpr, IntExpr, MaskModule } from "../mask/ir.js";
+import { simplifyBool } from "../mask/simplify.js";
+import { children, keyOf, some } from "../mask/walk.js";
+import { asCongruence } from "./congruence.js";
 import * as t from "./expr.js";
 import type { TileCond, TileExpr } from "./expr.js";
+import { hullOf, mentions, solve } from "./solve.js";
 
 /** The values an expression takes over a tile lie in `[lo, hi]`. */
 export interface Interval {
@@ -28,9 +33,32 @@ export const wholeTile: Ranges = {
   k: { lo: t.variable("k0"), hi: t.variable("k1") },
 };
 
+/** What the analysis has to know of a module besides its mask. */
+export interface Facts {
+  /** Whether the values of an expression stay within 32 bits at every length that the operator accepts. */
+  readonly fits: (e: IntExpr) => boolean;
+  /** Positions are less than these. */
+  readonly length: { readonly q: IntExpr; readonly k: IntExpr };
+}
+
+export function factsOf(module: MaskModule): Facts {
+  const longest = maxLength(module);
+  const N: IntExpr = { kind: "var", name: "N" };
+  return {
+    fits: (e) => {
+      let inside = true;
+      boundsOf(
+        e,
+        boundsContext(module, longest, () => (inside = false)),
+      );
+      return inside;
+    },
+    length: { q: module.space.kind === "self" ? N : { kind: "var", name: "NQ" }, k: N },
+  };
+}
+
 const point = (e: TileExpr): Interval => ({ lo: e, hi: e });
 const isPoint = (i: Interval): boolean => i.lo === i.hi;
-const exactly = (c: TileCond): Knowledge => ({ may: c, must: c });
 
 /**
  * Interval arithmetic with symbolic ends. Every operator of the mask IR has a rule, and each rule is
@@ -72,6 +100,7 @@ export function interval(e: IntExpr, over: Ranges = wholeTile): Interval {
       return { lo: pick(a.lo, b.lo), hi: pick(a.hi, b.hi) };
     }
     case "mul":
+      if (keyOf(e.a) === keyOf(e.b)) return square(interval(e.a, over));
       return product(interval(e.a, over), interval(e.b, over));
     case "div":
       return quotient(interval(e.a, over), interval(e.b, over));
@@ -91,6 +120,13 @@ export function interval(e: IntExpr, over: Ranges = wholeTile): Interval {
       return { lo: t.idMin(e.input, index.lo, index.hi), hi: t.idMax(e.input, index.lo, index.hi) };
     }
   }
+}
+
+function square(a: Interval): Interval {
+  if (isPoint(a)) return point(t.mul(a.lo, a.lo));
+  const least = t.max(t.max(a.lo, t.neg(a.hi)), t.int(0));
+  const most = t.max(a.hi, t.neg(a.lo));
+  return { lo: t.mul(least, least), hi: t.mul(most, most) };
 }
 
 function product(a: Interval, b: Interval): Interval {
@@ -127,75 +163,167 @@ function remainder(a: Interval, b: Interval): Interval {
   };
 }
 
-/** Three-valued evaluation of a condition over a tile; see {@link Knowledge}. */
-export function knowledge(e: BoolExpr, over: Ranges = wholeTile): Knowledge {
+/**
+ * Three-valued evaluation of a condition over a tile; see {@link Knowledge}. All pairs satisfy a
+ * condition when none satisfies its complement, so one analysis answers both questions.
+ * Without facts about the module the tile is taken as it is, see {@link conjunction}.
+ */
+export function knowledge(e: BoolExpr, over: Ranges, facts?: Facts): Knowledge {
+  const scope = { whole: over, narrow: over, facts };
+  return { may: may(e, scope), must: t.not(may(complement(e), scope)) };
+}
+
+const complement = (a: BoolExpr): BoolExpr => simplifyBool({ kind: "not", a });
+
+interface Scope {
+  readonly whole: Ranges;
+  /** What conditions around leave of the tile: pairs outside of it do not matter, and none may be left. */
+  readonly narrow: Ranges;
+  readonly facts?: Facts | undefined;
+}
+
+/** True if any pair of the tile satisfies the condition. */
+function may(e: BoolExpr, scope: Scope): TileCond {
   switch (e.kind) {
     case "bool":
-      return exactly(t.bool(e.value));
-    case "not": {
-      const a = knowledge(e.a, over);
-      return { may: t.not(a.must), must: t.not(a.may) };
-    }
+      return t.bool(e.value);
     case "and":
-    case "or": {
-      const join = e.kind === "and" ? t.and : t.or;
-      const items = e.items.map((item) => knowledge(item, over));
-      return { may: items.map((i) => i.may).reduce(join), must: items.map((i) => i.must).reduce(join) };
-    }
-    case "choose": {
-      const cond = knowledge(e.cond, over);
-      const [a, b] = [knowledge(e.a, over), knowledge(e.b, over)];
-      return {
-        may: t.or(t.and(cond.may, a.may), t.and(t.not(cond.must), b.may)),
-        must: t.or(t.and(cond.must, a.must), t.and(t.not(cond.may), b.must)),
-      };
-    }
-    case "pow2": {
-      const a = interval(e.a, over);
-      const may = t.pow2In(a.lo, a.hi);
-      // 1 and 2 are the only powers that stand side by side.
-      const oneAndTwo = t.and(t.eq(a.lo, t.int(1)), t.eq(a.hi, t.int(2)));
-      return { may, must: t.or(t.and(t.eq(a.lo, a.hi), may), oneAndTwo) };
-    }
-    case "bit": {
-      const [row, col] = [interval(e.row, over), interval(e.col, over)];
-      return {
-        may: t.bits("anyBit", e.input, row.lo, row.hi, col.lo, col.hi),
-        must: t.bits("allBits", e.input, row.lo, row.hi, col.lo, col.hi),
-      };
-    }
-    case "compare": {
-      const [a, b] = [interval(e.a, over), interval(e.b, over)];
-      switch (e.op) {
-        case "lt":
-          return { may: t.lt(a.lo, b.hi), must: t.lt(a.hi, b.lo) };
-        case "le":
-          return { may: t.le(a.lo, b.hi), must: t.le(a.hi, b.lo) };
-        case "eq":
-          return equality(e.a, e.b, over);
-        case "ne": {
-          const same = equality(e.a, e.b, over);
-          return { may: t.not(same.must), must: t.not(same.may) };
-        }
+      return conjunction(e.items, scope);
+    case "or":
+      return e.items.map((item) => may(item, scope)).reduce(t.or);
+    case "choose":
+      return t.or(t.and(may(e.cond, scope), may(e.a, scope)), t.and(may(complement(e.cond), scope), may(e.b, scope)));
+    case "not":
+      switch (e.a.kind) {
+        case "pow2":
+          return t.not(powerMust(interval(e.a.a, scope.narrow)));
+        case "bit":
+          return t.not(bitsOf("allBits", e.a, scope.whole));
+        default:
+          return may(complement(e.a), scope);
       }
+    case "pow2": {
+      const a = interval(e.a, scope.narrow);
+      return t.pow2In(a.lo, a.hi);
+    }
+    case "bit":
+      return bitsOf("anyBit", e, scope.whole);
+    case "compare": {
+      const over = gainsFromNarrowing(e) ? scope.narrow : scope.whole;
+      if (e.op === "eq" || e.op === "ne") {
+        const { a, b } = asCongruence(e, scope.facts?.fits ?? (() => false));
+        return e.op === "eq" ? equalityMay(a, b, over) : t.not(equalityMust(a, b, over));
+      }
+      const [a, b] = [interval(e.a, over), interval(e.b, over)];
+      return t.compare(e.op, a.lo, b.hi);
     }
   }
 }
 
-function equality(left: IntExpr, right: IntExpr, over: Ranges): Knowledge {
-  const [a, b] = [interval(left, over), interval(right, over)];
-  const must = t.and(t.and(t.eq(a.lo, a.hi), t.eq(b.lo, b.hi)), t.eq(a.lo, b.lo));
-  let may = t.and(t.le(a.lo, b.hi), t.le(b.lo, a.hi));
-  may = t.and(may, residueMay(left, b, over));
-  may = t.and(may, residueMay(right, a, over));
-  return { may, must: isPoint(a) && isPoint(b) ? t.eq(a.lo, b.lo) : must };
+/** 1 and 2 are the only powers that stand side by side. */
+function powerMust(a: Interval): TileCond {
+  const one = t.and(t.eq(a.lo, a.hi), t.pow2In(a.lo, a.hi));
+  return t.or(one, t.and(t.eq(a.lo, t.int(1)), t.eq(a.hi, t.int(2))));
 }
 
-/** `x % m == r` for one r: some value of x's interval has that residue, or none has. */
-function residueMay(e: IntExpr, residue: Interval, over: Ranges): TileCond {
-  if (e.kind !== "mod" || !isPoint(residue)) return t.always;
-  const [x, m] = [interval(e.a, over), interval(e.b, over)];
-  if (!isPoint(m) || isPoint(x)) return t.always;
-  const below = t.div(t.sub(t.sub(x.lo, residue.lo), t.int(1)), m.lo);
-  return t.lt(below, t.div(t.sub(x.hi, residue.lo), m.lo));
+function bitsOf(kind: "anyBit" | "allBits", e: Extract<BoolExpr, { readonly kind: "bit" }>, over: Ranges): TileCond {
+  const [row, col] = [interval(e.row, over), interval(e.col, over)];
+  return t.bits(kind, e.input, row.lo, row.hi, col.lo, col.hi);
+}
+
+/**
+ * All of some conditions. Those that solve for `q` or `k` cut the tile down to a smaller rectangle,
+ * which must not come out empty, and over which the others are asked: so a sink beside a window is
+ * seen to cover a tile together, and coordinates in a grid are those of the rows in question.
+ */
+function conjunction(items: readonly BoolExpr[], scope: Scope): TileCond {
+  const narrowed = new Rectangle(scope);
+  // Each step leaves the conditions that it has not answered.
+  let open = items.filter((item) => !(mentions(item, "q") && !mentions(item, "k") && narrowed.cut("q", item)));
+  const both = open.filter((item) => mentions(item, "q") && mentions(item, "k"));
+  open = open.filter((item) => !(mentions(item, "k") && narrowed.cut("k", item)));
+  if (open.some((item) => gainsFromNarrowing(item) && mentions(item, "q"))) for (const item of both) narrowed.cut("q", item);
+  const inside = { ...scope, narrow: { q: narrowed.q, k: narrowed.k } };
+  return [...narrowed.nonempty(scope), ...open.map((item) => may(item, inside))].reduce(t.and, t.always);
+}
+
+/** A tile that is cut down to the pairs that some conditions leave. */
+class Rectangle {
+  q: Interval;
+  k: Interval;
+
+  constructor(private readonly scope: Scope) {
+    ({ q: this.q, k: this.k } = scope.narrow);
+  }
+
+  /** Leaves the rows (columns) for which some pair may satisfy the condition; true if that says all of it. */
+  cut(name: "q" | "k", item: BoolExpr): boolean {
+    const { facts } = this.scope;
+    if (!facts || item.kind !== "compare" || readsInput(item)) return false;
+    const { bands, exact } = solve(item, { name, length: facts.length[name] });
+    const band = hullOf(bands);
+    // Ends that may leave 32 bits would cut off too much.
+    const [lo, hi] = [band.lo, band.hi].map((end) => (end && facts.fits(end) ? end : undefined));
+    const other = name === "q" ? "k" : "q";
+    if (mentions(item, other) && ![lo, hi].some((end) => end && dependsOn(end, other))) return false;
+    this[name] = clip(this[name], lo && interval(lo, this).lo, hi && interval(hi, this).hi);
+    return exact && bands.length === 1 && lo === band.lo && hi === band.hi;
+  }
+
+  nonempty({ narrow }: Scope): readonly TileCond[] {
+    return (["q", "k"] as const).flatMap((name) => (this[name] === narrow[name] ? [] : [t.le(this[name].lo, this[name].hi)]));
+  }
+}
+
+/** Whether a value changes with the variable, not counting which of two values is selected. */
+function dependsOn(e: IntExpr, name: "q" | "k"): boolean {
+  if (e.kind === "select") return dependsOn(e.a, name) || dependsOn(e.b, name);
+  if (e.kind === "var") return e.name === name;
+  return children(e).some((child) => dependsOn(child as IntExpr, name));
+}
+
+/** The part of an interval in `[lo, end)`. */
+function clip(of: Interval, lo: TileExpr | undefined, end: TileExpr | undefined): Interval {
+  if (!lo && !end) return of;
+  return { lo: lo ? t.max(of.lo, lo) : of.lo, hi: end ? t.min(of.hi, t.sub(end, t.int(1))) : of.hi };
+}
+
+function readsInput(e: BoolExpr): boolean {
+  return some(e, (node) => node.kind === "load" || node.kind === "bit");
+}
+
+/** Whether an answer over a smaller tile may be better: not where it follows from the tile's corners. */
+function gainsFromNarrowing(e: BoolExpr): boolean {
+  return (
+    !readsInput(e) &&
+    some(
+      e,
+      (node) => node.kind === "mod" || node.kind === "pow2" || (node.kind === "mul" && node.a.kind !== "int" && node.b.kind !== "int"),
+    )
+  );
+}
+
+function equalityMust(left: IntExpr, right: IntExpr, over: Ranges): TileCond {
+  const [a, b] = [interval(left, over), interval(right, over)];
+  if (left.kind === "mod" && left.b.kind === "int" && left.b.value > 1 && isPoint(b)) {
+    // Two neighbours have different remainders.
+    const x = interval(left.a, over);
+    return t.and(t.eq(x.lo, x.hi), t.eq(t.mod(x.lo, t.int(left.b.value)), b.lo));
+  }
+  if (isPoint(a) && isPoint(b)) return t.eq(a.lo, b.lo);
+  return t.and(t.and(t.eq(a.lo, a.hi), t.eq(b.lo, b.hi)), t.eq(a.lo, b.lo));
+}
+
+function equalityMay(left: IntExpr, right: IntExpr, over: Ranges): TileCond {
+  if (left.kind !== "mod" && right.kind === "mod") return equalityMay(right, left, over);
+  const [a, b] = [interval(left, over), interval(right, over)];
+  const overlap = t.and(t.le(a.lo, b.hi), t.le(b.lo, a.hi));
+  if (left.kind !== "mod" || !isPoint(b)) return overlap;
+  const [x, m] = [interval(left.a, over), interval(left.b, over)];
+  if (!isPoint(m) || isPoint(x)) return overlap;
+  // For one residue: some value of x has it, or none has.
+  const below = t.div(t.sub(t.sub(x.lo, b.lo), t.int(1)), m.lo);
+  const holds = t.lt(below, t.div(t.sub(x.hi, b.lo), m.lo));
+  const isResidue = m.lo.kind === "int" && b.lo.kind === "int" && b.lo.value >= 0 && b.lo.value < m.lo.value;
+  return isResidue ? holds : t.and(overlap, holds);
 }

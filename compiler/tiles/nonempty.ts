@@ -5,7 +5,7 @@ import * as m from "../mask/make.js";
 import { simplifyBool } from "../mask/simplify.js";
 import { fixedBaseLength, segmentsLength } from "../mask/space.js";
 import { mapLeaves, some } from "../mask/walk.js";
-import { knowledge } from "./intervals.js";
+import { factsOf, knowledge } from "./intervals.js";
 import * as t from "./expr.js";
 
 /**
@@ -41,7 +41,7 @@ function holdsForAllQueries(module: MaskModule, mask: BoolExpr): boolean {
   if (mask.kind === "bool") return mask.value;
   const last = t.sub(t.variable(module.space.kind === "self" ? "N" : "NQ"), t.int(1));
   const all = { lo: t.int(0), hi: last };
-  return knowledge(mask, { q: all, k: all }).must === t.always;
+  return knowledge(mask, { q: all, k: all }, factsOf(module)).must === t.always;
 }
 
 /** Rows that a proof by trying may take: pairs of a head and a query. */

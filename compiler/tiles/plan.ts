@@ -6,7 +6,8 @@ import { compileCond, compileInt, tileFrame } from "./evaluate.js";
 import type { TileFrame } from "./evaluate.js";
 import * as t from "./expr.js";
 import type { TileCond } from "./expr.js";
-import { knowledge } from "./intervals.js";
+import { factsOf, knowledge, wholeTile } from "./intervals.js";
+import { withoutIdlePeriods } from "./periods.js";
 import { keyRanges } from "./ranges.js";
 import type { KeyRange } from "./ranges.js";
 
@@ -23,9 +24,10 @@ export interface TilePlan {
 }
 
 export function planTiles(module: MaskModule): TilePlan {
-  const { may, must } = knowledge(module.mask);
+  const mask = withoutIdlePeriods(module.mask);
+  const { may, must } = knowledge(mask, wholeTile, factsOf(module));
   const dynamic = some(module.mask, (node) => node.kind === "load" || node.kind === "bit");
-  return { ranges: keyRanges(module), may, must, form: dynamic ? "dynamic" : "ranges" };
+  return { ranges: keyRanges({ ...module, mask }), may, must, form: dynamic ? "dynamic" : "ranges" };
 }
 
 export type TileClass = "empty" | "partial" | "full";

@@ -36,7 +36,6 @@ export function plain32Attention(problem: AttentionProblem, order: Plain32Order,
   const lse = new Float32Array(rows.length).fill(-Infinity);
   const query = new Float32Array(headDim);
   const sums = new Float32Array(valueDim);
-  const partial = new Float32Array(order.lanes);
 
   rows.forEach((row, index) => {
     const visible = visibleKeys(problem, row);
@@ -47,12 +46,13 @@ export function plain32Attention(problem: AttentionProblem, order: Plain32Order,
     for (let d = 0; d < headDim; d++) query[d] = q[qAt + d]! * factor;
     const dot = (key: number): number => {
       const kAt = (kvRow + key) * headDim;
-      partial.fill(0);
-      for (let d = 0; d < headDim; d++) {
-        const lane = d % order.lanes;
-        partial[lane] = partial[lane]! + f(query[d]! * k[kAt + d]!);
+      let total = 0;
+      for (let lane = 0; lane < order.lanes; lane++) {
+        let sum = 0;
+        for (let d = lane; d < headDim; d += order.lanes) sum = f(sum + f(query[d]! * k[kAt + d]!));
+        total = f(total + sum);
       }
-      return partial.reduce((sum, part) => f(sum + part), 0);
+      return total;
     };
 
     let most = -Infinity;

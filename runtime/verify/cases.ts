@@ -2,10 +2,11 @@
  * What the numbers of a case are like.
  * - `normal`: independent, normally distributed.
  * - `large logits`: scores in the hundreds, far beyond what exp takes without the running maximum.
+ * - `low scores`: all scores some hundreds below 0, where exp gives 0 without the running maximum.
  * - `equal keys`: all keys of a head the same, so that the output is a plain mean and the lse counts keys.
  * - `dominant key`: one key of each head takes nearly all weight wherever it is seen.
  */
-export type DataKind = "normal" | "large logits" | "equal keys" | "dominant key";
+export type DataKind = "normal" | "large logits" | "low scores" | "equal keys" | "dominant key";
 
 /** One run of an operator. */
 export interface VerifyCase {
@@ -13,6 +14,8 @@ export interface VerifyCase {
   readonly seed: number;
   readonly data: DataKind;
   readonly batch: number;
+  /** All batch entries share each input. */
+  readonly sharedInputs?: boolean | undefined;
   readonly heads: number;
   readonly kvHeads: number;
   readonly queries: number;
@@ -50,8 +53,8 @@ export interface CasePlan {
 
 /**
  * The cases of an operator: for every length random data at several seeds, and fewer queries than keys; at
- * the shortest length the other kinds of data, two batch entries and grouped heads; and length 1. Values of
- * launch variables and parameters go round.
+ * the shortest length the other kinds of data, two batch entries and grouped heads; at the longest two batch
+ * entries again; and length 1. Values of launch variables and parameters go round.
  */
 export function standardCases(plan: CasePlan): readonly VerifyCase[] {
   const cases: VerifyCase[] = [];
@@ -73,8 +76,10 @@ export function standardCases(plan: CasePlan): readonly VerifyCase[] {
     if (keys > 1) add("fewer queries than keys", keys, { queries: Math.ceil(keys / 3) });
   }
   const short = Math.min(...plan.lengths);
-  for (const data of ["large logits", "equal keys", "dominant key"] as const) add(data, short, { data });
-  add("two batch entries", short, { batch: 2 });
+  for (const data of ["large logits", "low scores", "equal keys", "dominant key"] as const) add(data, short, { data });
+  add("two batch entries, shared inputs", short, { batch: 2, sharedInputs: true });
+  const long = Math.max(...plan.lengths);
+  add("two batch entries", long, { batch: 2, queries: Math.ceil(long / 3) });
   if (plan.freeHeads) {
     add("one kv head", short, { heads: 3, kvHeads: 1 });
     add("grouped heads", short, { heads: 4, kvHeads: 2 });

@@ -20,6 +20,7 @@ export const PADDING = -2147483648;
 
 export interface InputSizes {
   readonly batch: number;
+  readonly sharedInputs?: boolean | undefined;
   readonly heads: number;
   readonly kvHeads: number;
   readonly queries: number;
@@ -30,7 +31,7 @@ export interface InputSizes {
 
 /** A random value for an input. */
 export function randomInput(spec: InputSpec, sizes: InputSizes, random: Random): VerifyInput {
-  const batch = random.chance(0.5) ? sizes.batch : 1;
+  const batch = sizes.sharedInputs ? 1 : sizes.batch;
   const heads = random.pick([1, sizes.kvHeads, sizes.heads]);
   switch (spec.kind) {
     case "ids": {
@@ -72,10 +73,20 @@ function randomIds(length: number, random: Random): number[] {
   if (random.chance(0.3)) return repeat(length, () => random.integer(-1, 3));
   const ids: number[] = [];
   for (let document = 0; ids.length < length; document++) {
-    const tokens = random.integer(1, Math.max(1, Math.floor(length / 3)));
-    for (let i = 0; i < tokens && ids.length < length; i++) ids.push(document);
+    const end = atBorder(ids.length + random.integer(1, Math.max(1, Math.floor(length / 3))), ids.length + 1, length, random);
+    while (ids.length < end) ids.push(document);
   }
   return ids;
+}
+
+/** Tokens of the tiles and words whose ends are sought out. */
+const BORDER = 32;
+
+/** Mistakes live where tiles and words of bits begin and end: half of all places are moved there. */
+function atBorder(place: number, low: number, high: number, random: Random): number {
+  if (random.chance(0.5)) return Math.min(place, high);
+  const border = Math.round(place / BORDER) * BORDER - random.integer(0, 1);
+  return Math.max(low, Math.min(high, border));
 }
 
 /** Blocks at random; the diagonal is forced in half of the cases, so that in the others rows may be empty. */
@@ -94,7 +105,7 @@ function bits(shape: readonly [number, number, number, number], bit: (row: numbe
 
 function distinct(count: number, low: number, high: number, random: Random): number[] {
   const found = new Set<number>();
-  for (let i = 0; i < count; i++) found.add(random.integer(low, high));
+  for (let i = 0; i < count; i++) found.add(atBorder(random.integer(low, high), low, high, random));
   return [...found].sort((a, b) => a - b);
 }
 

@@ -56,6 +56,7 @@ export function makeTensors(one: VerifyCase, sizes: TensorSizes, unused?: Unused
   const q = normal(batch * heads * queries * headDim, factor);
   const k = normal(batch * kvHeads * keys * headDim, factor);
   const v = normal(batch * kvHeads * keys * valueDim, 1);
+  if (one.data === "low scores") lowScores(q, k, headDim);
   if (one.data === "equal keys") equalKeys(k, batch * kvHeads, keys, headDim);
   if (one.data === "dominant key") dominantKey(q, k, one, headDim, source);
   const tensors = { q: round(q), k: round(k), v: round(v) };
@@ -83,6 +84,12 @@ function equalKeys(k: Float32Array, kvRows: number, keys: number, headDim: numbe
     const first = k.slice(start, start + headDim);
     for (let key = 1; key < keys; key++) k.set(first, start + key * headDim);
   }
+}
+
+/** All queries share a part along dimension 0, and all keys point the other way: scores around -256. */
+function lowScores(q: Float32Array, k: Float32Array, headDim: number): void {
+  for (let at = 0; at < q.length - TAIL; at += headDim) q[at] = 4;
+  for (let at = 0; at < k.length - TAIL; at += headDim) k[at] = -64 * Math.sqrt(headDim);
 }
 
 /** All queries share a part along dimension 0; one key of each kv head points there. */

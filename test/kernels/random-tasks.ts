@@ -26,7 +26,7 @@ const HEADS = [
   [2, 2],
 ] as const;
 
-const data: readonly DataKind[] = ["normal", "normal", "large logits", "equal keys", "dominant key"];
+const data: readonly DataKind[] = ["normal", "normal", "large logits", "low scores", "equal keys", "dominant key"];
 
 /** Random masks over the whole IR, each with random lengths, parameters and inputs, on the kernels in turn. */
 export function randomTasks(plan: TaskPlan): readonly KernelTask[] {
@@ -47,6 +47,7 @@ export function randomTasks(plan: TaskPlan): readonly KernelTask[] {
         seed: i * plan.cases + j + 1,
         data: data[j % data.length]!,
         batch: j % 2 === 0 ? 1 : BATCH,
+        sharedInputs: j % 4 === 1,
         heads,
         kvHeads,
         queries: NQ,

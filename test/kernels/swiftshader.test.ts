@@ -11,7 +11,7 @@ softwareTest(
   "random masks: every kind of kernel and the interpreter agree with dense attention",
   async ({ device }) => {
     const variants = ["f32-software", "f32-gpu", "f16-packed-software", "f16-packed-gpu"];
-    const tasks = randomTasks({ seed: 8, masks: 8, cases: 30, maxLength: 100, variants });
+    const tasks = randomTasks({ seed: 8, masks: 8, cases: 16, maxLength: 100, variants });
     expect(wrongMasks(tasks, await check(device, tasks))).toEqual([]);
   },
   TIMEOUT,
@@ -20,7 +20,7 @@ softwareTest(
 softwareTest(
   "every head dim: kernels agree with dense attention",
   async ({ device }) => {
-    const tasks = [...headDimTasks(["f32-gpu"]), ...headDimTasks(["f32-software"], [[64], [128]])];
+    const tasks = headDimTasks(["f32-gpu", "f32-software"]);
     expect(wrongDims(tasks, await check(device, tasks))).toEqual([]);
   },
   TIMEOUT,

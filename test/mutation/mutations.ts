@@ -15,12 +15,7 @@ export const mutations: Readonly<Record<string, readonly Mutation[]>> = {
     mutation("<= became < in the mask", "\\(\\(k <= q\\) && ", "((k < q) && "),
     mutation("the first key tile skipped", "(let first_tile = .*);", "$1 + 1;"),
     mutation("the last key tile skipped", "\\(end_key \\+ 31\\) / 32", "end_key / 32"),
-    mutation("tiles without a pair not skipped", "if \\(!\\(\\(\\(k0 <= q1\\).*$", "if (false) {"),
-    mutation(
-      "a partial tile taken for full",
-      "if \\(\\(!\\(.*\\) \\|\\| \\(u\\.keys < \\(k0 \\+ 32\\)\\)\\)\\)",
-      "if (u.keys < (k0 + 32))",
-    ),
+    mutation("a partial tile taken for full", "if \\(.*\\(u\\.keys < \\(k0 \\+ 32\\)\\).*\\{$", "if (u.keys < (k0 + 32)) {"),
     mutation("output not rescaled", "^ *o_\\d_0 \\*= a_0\\.\\w;$"),
     mutation("denominator not rescaled", "^ *l_0 \\*= a_0;$"),
     mutation("maximum not carried on", "n_0 = m_0;", "n_0 = vec4<f32>(-1e30);"),
@@ -38,6 +33,7 @@ export const mutations: Readonly<Record<string, readonly Mutation[]>> = {
     mutation("lse beyond the end written", "if \\(first_row \\+ own_row.* < u\\.queries\\) \\{(\\s+lse)", "if (true) {$1"),
     mutation("last value column not written", "column_thread < 5", "column_thread < 4"),
     mutation("last key of a tile lost", "min\\(32, u\\.keys - k0\\)", "min(31, u.keys - k0)"),
+    mutation("values past the end read", "min\\(32, u\\.keys - k0\\)", "32"),
     mutation("last key lost", "k < u\\.keys &&", "k < u.keys - 1 &&"),
     mutation("scale without log2 e", "u\\.scale", "(u.scale * 0.6931472)"),
     mutation("exp for exp2", "exp2\\(s_", "exp(s_"),
@@ -54,7 +50,6 @@ export const mutations: Readonly<Record<string, readonly Mutation[]>> = {
   ],
   dense: [
     mutation("keys past the end not masked", "\\(u\\.keys < \\(k0 \\+ 32\\)\\)", "(false)"),
-    mutation("values past the end read", "min\\(32, u\\.keys - k0\\)", "32"),
     mutation("masked scores count as 0", "const MASKED = .*", "const MASKED = 0.0;"),
   ],
   streaming: [
@@ -67,6 +62,7 @@ export const mutations: Readonly<Record<string, readonly Mutation[]>> = {
     mutation("masked scores weigh as much as the maximum", "var m_0 = .*", "var m_0 = vec4<f32>(MASKED);"),
   ],
   lists: [
+    mutation("tiles without a pair not skipped", "if \\(!\\(.*\\)\\) \\{(\\s+continue;)", "if (false) {$1"),
     mutation("the next bit read", "u32\\(column & 31\\)", "u32((column + 1) & 31)"),
     mutation("the next word read", "\\(column >> 5u\\)", "((column + 1) >> 5u)"),
     mutation("diagonals off by one", "\\(u\\.keys - 1\\)", "u.keys"),

@@ -81,10 +81,10 @@ it("prints a program", () => {
       l = 0
       O = 0
       for each key tile in [(q0 + -63), (q1 + 1)):
-        skip unless ((k0 <= q1) & ((q0 - k1) < 64))
+        skip unless (max(k0, (q0 + -63)) <= min(k1, q1))
         load K
         S = Q K^T
-        when (!((k1 <= q0) & ((q1 - k0) < 64)) | (N < (k0 + 32))):
+        when (((q0 < k1) | (64 <= (q1 - k0))) | (N < (k0 + 32))):
           mask S unless k <= q & q - k < 64
         n = max(m, row max of S)
         a = exp2(m - n)

@@ -1,3 +1,6 @@
+import { nodeHost } from "../../compiler/cli/host.js";
+import { buildOperators, checkFile } from "../../compiler/driver/pipeline.js";
+import { settableNames } from "../../compiler/mask/build/settings.js";
 import { headEvaluator } from "../../compiler/mask/evaluate.js";
 import type { MaskEnv } from "../../compiler/mask/evaluate.js";
 import type { MaskModule, Variable } from "../../compiler/mask/ir.js";
@@ -28,21 +31,50 @@ const BLOCKS = [16, 32, 64, 128];
 const LENGTHS: readonly (readonly [NQ: number, N: number])[] = [
   [257, 257],
   [170, 300],
-  [150, 1333],
+  [100, 1333],
 ];
 const LAYERS = 24;
 /** Grids longer than this are tried with their last queries only. */
 const MOST_ROWS = 1024;
 
+/** Besides its defaults, the library is tried with extents that fit no tile, and with dilated and strided neighborhoods. */
+const VARIANTS: readonly Readonly<Record<string, number>>[] = [
+  { height: 27, width: 37 },
+  { frames: 5, height: 11, width: 18 },
+  { length: 1000, window: 50, stride: 3 },
+  { length: 1000, window: 50, dilation: 3 },
+  { height: 27, width: 37, window: 6, stride: 4, dilation: 2 },
+];
+
+/** The static operators of the library, by name and what is set. */
+export function* staticOperators(): Generator<readonly [name: string, module: MaskModule]> {
+  for (const file of nodeHost.library()) {
+    const checked = checkFile(file, nodeHost);
+    for (const attention of checked.model!.attentions) {
+      const names = settableNames(attention);
+      const own = VARIANTS.filter(
+        (set) => Object.keys(set).every((name) => names.includes(name)) && (!names.includes("frames") || "frames" in set),
+      );
+      for (const params of [{}, ...own]) {
+        const module = buildOperators(checked, attention.name, { params }).modules[0];
+        if (!module || !isStatic(module)) continue;
+        const set = Object.entries(params).map(([name, value]) => ` ${name}=${value}`);
+        yield [attention.name + set.join(""), module];
+      }
+    }
+  }
+}
+
 export const isStatic = (module: MaskModule): boolean => !some(module.mask, (node) => node.kind === "load" || node.kind === "bit");
 
-const mentions = (module: MaskModule, name: Variable): boolean => JSON.stringify([module.mask, module.scalars]).includes(`"name":"${name}"`);
+const mentions = (module: MaskModule, name: Variable): boolean =>
+  JSON.stringify([module.mask, module.scalars]).includes(`"name":"${name}"`);
 
 /** Environments in which an operator is tried: lengths, layers, parameters. */
 export function environments(module: MaskModule): readonly MaskEnv[] {
   const { heads, kvHeads } = module.shape;
   const layers = module.tables.reduce((most, table) => Math.max(most, table.rows), 1) > 1 ? module.tables[0]!.rows : LAYERS;
-  const tried = mentions(module, "layer") ? [...new Set([0, 1, layers >> 1, layers - 1])] : [0];
+  const tried = mentions(module, "layer") ? [...new Set([0, layers >> 1, layers - 1])] : [0];
   const extents = new Map(module.space.axes.map((axis, i) => [axis.name, axis.extent === "runtime" ? [13, 23, 5][i]! : axis.extent]));
   const params = Object.fromEntries(module.params.map((param) => [param.name, extents.get(param.name) ?? param.default ?? 8]));
   const own = module.space.axes.some((axis) => axis.extent === "runtime")
@@ -50,7 +82,7 @@ export function environments(module: MaskModule): readonly MaskEnv[] {
     : module.space.axes.length > 0
       ? fixedBaseLength(module.space)! + segmentsLength(module.space)
       : undefined;
-  const lengths = own === undefined ? LENGTHS : ([[Math.min(own, own > 4 * MOST_ROWS ? 40 : MOST_ROWS), own]] as const);
+  const lengths = own === undefined ? LENGTHS : ([[Math.min(own, own > 4 * MOST_ROWS ? 16 : MOST_ROWS), own]] as const);
   return lengths.flatMap(([NQ, N]) =>
     tried.map((layer) => ({ N, NQ, heads, kvHeads, params, layer, layers, step: 0, steps: 4, phase: 0 })),
   );
@@ -73,7 +105,11 @@ function pairCounter(module: MaskModule, env: MaskEnv, head: number): (q0: numbe
   return (q0, q1, k0, k1) => at(q1 + 1, k1 + 1) - at(q0, k1 + 1) - at(q1 + 1, k0) + at(q0, k0);
 }
 
-export function compare(module: MaskModule, envs: readonly MaskEnv[] = environments(module), blocks: readonly number[] = BLOCKS): Comparison {
+export function compare(
+  module: MaskModule,
+  envs: readonly MaskEnv[] = environments(module),
+  blocks: readonly number[] = BLOCKS,
+): Comparison {
   const plan = planTiles(module);
   const sum = { tiles: 0, emptyAsPartial: 0, fullAsPartial: 0, visited: 0, computed: 0, nonempty: 0 };
   const wrong: string[] = [];

@@ -1,6 +1,8 @@
+import { launchModule } from "../../driver/launch.js";
 import type { MaskModule } from "../../mask/ir.js";
 import * as m from "../../mask/make.js";
 import { countTiles } from "../../tiles/plan.js";
+import { fromHalfArray, toHalfArray } from "../../../runtime/launch/half.js";
 import { createAttention } from "../../../runtime/launch/operator.js";
 import type { AttentionOperator } from "../../../runtime/launch/operator.js";
 import type { OpenedDevice } from "../../../runtime/device/open.js";
@@ -10,17 +12,18 @@ import { headEvaluator } from "../../mask/evaluate.js";
 import type { MaskEnv } from "../../mask/evaluate.js";
 import { queryOffset } from "../../tiles/plan.js";
 import { sampleRows } from "../../../runtime/verify/rows.js";
-import { compileForLaunch, openExecutor } from "../executor.js";
-import type { DeviceChoice } from "../executor.js";
-import { Progress, print, printJson, say } from "../io.js";
-import { badOption, envOf, oneOperator } from "../options.js";
-import type { LengthFlags, ShapeFlags } from "../options.js";
+import { openExecutor } from "../executor.js";
+import { badOption } from "../flags.js";
+import type { DeviceChoice, LengthFlags, ShapeFlags } from "../flags.js";
+import { print, printJson, say } from "../io.js";
+import { envOf } from "../lengths.js";
+import { oneOperator } from "../operators.js";
+import { Progress } from "../progress.js";
 import { requireCall } from "../required.js";
 import { EXIT } from "../stop.js";
 import type { ExitCode } from "../stop.js";
 
 export interface BenchFlags extends ShapeFlags, LengthFlags {
-  readonly batch: number;
   readonly runs: number;
   readonly device: DeviceChoice;
   readonly format: "text" | "json";
@@ -28,21 +31,28 @@ export interface BenchFlags extends ShapeFlags, LengthFlags {
 
 /** `attnc bench`: the kernel beside the generated dense kernel, in turns, on one device in one process. */
 export async function bench(argument: string, flags: BenchFlags): Promise<ExitCode> {
-  const { module } = oneOperator(argument, flags);
-  const env = envOf(module, flags);
-  requireCall(module, env);
   if (flags.device === "interpreter")
     badOption("--device", "interpreter", "a WebGPU device: the interpreter's times say nothing about kernels");
+  const module = oneOperator(argument, flags);
+  const batch = flags.batch ?? 1;
+  const env = envOf(module, flags);
+  requireCall(module, env);
   if (module.inputs.length > 0) {
     badOption("FILE#NAME", module.name, "an operator without inputs: time those in an app, where their tensors are");
   }
+  const progress = new Progress();
+  progress.update("opening the device");
   const executor = await openExecutor(flags.device, "times");
   const gpu = executor.gpu!;
-  say(`timing ${module.name} on ${gpu.description}: ${env.NQ} queries, ${env.N} keys, ${env.heads} heads, batch ${flags.batch}`);
-  const progress = new Progress();
+  progress.clear();
+  const { headDim, valueDim, dtype } = module.shape;
+  if (flags.format === "text")
+    say(
+      `timing ${module.name} on ${gpu.description}: ${env.NQ} queries, ${env.N} keys, ${env.heads} heads, batch ${batch}, dim ${headDim}, ${dtype}`,
+    );
   progress.update("compiling");
-  const pattern = await Timed.load(gpu, module, env, flags);
-  const dense = await Timed.load(gpu, denseLike(module), env, flags);
+  const pattern = await Timed.load(gpu, module, env, batch);
+  const dense = await Timed.load(gpu, denseLike(module), env, batch);
   const times: { pattern: number[]; dense: number[] } = { pattern: [], dense: [] };
   // The first run of each warms up; then in turns, so that a change of the machine's speed meets both.
   for (let run = -1; run < flags.runs; run++) {
@@ -67,7 +77,11 @@ export async function bench(argument: string, flags: BenchFlags): Promise<ExitCo
     seq: env.N,
     queries: env.NQ,
     heads: env.heads,
-    batch: flags.batch,
+    kvHeads: env.kvHeads,
+    headDim,
+    valueDim,
+    dtype,
+    batch,
     runs: flags.runs,
     milliseconds: ours,
     denseMilliseconds: theirs,
@@ -107,30 +121,34 @@ class Timed {
     private readonly buffers: { readonly q: GPUBuffer; readonly k: GPUBuffer; readonly v: GPUBuffer; readonly out: GPUBuffer },
   ) {}
 
-  static async load(gpu: OpenedDevice, module: MaskModule, env: MaskEnv, flags: BenchFlags): Promise<Timed> {
-    const shaped: MaskModule = { ...module, shape: { ...module.shape, dtype: "f32" } };
-    const { heads, kvHeads, headDim, valueDim } = shaped.shape;
+  static async load(gpu: OpenedDevice, module: MaskModule, env: MaskEnv, batch: number): Promise<Timed> {
+    const { heads, kvHeads, headDim, valueDim, dtype } = module.shape;
+    const half = dtype === "f16";
     const operator = await createAttention(
       gpu.device,
-      compileForLaunch(shaped),
+      launchModule(module),
       { heads, kvHeads, headDim, valueDim },
       { profile: gpu.profile },
     );
     const source = random(1);
-    const fill = (count: number): Float32Array<ArrayBuffer> => Float32Array.from({ length: count }, () => source.normal());
+    const fill = (count: number): Float32Array<ArrayBuffer> => {
+      const values = Float32Array.from({ length: count }, () => source.normal());
+      return half ? fromHalfArray(toHalfArray(values)) : values;
+    };
     const data = {
-      q: fill(flags.batch * heads * env.NQ * headDim),
-      k: fill(flags.batch * kvHeads * env.N * headDim),
-      v: fill(flags.batch * kvHeads * env.N * valueDim),
+      q: fill(batch * heads * env.NQ * headDim),
+      k: fill(batch * kvHeads * env.N * headDim),
+      v: fill(batch * kvHeads * env.N * valueDim),
     };
     const { STORAGE, COPY_DST, COPY_SRC } = GPUBufferUsage;
     const upload = (values: Float32Array<ArrayBuffer>): GPUBuffer => {
-      const buffer = gpu.device.createBuffer({ size: values.byteLength, usage: STORAGE | COPY_DST });
-      gpu.device.queue.writeBuffer(buffer, 0, values);
+      const bytes = half ? toHalfArray(values) : values;
+      const buffer = gpu.device.createBuffer({ size: bytes.byteLength, usage: STORAGE | COPY_DST });
+      gpu.device.queue.writeBuffer(buffer, 0, bytes);
       return buffer;
     };
-    const out = gpu.device.createBuffer({ size: flags.batch * heads * env.NQ * valueDim * 4, usage: STORAGE | COPY_SRC });
-    return new Timed(operator, shaped, env, flags.batch, data, { q: upload(data.q), k: upload(data.k), v: upload(data.v), out });
+    const out = gpu.device.createBuffer({ size: batch * heads * env.NQ * valueDim * (half ? 2 : 4), usage: STORAGE | COPY_SRC });
+    return new Timed(operator, module, env, batch, data, { q: upload(data.q), k: upload(data.k), v: upload(data.v), out });
   }
 
   private call() {
@@ -161,9 +179,10 @@ class Timed {
     encoder.copyBufferToBuffer(this.buffers.out, 0, staging, 0, size);
     device.queue.submit([encoder.finish()]);
     await staging.mapAsync(GPUMapMode.READ);
-    const out = new Float32Array(staging.getMappedRange().slice(0));
+    const { headDim, valueDim, dtype } = this.module.shape;
+    const bytes = staging.getMappedRange().slice(0);
     staging.destroy();
-    const { headDim, valueDim } = this.module.shape;
+    const out = dtype === "f16" ? fromHalfArray(new Uint16Array(bytes)) : new Float32Array(bytes);
     const { heads, kvHeads, N, NQ } = this.env;
     const evaluators = Array.from({ length: this.batch * heads }, (_, i) =>
       headEvaluator(this.module, this.env, Math.floor(i / heads), i % heads),

@@ -1,24 +1,26 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { diagnostic } from "../../diagnostics/report.js";
-import { renderPretty } from "../../diagnostics/render.js";
-import { buildFiles, dimsOf } from "../../driver/build.js";
-import { buildOperators, checkFile, hasErrors } from "../../driver/pipeline.js";
 import { printModule } from "../../mask/print.js";
 import type { MaskModule } from "../../mask/ir.js";
 import { printProgram } from "../../program/print.js";
 import { printSchedule } from "../../schedule/print.js";
+import { dimsOf } from "../../driver/dims.js";
 import { wgslVariants } from "../../targets/wgsl/operator.js";
 import { planTiles } from "../../tiles/plan.js";
 import { printPlan } from "../../tiles/print.js";
-import { nodeHost, packageRoot } from "../host.js";
-import { colours, print, say, writeFiles } from "../io.js";
-import { badOption, settingsOf } from "../options.js";
-import type { ShapeFlags } from "../options.js";
-import { readTargets } from "../sources.js";
+import { badOption } from "../flags.js";
+import type { ShapeFlags } from "../flags.js";
+import { filesRead, packageRoot } from "../host.js";
+import { print, say, sayDiagnostics } from "../io.js";
+import { findOperators } from "../operators.js";
+import type { Operator } from "../operators.js";
+import { Progress } from "../progress.js";
+import { splitTarget } from "../sources.js";
 import { EXIT, Stop } from "../stop.js";
 import type { ExitCode } from "../stop.js";
 import { version } from "../version.js";
+import { writeFiles } from "../write-files.js";
 
 export interface BuildFlags extends ShapeFlags {
   readonly target: string;
@@ -33,10 +35,8 @@ export interface BuildFlags extends ShapeFlags {
 /** `attnc build`: bindings and kernels of every operator, or one level of them on stdout. */
 export async function build(args: readonly string[], flags: BuildFlags): Promise<ExitCode> {
   checkTargets(flags.target);
-  const code = await buildOnce(args, flags);
-  if (!flags.watch) return code;
-  await watch(args, flags);
-  return EXIT.ok;
+  if (flags.watch) return watch(args, flags);
+  return buildOnce(args, flags);
 }
 
 function checkTargets(targets: string): void {
@@ -48,31 +48,48 @@ function checkTargets(targets: string): void {
 }
 
 async function buildOnce(args: readonly string[], flags: BuildFlags): Promise<ExitCode> {
+  const { operators, warnings, notes } = findOperators(args, flags);
+  // The rules for a head dim hold for each of these.
+  for (const headDim of flags.dims ?? []) findOperators(args, { ...flags, headDim });
+  await sayDiagnostics(warnings);
+  notes.forEach(say);
+  if (flags.emit !== undefined) {
+    for (const { module } of operators) print(level(module, flags.emit, flags.dims ?? []));
+    return EXIT.ok;
+  }
+  const files = await generate(operators, flags);
+  writeFiles(files);
+  for (const path of files.keys()) say(`wrote ${path}`);
+  return EXIT.ok;
+}
+
+/** Contents by path, for every file with operators. */
+async function generate(operators: readonly Operator[], flags: BuildFlags): Promise<ReadonlyMap<string, string>> {
+  const progress = new Progress();
+  const sources = [...new Set(operators.map(({ file }) => file))];
+  progress.update("loading the printers of bindings");
+  const { buildFiles } = await import("../../driver/build.js");
   const files = new Map<string, string>();
-  for (const { file, name } of readTargets(args)) {
-    const checked = checkFile(file, nodeHost);
-    const built = buildOperators(checked, name, settingsOf(flags));
-    if (built.diagnostics.length > 0) say(renderPretty(built.diagnostics, { color: colours(process.stderr) }));
-    if (hasErrors(built.diagnostics)) return EXIT.diagnostics;
-    if (flags.emit !== undefined) {
-      for (const module of built.modules) print(level(module, flags.emit, flags.dims ?? []));
-      continue;
-    }
-    // A file of patterns only has nothing to run.
-    if (built.modules.length === 0) continue;
-    const generated = await buildFiles(built.modules, {
+  for (const [i, source] of sources.entries()) {
+    progress.update(`${i + 1}/${sources.length} ${source}`);
+    const modules = operators.filter(({ file }) => file === source).map(({ module }) => module);
+    const generated = await buildFiles(modules, {
       version,
-      source: file.name,
+      source,
       headDims: flags.dims ?? [],
       js: flags.js,
       standalone: flags.standalone ? runtimeSources() : undefined,
     });
-    const folder = flags.out ?? dirname(file.name);
-    for (const { name: output, text } of generated) files.set(join(folder, output), text);
+    const folder = flags.out ?? dirname(source);
+    for (const { name, text } of generated) {
+      const path = join(folder, name);
+      if (files.has(path))
+        badOption("--out", folder, `no --out, or one file of each name: ${source} is not the only one that makes ${path}`);
+      files.set(path, text);
+    }
   }
-  writeFiles(files);
-  for (const path of files.keys()) say(`wrote ${path}`);
-  return EXIT.ok;
+  progress.done();
+  return files;
 }
 
 function level(module: MaskModule, emit: NonNullable<BuildFlags["emit"]>, headDims: readonly number[]): string {
@@ -99,23 +116,27 @@ function runtimeSources(): ReadonlyMap<string, string> {
   return new Map(names.sort().map((name) => [name.replaceAll("\\", "/"), readFileSync(join(folder, name), "utf8")]));
 }
 
-/** Builds again after each change, until the process is ended. */
+/** Builds, and again after each change of a file that went into it, until the process is ended. */
 async function watch(args: readonly string[], flags: BuildFlags): Promise<never> {
   const { watch: watchFiles } = await import("chokidar");
-  const paths = args.map((argument) => argument.split("#")[0]!);
-  say(`watching ${paths.join(", ")}`);
-  let running: Promise<unknown> = Promise.resolve();
-  const again = (path: string): void => {
-    if (!/\.(attn|tsv|csv|json)$/.test(path)) return;
-    running = running
-      .then(() => buildOnce(args, flags))
-      .catch((error: unknown) => {
-        if (!(error instanceof Stop)) throw error;
-        say(renderPretty(error.diagnostics, { color: colours(process.stderr) }));
-      });
+  const paths = args.map((argument) => splitTarget(argument).path);
+  const watcher = watchFiles(paths, { ignoreInitial: true, ignored: /node_modules/ });
+  const rebuild = async (): Promise<void> => {
+    try {
+      await buildOnce(args, flags);
+    } catch (error) {
+      if (!(error instanceof Stop)) throw error;
+      await sayDiagnostics(error.diagnostics);
+    }
+    // Imports and tables may lie anywhere.
+    watcher.add([...filesRead]);
   };
-  watchFiles(paths, { ignoreInitial: true, ignored: /node_modules/ })
-    .on("add", again)
-    .on("change", again);
+  let running = rebuild();
+  const again = (path: string): void => {
+    if (/\.(attn|tsv|csv|json)$/.test(path)) running = running.then(rebuild);
+  };
+  watcher.on("add", again).on("change", again);
+  await running;
+  say(`watching ${paths.join(", ")}`);
   return new Promise(() => undefined);
 }

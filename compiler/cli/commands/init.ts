@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { diagnostic } from "../../diagnostics/report.js";
-import { print, writeFiles } from "../io.js";
+import { say } from "../io.js";
 import { EXIT, Stop } from "../stop.js";
 import type { ExitCode } from "../stop.js";
 import { version } from "../version.js";
+import { writeFiles } from "../write-files.js";
 
 /** `attnc init`: a project that builds and runs; nothing that is there is overwritten. */
 export function init(folder: string): ExitCode {
@@ -14,13 +15,15 @@ export function init(folder: string): ExitCode {
     throw new Stop([diagnostic("ATTN6208", undefined, { path: present.join(", "), reason: "it is there already" })], EXIT.usage);
   }
   writeFiles(files);
-  print(`made ${[...files.keys()].join(", ")}`);
-  print(`next:
-  cd ${folder}
-  npm install
-  npm run draw       # what the pattern looks like
-  npm run verify     # the kernel against dense attention in float64
-  npm start          # the kernel on random tensors`);
+  say(`made ${[...files.keys()].join(", ")}`);
+  const steps = [
+    ...(folder === "." ? [] : [`cd ${folder}`]),
+    "npm install",
+    "npm run draw       # what the pattern looks like",
+    "npm run verify     # the kernels against dense attention in float64",
+    "npm start          # a kernel on random tensors",
+  ];
+  say(["next:", ...steps].join("\n  "));
   return EXIT.ok;
 }
 

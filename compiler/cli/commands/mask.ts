@@ -87,10 +87,10 @@ async function render(
       return [maskNpy(module, env, heads, onRow)];
     }
     case "svg":
-      return [svg(grids(module, env, heads, block, PICTURE_TILES.svg))];
+      return [svg(grids(module, env, heads, block, PICTURE_TILES.svg, onRow))];
     case "png": {
       const { encodePng } = await import("../png.js");
-      const drawn = grids(module, env, heads, block, PICTURE_TILES.png);
+      const drawn = grids(module, env, heads, block, PICTURE_TILES.png, onRow);
       const columns = Math.ceil(Math.sqrt(drawn.length));
       if (drawn.length > 1) say(`from left to right, in rows of ${columns}: heads ${drawn.map((g) => intervals(g.heads!)).join("; ")}`);
       const side = PNG_SIDE / Math.min(columns, 2);
@@ -99,7 +99,11 @@ async function render(
     }
     case "text": {
       const several = headGroups(module, env, heads).length > 1;
-      return [grids(module, env, heads, block, TERMINAL_TILES[several ? 1 : 0]).map(text).join("\n")];
+      return [
+        grids(module, env, heads, block, TERMINAL_TILES[several ? 1 : 0], onRow)
+          .map(text)
+          .join("\n"),
+      ];
     }
   }
 }
@@ -111,12 +115,25 @@ function grids(
   heads: readonly number[],
   wanted: number | undefined,
   most: number,
+  onRow: (done: number, total: number) => void,
 ): readonly TileGrid[] {
   const longest = Math.max(env.N, env.NQ);
   if (wanted !== undefined && longest / wanted > MOST_TILES)
-    badOption("--block", String(wanted), `at least ${Math.ceil(longest / MOST_TILES)}: a picture has at most ${MOST_TILES} tiles on a side`);
+    badOption(
+      "--block",
+      String(wanted),
+      `at least ${Math.ceil(longest / MOST_TILES)}: a picture has at most ${MOST_TILES} tiles on a side`,
+    );
   const block = wanted ?? blockFor(longest, most);
-  return headGroups(module, env, heads).map((group) =>
-    tileGrid(module, env, { head: group[0]!, heads: group, blockQ: block, blockK: block }),
+  const groups = headGroups(module, env, heads);
+  const rows = Math.ceil(env.NQ / block);
+  return groups.map((group, i) =>
+    tileGrid(module, env, {
+      head: group[0]!,
+      heads: group,
+      blockQ: block,
+      blockK: block,
+      onRow: (done) => onRow(i * rows + done, groups.length * rows),
+    }),
   );
 }

@@ -1,19 +1,24 @@
+import type { Diagnostic } from "../../diagnostics/diagnostic.js";
 import { oracleMask, readProgram } from "../../oracle/oracle.js";
 import type { MaskPredicate, OracleProgram } from "../../oracle/oracle.js";
-import type { MaskModule } from "../../mask/ir.js";
 import { unvisitedKeys } from "../../tiles/plan.js";
 import { parse } from "../../syntax/parser.js";
 import { verifyOperator } from "../../../runtime/verify/operator.js";
 import type { CaseResult, VerifyCall } from "../../../runtime/verify/operator.js";
 import { maskEnvOf, openExecutor } from "../executor.js";
-import type { DeviceChoice, Executor, LoadedOperator } from "../executor.js";
+import type { Executor, LoadedOperator } from "../executor.js";
+import type { DeviceChoice, ShapeFlags } from "../flags.js";
 import { nodeHost } from "../host.js";
-import { Progress, print, printJson, say } from "../io.js";
-import { operators, settingsOf } from "../options.js";
-import type { ShapeFlags } from "../options.js";
+import { print, printJson, say } from "../io.js";
+import { findOperators } from "../operators.js";
+import type { Operator } from "../operators.js";
+import { Progress } from "../progress.js";
+import { runtimeDiagnostic } from "../runtime-error.js";
 import { readSource } from "../sources.js";
 import { EXIT } from "../stop.js";
 import type { ExitCode } from "../stop.js";
+import { verifyJson, verifyText } from "../verify-report.js";
+import type { OperatorResult } from "../verify-report.js";
 import { verifyCases } from "../verify-plan.js";
 
 export interface VerifyFlags extends ShapeFlags {
@@ -22,13 +27,6 @@ export interface VerifyFlags extends ShapeFlags {
   readonly quick?: boolean;
   readonly device: DeviceChoice;
   readonly format: "text" | "json";
-}
-
-export interface OperatorResult {
-  readonly file: string;
-  readonly name: string;
-  readonly ok: boolean;
-  readonly cases: readonly CaseResult[];
 }
 
 const DEFAULT_LENGTHS = [64, 257];
@@ -42,14 +40,61 @@ const AHEAD = 3;
 
 /** `attnc verify`: generated kernels against dense reference attention. */
 export async function verify(files: readonly string[], flags: VerifyFlags): Promise<ExitCode> {
-  const chosen = operators(files, flags);
-  const executor = await openExecutor(flags.device);
-  if (flags.format === "text") say(`verifying ${chosen.length} operator${chosen.length === 1 ? "" : "s"} on ${executor.description}`);
-  const results: OperatorResult[] = [];
+  const { operators: chosen, notes } = findOperators(files, flags);
   const progress = new Progress();
+  progress.update("opening the device");
+  const executor = await openExecutor(flags.device);
+  progress.clear();
+  const text = flags.format === "text";
+  notes.forEach(say);
+  if (text) say(`verifying ${chosen.length} operator${chosen.length === 1 ? "" : "s"} on ${executor.description}`);
+  const results: OperatorResult[] = [];
   const programs = new Map<string, OracleProgram>();
+  const load = loader(executor, chosen);
+  for (const [index, operator] of chosen.entries()) {
+    const { module, file } = operator;
+    const counter = `${index + 1}/${chosen.length} ${module.name}`;
+    for (let ahead = 1; ahead <= AHEAD; ahead++) void load(index + ahead);
+    progress.update(`${counter}: compiling`);
+    let program = programs.get(file);
+    if (!program) programs.set(file, (program = readProgram(readSource(file), (source) => parse(source).tree, nodeHost)));
+    const cases: CaseResult[] = [];
+    let error: Diagnostic | undefined;
+    try {
+      const kernel = await load(index)!;
+      await verifyOne(operator, program, kernel, executor, flags, (result, total) => {
+        cases.push(result);
+        progress.update(`${counter}: case ${cases.length} of ${total}`);
+      });
+      kernel.destroy();
+    } catch (thrown) {
+      // What the device refuses of one operator says nothing of the others.
+      error = runtimeDiagnostic(thrown);
+      if (!error) throw thrown;
+    }
+    const result = { file, name: module.name, ok: !error && cases.every((c) => c.ok), cases, error };
+    results.push(result);
+    progress.clear();
+    if (text) print(verifyText(result));
+  }
+  progress.done();
+  if (flags.format === "json") printJson(verifyJson(executor.description, results));
+  else print(summary(results, flags.quick === true));
+  if (results.some((r) => r.cases.some((c) => !c.ok))) return EXIT.mismatch;
+  return results.every((r) => r.ok) ? EXIT.ok : EXIT.diagnostics;
+}
+
+function summary(results: readonly OperatorResult[], quick: boolean): string {
+  const failed = results.filter((r) => !r.ok).length;
+  if (failed === 0) return `all ${results.length} verified${quick ? " (quick: few cases)" : ""}`;
+  const unrun = results.filter((r) => r.error).length;
+  return `${failed} of ${results.length} not verified${unrun === 0 ? "" : `, of which ${unrun} could not be run`}`;
+}
+
+/** Loads operators by their index, each once, so that kernels compile while others are verified. */
+function loader(executor: Executor, chosen: readonly Operator[]): (index: number) => Promise<LoadedOperator> | undefined {
   const loaded = new Map<number, Promise<LoadedOperator>>();
-  const load = (index: number): Promise<LoadedOperator> | undefined => {
+  return (index) => {
     const operator = chosen[index];
     if (!operator) return undefined;
     let found = loaded.get(index);
@@ -60,54 +105,24 @@ export async function verify(files: readonly string[], flags: VerifyFlags): Prom
     }
     return found;
   };
-
-  for (const [index, { module, file }] of chosen.entries()) {
-    for (let ahead = 1; ahead <= AHEAD; ahead++) void load(index + ahead);
-    progress.update(`${index + 1}/${chosen.length} ${module.name}: compiling`);
-    const operator = await load(index)!;
-    let program = programs.get(file);
-    if (!program) programs.set(file, (program = readProgram(readSource(file), (source) => parse(source).tree, nodeHost)));
-    const cases = await verifyOne(module, program, operator, executor, flags, (done, total) =>
-      progress.update(`${index + 1}/${chosen.length} ${module.name}: case ${done} of ${total}`),
-    );
-    operator.destroy();
-    loaded.delete(index);
-    const result = { file, name: module.name, ok: cases.every((c) => c.ok), cases };
-    results.push(result);
-    if (flags.format === "text") {
-      progress.done();
-      print(report(result));
-    }
-  }
-  progress.done();
-  if (flags.format === "json") printJson({ version: 1, device: executor.description, results });
-  const failed = results.filter((r) => !r.ok).length;
-  if (flags.format === "text")
-    print(
-      failed === 0
-        ? `all ${results.length} verified${flags.quick ? " (quick: few cases)" : ""}`
-        : `${failed} of ${results.length} differ from the reference`,
-    );
-  return failed === 0 ? EXIT.ok : EXIT.mismatch;
 }
 
 async function verifyOne(
-  module: MaskModule,
+  { module, settings }: Operator,
   program: OracleProgram,
-  operator: LoadedOperator,
+  kernel: LoadedOperator,
   executor: Executor,
   flags: VerifyFlags,
-  onCase: (done: number, total: number) => void,
-): Promise<readonly CaseResult[]> {
-  const settings = settingsOf(flags);
+  onCase: (result: CaseResult, total: number) => void,
+): Promise<void> {
   // The interpreter is a hundred times slower than the slowest device.
   const pairs = executor.gpu ? DEVICE_PAIRS : DEVICE_PAIRS / 100;
   const planned = verifyCases(module, {
     lengths: flags.seq ?? (flags.quick ? QUICK_LENGTHS : DEFAULT_LENGTHS),
     seeds: flags.quick ? 1 : flags.seeds,
     batch: flags.batch,
-    heads: flags.heads,
-    kvHeads: flags.kvHeads,
+    heads: settings.shape?.heads,
+    kvHeads: settings.shape?.kvHeads,
     pairs,
   });
   const cases = flags.quick ? planned.filter((one) => QUICK_CASES.test(one.name)) : planned;
@@ -121,7 +136,7 @@ async function verifyOne(
       params: { ...settings.params, ...call.params },
       inputs: call.inputs,
     });
-  return verifyOperator(
+  await verifyOperator(
     {
       headDim: module.shape.headDim,
       valueDim: module.shape.valueDim,
@@ -131,29 +146,12 @@ async function verifyOne(
       mask: maskOf,
       unused: (call) => {
         // By the plan, not by the mask: where the analysis is not exact, a tile without a pair may be loaded.
-        const unvisited = unvisitedKeys(module, maskEnvOf(module, { ...call, ...call.launch }), call.batch, operator.tiles);
+        const unvisited = unvisitedKeys(module, maskEnvOf(module, { ...call, ...call.launch }), call.batch, kernel.tiles);
         return (b, g, k) => unvisited[(b * call.kvHeads + g) * call.keys + k] === 1;
       },
-      run: (tensors, call) => operator.run(tensors, { ...call, ...call.launch }),
+      run: (tensors, call) => kernel.run(tensors, { ...call, ...call.launch }),
     },
     cases.map((one) => ({ ...one, headDim: module.shape.headDim, valueDim: module.shape.valueDim, firstPosition: 0, inputs: {} })),
-    { onCase: (_, index) => onCase(index + 1, cases.length) },
+    { onCase: (result) => onCase(result, cases.length) },
   );
-}
-
-/** One line for an operator, and one more for its worst case where it fails. */
-function report(result: OperatorResult): string {
-  const worst = result.cases.reduce((a, b) => (b.maxAbs / b.tolerance > a.maxAbs / a.tolerance ? b : a));
-  const line = `${result.ok ? "ok  " : "FAIL"} ${result.name.padEnd(28)} ${String(result.cases.length).padStart(3)} cases  max error ${worst.maxAbs.toExponential(1)} of ${worst.tolerance.toExponential(1)} allowed`;
-  const failed = result.cases.filter((c) => !c.ok);
-  return [line, ...failed.slice(0, 3).map(failure)].join("\n");
-}
-
-function failure(one: CaseResult): string {
-  const where = `     ${one.name}, ${one.queries} queries, ${one.seq} keys, ${one.heads}/${one.kvHeads} heads, batch ${one.batch}`;
-  const problem = one.problem === undefined ? "" : `: ${one.problem}`;
-  if (!one.worst) return where + problem;
-  const { tensor, batch, head, query, dim, expected, got } = one.worst;
-  const place = `${tensor}[batch ${batch}, head ${head}, query ${query}${dim === undefined ? "" : `, dim ${dim}`}]`;
-  return `${where}${problem}\n     worst element ${place}: expected ${expected}, got ${got}`;
 }

@@ -109,12 +109,13 @@ fn main(
   let t0 = (q1 + 1);
   let t1 = scalar_of(h, 0);
   let t2 = (t1 != 0);
-  let t3 = ((t1 <= 0) && (0 <= t1));
+  let t3 = ((0 < t1) || (t1 < 0));
   let t4 = (q0 + (-255));
+  let t5 = ((t1 <= 0) && (0 <= t1));
   let first_key_0 = 0;
-  let end_key_0 = min(min(t0, select(u.keys, select(64, max(u.keys, 64), t2), t3)), u.keys);
-  let first_key_1 = max(select(u.keys, select(t4, min(u.keys, t4), t2), t3), 0);
-  let end_key_1 = min(min(t0, select(0, select(u.keys, max(u.keys, 0), t2), t3)), u.keys);
+  let end_key_0 = min(min(t0, select(select(64, max(u.keys, 64), t2), u.keys, t3)), u.keys);
+  let first_key_1 = max(select(select(t4, min(u.keys, t4), t2), u.keys, t3), 0);
+  let end_key_1 = min(min(t0, select(select(u.keys, max(u.keys, 0), t2), 0, t3)), u.keys);
   var first_tile: array<i32, 2>;
   var end_tile: array<i32, 2>;
   first_tile[0] = first_key_0 / 32;
@@ -133,7 +134,7 @@ fn main(
       }
       let k0 = tile * 32;
       let k1 = min(k0 + 32, u.keys) - 1;
-      if (!(((k0 <= q1) && (t2 || (t3 && ((k0 < 64) || ((q0 - k1) < 256))))))) {
+      if (!(((k0 <= min(k1, q1)) && (t2 || (t5 && ((k0 < 64) || ((q0 - k1) < 256))))))) {
         continue;
       }
       var s_0_0 = vec4<f32>(0.0);
@@ -188,7 +189,7 @@ fn main(
         s_7_0 = fma(q_0, vec4<f32>(k_1.w), s_7_0);
         s_7_1 = fma(q_1, vec4<f32>(k_1.w), s_7_1);
       }
-      if ((!(((k1 <= q0) && (!(t3) || ((t1 == 0) && ((k1 < 64) || ((q1 - k0) < 256)))))) || (u.keys < (k0 + 32)))) {
+      if ((((q0 < k1) || (t5 && (max(k0, 64) <= min(k1, (q1 + (-256)))))) || (u.keys < (k0 + 32)))) {
         let looks_0 = looks_at(q0 + own_row, k0 + own_column, h, kvh, b);
         let looks_1 = looks_at(q0 + own_row, k0 + own_column + 4, h, kvh, b);
         s_0_0 = select(vec4<f32>(MASKED), s_0_0, (vec4<u32>(looks_0) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u));

@@ -135,7 +135,7 @@ fn main(
     let k1 = min(k0 + 32, u.keys) - 1;
     let t1 = max_id_doc(b, k0, k1);
     let t2 = min_id_doc(b, k0, k1);
-    if (!(((k0 <= q1) && ((t0 <= t1) && (t2 <= t3))))) {
+    if (!(((k0 <= min(k1, q1)) && ((t0 <= t1) && (t2 <= t3))))) {
       continue;
     }
     var s_0_0 = vec4<f32>(0.0);
@@ -164,7 +164,7 @@ fn main(
       s_2_0 = fma(q_0, vec4<f32>(k_0.z), s_2_0);
       s_3_0 = fma(q_0, vec4<f32>(k_0.w), s_3_0);
     }
-    if ((!(((k1 <= q0) && (((t0 == t3) && (t2 == t1)) && (t0 == t2)))) || (u.keys < (k0 + 32)))) {
+    if ((((q0 < k1) || (((t0 != t3) || (t2 != t1)) || (t0 != t2))) || (u.keys < (k0 + 32)))) {
       let looks_0 = looks_at(q0 + own_row, k0 + own_column, h, kvh, b);
       s_0_0 = select(vec4<f32>(MASKED), s_0_0, (vec4<u32>(looks_0) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u));
       s_1_0 = select(vec4<f32>(MASKED), s_1_0, (vec4<u32>(looks_0) & vec4<u32>(16u, 32u, 64u, 128u)) != vec4<u32>(0u));

@@ -141,7 +141,7 @@ fn main(
     let k1 = min(k0 + 32, u.keys) - 1;
     let t1 = max_id_doc(b, k0, k1);
     let t2 = min_id_doc(b, k0, k1);
-    if (!(((k0 <= q1) && ((t0 <= t1) && (t2 <= t3))))) {
+    if (!(((k0 <= min(k1, q1)) && ((t0 <= t1) && (t2 <= t3))))) {
       continue;
     }
     var s_0_0 = vec4<f32>(0.0);
@@ -196,7 +196,7 @@ fn main(
       s_7_0 = fma(q_0, vec4<f32>(k_1.w), s_7_0);
       s_7_1 = fma(q_1, vec4<f32>(k_1.w), s_7_1);
     }
-    if ((!(((k1 <= q0) && (((t0 == t3) && (t2 == t1)) && (t0 == t2)))) || (u.keys < (k0 + 32)))) {
+    if ((((q0 < k1) || (((t0 != t3) || (t2 != t1)) || (t0 != t2))) || (u.keys < (k0 + 32)))) {
       let looks_0 = looks_at(q0 + own_row, k0 + own_column, h, kvh, b);
       let looks_1 = looks_at(q0 + own_row, k0 + own_column + 4, h, kvh, b);
       s_0_0 = select(vec4<f32>(MASKED), s_0_0, (vec4<u32>(looks_0) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u));

@@ -120,12 +120,13 @@ fn main(
   let t1 = ((u.keys >> 5u) + 1);
   let t2 = (q1 + 1);
   let t3 = (q1 >> 5u);
+  let t4 = (max(min(t1, 1), (-1)) * 32);
   let first_key_0 = max(((max(min((t0 + (-2)), t1), (-1)) + 1) * 32), 0);
   let end_key_0 = min(t2, u.keys);
   let first_key_1 = 0;
   let end_key_1 = min(min(t2, ((max(min((t3 + (-1)), t1), (-1)) + 1) * 32)), u.keys);
   let first_key_2 = 0;
-  let end_key_2 = min(min(t2, (max(min(t1, 1), (-1)) * 32)), u.keys);
+  let end_key_2 = min(min(t2, t4), u.keys);
   var first_tile: array<i32, 3>;
   var end_tile: array<i32, 3>;
   first_tile[0] = first_key_0 / 32;
@@ -146,12 +147,10 @@ fn main(
       }
       let k0 = tile * 32;
       let k1 = min(k0 + 32, u.keys) - 1;
-      let t4 = (k1 >> 5u);
-      let t5 = (t0 - t4);
-      let t6 = (k0 >> 5u);
-      let t7 = (t3 - t6);
-      let t8 = pow2_in(t5, t7);
-      if (!(((k0 <= q1) && (((t5 < 2) || t8) || (t6 < 1))))) {
+      let t5 = max(q0, k0);
+      let t6 = min(k1, q1);
+      let t7 = (k0 >> 5u);
+      if (!((((t5 <= q1) && (k0 <= t6)) && ((((t0 - (k1 >> 5u)) < 2) || pow2_in(((t5 >> 5u) - (t6 >> 5u)), (t3 - t7))) || (t7 < 1))))) {
         continue;
       }
       var s_0_0 = vec4<f32>(0.0);
@@ -206,7 +205,13 @@ fn main(
         s_7_0 = fma(q_0, vec4<f32>(k_1.w), s_7_0);
         s_7_1 = fma(q_1, vec4<f32>(k_1.w), s_7_1);
       }
-      if ((!(((k1 <= q0) && (((t7 < 2) || (((t5 == t7) && t8) || ((t5 == 1) && (t7 == 2)))) || (t4 < 1)))) || (u.keys < (k0 + 32)))) {
+      let t8 = max(k0, t4);
+      let t9 = (t8 >> 5u);
+      let t10 = max(q0, (max(min((t9 + 2), t1), (-1)) * 32));
+      let t11 = min(k1, (((max(min((t3 + (-2)), t1), (-1)) + 1) * 32) + (-1)));
+      let t12 = ((t10 >> 5u) - (t11 >> 5u));
+      let t13 = (t3 - t9);
+      if ((((q0 < k1) || (((t10 <= q1) && (t8 <= t11)) && (((t12 != t13) || !(pow2_in(t12, t13))) && ((t12 != 1) || (t13 != 2))))) || (u.keys < (k0 + 32)))) {
         let looks_0 = looks_at(q0 + own_row, k0 + own_column, h, kvh, b);
         let looks_1 = looks_at(q0 + own_row, k0 + own_column + 4, h, kvh, b);
         s_0_0 = select(vec4<f32>(MASKED), s_0_0, (vec4<u32>(looks_0) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u));

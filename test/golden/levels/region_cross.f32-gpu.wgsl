@@ -198,8 +198,8 @@ fn main(
       s_2_0 = fma(q_0, vec4<f32>(k_0.z), s_2_0);
       s_3_0 = fma(q_0, vec4<f32>(k_0.w), s_3_0);
     }
-    let t4 = (t0 == t1);
-    if ((!(((t4 && (t0 == 0)) || ((t4 && (t3 == t2)) && (t0 == t3)))) || (u.keys < (k0 + 32)))) {
+    let t4 = (t0 != t1);
+    if ((((t4 || (t0 != 0)) && ((t4 || (t3 != t2)) || (t0 != t3))) || (u.keys < (k0 + 32)))) {
       let looks_0 = looks_at(q0 + own_row, k0 + own_column, h, kvh, b);
       s_0_0 = select(vec4<f32>(MASKED), s_0_0, (vec4<u32>(looks_0) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u));
       s_1_0 = select(vec4<f32>(MASKED), s_1_0, (vec4<u32>(looks_0) & vec4<u32>(16u, 32u, 64u, 128u)) != vec4<u32>(0u));

@@ -96,7 +96,6 @@ fn main(
   var o_6_0 = vec4<f32>(0.0);
   var o_7_0 = vec4<f32>(0.0);
 
-  let t0 = (7 <= kvh);
   let t1 = (kvh < 7);
   let first_key = 0;
   let end_key = min((q1 + 1), u.keys);
@@ -105,15 +104,9 @@ fn main(
   for (var tile = first_tile; tile < end_tile; tile++) {
     let k0 = tile * 32;
     let k1 = min(k0 + 32, u.keys) - 1;
-    let t2 = (k1 >> 6u);
-    let t3 = (k0 >> 6u);
-    let t4 = (t3 + kvh);
-    let t5 = (t2 + kvh);
-    let t6 = (t5 >> 3u);
-    let t7 = ((t4 >> 3u) == t6);
-    let t8 = select(0, (t4 & 7), t7);
-    let t9 = select(7, (t5 & 7), t7);
-    if (!(((k0 <= q1) && (t0 || (t1 && ((((q0 >> 6u) - t2) < 4) || (((t8 <= 0) && (0 <= t9)) && (((t4 + (-1)) >> 3u) < t6)))))))) {
+    let t0 = min(k1, q1);
+    let t2 = ((k0 >> 6u) + kvh);
+    if (!((((max(q0, k0) <= q1) && (k0 <= t0)) && ((7 <= kvh) || (t1 && ((((q0 >> 6u) - (k1 >> 6u)) < 4) || (((t2 + (-1)) >> 3u) < (((t0 >> 6u) + kvh) >> 3u)))))))) {
       continue;
     }
     var s_0_0 = vec4<f32>(0.0);
@@ -168,7 +161,8 @@ fn main(
       s_7_0 = fma(q_0, vec4<f32>(k_1.w), s_7_0);
       s_7_1 = fma(q_1, vec4<f32>(k_1.w), s_7_1);
     }
-    if ((!(((k1 <= q0) && (t0 || (t1 && ((((q1 >> 6u) - t3) < 4) || ((t8 == t9) && (t8 == 0))))))) || (u.keys < (k0 + 32)))) {
+    let t3 = min(k1, (((max(min(((q1 >> 6u) + (-4)), ((u.keys >> 6u) + 1)), (-1)) + 1) * 64) + (-1)));
+    if ((((q0 < k1) || (t1 && ((k0 <= t3) && ((t2 != ((t3 >> 6u) + kvh)) || ((t2 & 7) != 0))))) || (u.keys < (k0 + 32)))) {
       let looks_0 = looks_at(q0 + own_row, k0 + own_column, h, kvh, b);
       let looks_1 = looks_at(q0 + own_row, k0 + own_column + 4, h, kvh, b);
       s_0_0 = select(vec4<f32>(MASKED), s_0_0, (vec4<u32>(looks_0) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u));

@@ -94,14 +94,15 @@ fn main(
   var o_3_0 = vec4<f32>(0.0);
   var o_3_1 = vec4<f32>(0.0);
 
-  let first_key = max((q0 + (-255)), 0);
+  let t0 = (q0 + (-255));
+  let first_key = max(t0, 0);
   let end_key = min((q1 + 1), u.keys);
   let first_tile = first_key / 32;
   let end_tile = select(0, (end_key + 31) / 32, first_key < end_key);
   for (var tile = first_tile; tile < end_tile; tile++) {
     let k0 = tile * 32;
     let k1 = min(k0 + 32, u.keys) - 1;
-    if (!(((k0 <= q1) && ((q0 - k1) < 256)))) {
+    if (!((max(k0, t0) <= min(k1, q1)))) {
       continue;
     }
     var s_0_0 = vec4<f32>(0.0);
@@ -132,7 +133,7 @@ fn main(
         s_3_0 = fma(q_0, vec4<f32>(k_0.w), s_3_0);
       }
     }
-    if ((!(((k1 <= q0) && ((q1 - k0) < 256))) || (u.keys < (k0 + 32)))) {
+    if ((((q0 < k1) || (256 <= (q1 - k0))) || (u.keys < (k0 + 32)))) {
       let looks_0 = looks_at(q0 + own_row, k0 + own_column, h, kvh, b);
       s_0_0 = select(vec4<f32>(MASKED), s_0_0, (vec4<u32>(looks_0) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u));
       s_1_0 = select(vec4<f32>(MASKED), s_1_0, (vec4<u32>(looks_0) & vec4<u32>(16u, 32u, 64u, 128u)) != vec4<u32>(0u));

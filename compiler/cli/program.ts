@@ -1,0 +1,165 @@
+import { Command } from "commander";
+import { choice, deviceOption, finite, inputOption, integer, integers, lengthOptions, notYet, shapeOptions } from "./flags.js";
+import type { ExitCode } from "./stop.js";
+import { version } from "./version.js";
+
+/** A command's function; it is loaded when it runs, so that `check` never waits for a GPU library. */
+type Action = (...args: never[]) => ExitCode | Promise<ExitCode>;
+
+const EXIT_TEXT = "\nExit codes: 0 ok, 1 diagnostics, 2 wrong use, 3 verification mismatch, 70 bug of the compiler.";
+
+function examples(...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  $ attnc ${line}`).join("\n")}\n`;
+}
+
+/** All commands with their options and help. `done` is told the exit code of the one that has run. */
+export function buildProgram(done: (code: ExitCode) => void): Command {
+  const action =
+    (load: () => Promise<Action>) =>
+    async (...args: unknown[]): Promise<void> => {
+      const run = await load();
+      // Commander passes the arguments, the options and the command itself.
+      done(await run(...(args.slice(0, -1) as never[])));
+    };
+  const program = new Command("attnc")
+    .description("The compiler for sparse attention: draws, costs, compiles, runs and verifies the operators of .attn files.")
+    .version(version)
+    .showSuggestionAfterError()
+    .showHelpAfterError("(attnc COMMAND --help shows the options with examples)")
+    .addHelpText("after", `\nFILE is a .attn file or a folder of them; FILE#NAME is one declaration of it.${EXIT_TEXT}`)
+    .exitOverride();
+
+  program
+    .command("check")
+    .description("report the mistakes in files")
+    .argument("<file...>", ".attn files or folders")
+    .option("--format <format>", "pretty, json or github", choice("pretty", "json", "github"), "pretty")
+    .addHelpText("after", examples("check masks.attn", "check patterns --format json"))
+    .action(action(async () => (await import("./commands/check.js")).check as Action));
+
+  program
+    .command("fmt")
+    .description("rewrite files in the one layout")
+    .argument("<file...>", ".attn files or folders")
+    .option("--check", "change nothing; exit 1 when a file is not formatted")
+    .addHelpText("after", examples("fmt masks.attn", "fmt src --check"))
+    .action(action(async () => (await import("./commands/fmt.js")).fmt as Action));
+
+  shapeOptions(program.command("build"))
+    .description("write kernels and typed bindings")
+    .argument("<file...>", ".attn files or folders")
+    .requiredOption("--target <targets>", "what to write, separated by commas: wgsl")
+    .option("--out <folder>", "where to; beside each file by default")
+    .option("--dims <list>", "head dims to make kernels for, e.g. 64,128; those of the shape by default", integers(4))
+    .option("--standalone", "inline the runtime: the generated file depends on nothing")
+    .option("--js", "write JavaScript and declarations in place of TypeScript")
+    .option(
+      "--emit <level>",
+      "print a level to stdout in place of writing files: mask, tiles, program or wgsl",
+      choice("mask", "tiles", "program", "wgsl"),
+    )
+    .option("--watch", "build again when a file changes")
+    .addHelpText(
+      "after",
+      examples(
+        "build sliding.attn --target wgsl",
+        "build src --target wgsl --out gen --standalone --js",
+        "build sliding.attn --target wgsl --emit program",
+      ),
+    )
+    .action(action(async () => (await import("./commands/build.js")).build as Action));
+
+  inputOption(lengthOptions(shapeOptions(program.command("mask"))))
+    .description("show the mask itself: which queries look at which keys")
+    .argument("<file#name>", "one operator")
+    .option("--head <n>", "only this head", integer(0))
+    .option("--block <n>", "queries and keys per tile of a picture", integer(1))
+    .option(
+      "--format <format>",
+      "text, json, svg, png or npy; by the ending of --out, or text",
+      choice("text", "json", "svg", "png", "npy"),
+    )
+    .option("--out <file>", "write to a file")
+    .addHelpText(
+      "after",
+      examples(
+        "mask sliding.attn --seq 256",
+        "mask masks.attn#strided --seq 512 --set stride=64 --out strided.svg",
+        "mask doc.attn --seq 128 --input doc=ids.npy --format json",
+      ),
+    )
+    .action(action(async () => (await import("./commands/mask.js")).mask as Action));
+
+  inputOption(lengthOptions(shapeOptions(program.command("tiles"))))
+    .description("count full, partial and empty tiles of each head, exactly")
+    .argument("<file#name>", "one operator")
+    .option("--block-q <n>", "queries per tile", integer(1), 64)
+    .option("--block-k <n>", "keys per tile", integer(1), 64)
+    .option("--format <format>", "text or json", choice("text", "json"), "text")
+    .addHelpText("after", examples("tiles sliding.attn --seq 4096", "tiles masks.attn#power --seq 8192 --block-q 128 --format json"))
+    .action(action(async () => (await import("./commands/tiles.js")).tiles as Action));
+
+  program
+    .command("explain")
+    .description("explain a diagnostic at length")
+    .argument("<code>", "its code, or the number of it")
+    .addHelpText("after", examples("explain ATTN1001", "explain 2001"))
+    .action(action(async () => (await import("./commands/explain.js")).explain as Action));
+
+  deviceOption(inputOption(lengthOptions(shapeOptions(program.command("run")))))
+    .description("run the generated kernel on your tensors")
+    .argument("<file#name>", "one operator")
+    .requiredOption("--q <file>", "queries [batch, heads, length, dim] (.npy, or file.safetensors:name)")
+    .requiredOption("--k <file>", "keys [batch, kv heads, length, dim]")
+    .requiredOption("--v <file>", "values [batch, kv heads, length, value dim]")
+    .requiredOption("--out <file>", "where the output goes (.npy)")
+    .option("--lse <file>", "where the log-sum-exp of each row goes (.npy)")
+    .option("--scale <x>", "softmax scale; 1 / sqrt(dim) by default", finite)
+    .addHelpText(
+      "after",
+      examples(
+        "run sliding.attn --q q.npy --k k.npy --v v.npy --out o.npy",
+        "run doc.attn --q t.safetensors:q --k t.safetensors:k --v t.safetensors:v --input doc=ids.npy --out o.npy --lse lse.npy",
+      ),
+    )
+    .action(action(async () => (await import("./commands/run.js")).run as Action));
+
+  deviceOption(shapeOptions(program.command("verify")))
+    .description("prove the generated kernels equal to dense reference attention in float64")
+    .argument("<file...>", ".attn files or folders")
+    .option("--seq <list>", "lengths, separated by commas", integers(1))
+    .option("--seeds <n>", "random seeds", integer(1), 3)
+    .option("--quick", "one length and few cases: a first look, not a proof")
+    .option("--format <format>", "text or json", choice("text", "json"), "text")
+    .addHelpText(
+      "after",
+      examples("verify sliding.attn", "verify patterns --seq 64,257 --seeds 1", "verify masks.attn#power --device software --format json"),
+    )
+    .action(action(async () => (await import("./commands/verify.js")).verify as Action));
+
+  deviceOption(lengthOptions(shapeOptions(program.command("bench"))))
+    .description("time the kernel beside the generated dense kernel on the same device")
+    .argument("<file#name>", "one operator")
+    .option("--runs <n>", "counted runs of each", integer(1), 5)
+    .option("--format <format>", "text or json", choice("text", "json"), "text")
+    .addHelpText("after", examples("bench sliding.attn --seq 4096", "bench masks.attn#strided --seq 2048 --heads 4 --format json"))
+    .action(action(async () => (await import("./commands/bench.js")).bench as Action));
+
+  program
+    .command("init")
+    .description("start a project: a pattern, a script that uses it, and what to run")
+    .argument("[dir]", "where to", ".")
+    .addHelpText("after", examples("init my-attention"))
+    .action(action(async () => (await import("./commands/init.js")).init as Action));
+
+  program
+    .command("lsp", { hidden: true })
+    .description("the language server")
+    .allowExcessArguments()
+    .allowUnknownOption()
+    .action(() => {
+      throw notYet("the language server", "`attnc check FILE --format json` reports the same diagnostics");
+    });
+
+  return program;
+}
