@@ -176,6 +176,8 @@ function extremum(kind: "min" | "max", a: TileExpr, b: TileExpr): TileExpr {
   // Constants move to the right, and two of them meet.
   if (a.kind === "int") return extremum(kind, b, a);
   if (b.kind === "int" && a.kind === kind && a.b.kind === "int") return extremum(kind, a.a, int(fold(kind, a.b.value, b.value)));
+  // Variables are never negative.
+  if (b.kind === "int" && b.value <= 0 && a.kind === "var") return kind === "min" ? b : a;
   return intern({ kind, a, b });
 }
 

@@ -110,9 +110,13 @@ export function interval(e: IntExpr, over: Ranges = wholeTile): Interval {
       const cond = knowledge(e.cond, over);
       const [a, b] = [interval(e.a, over), interval(e.b, over)];
       if (cond.may === cond.must) return { lo: t.select(cond.may, a.lo, b.lo), hi: t.select(cond.may, a.hi, b.hi) };
-      const both = { lo: t.min(a.lo, b.lo), hi: t.max(a.hi, b.hi) };
-      const lo = t.select(cond.must, a.lo, t.select(cond.may, both.lo, b.lo));
-      const hi = t.select(cond.must, a.hi, t.select(cond.may, both.hi, b.hi));
+      // Where the condition differs within the tile, both values count.
+      const pick = (x: TileExpr, y: TileExpr, either: TileExpr): TileExpr => {
+        if (either === x) return t.select(cond.may, x, y);
+        if (either === y) return t.select(cond.must, x, y);
+        return t.select(cond.must, x, t.select(cond.may, either, y));
+      };
+      const [lo, hi] = [pick(a.lo, b.lo, t.min(a.lo, b.lo)), pick(a.hi, b.hi, t.max(a.hi, b.hi))];
       return { lo, hi };
     }
     case "load": {
@@ -262,10 +266,10 @@ class Rectangle {
     if (!facts || item.kind !== "compare" || readsInput(item)) return false;
     const { bands, exact } = solve(item, { name, length: facts.length[name] });
     const band = hullOf(bands);
-    // Ends that may leave 32 bits would cut off too much.
-    const [lo, hi] = [band.lo, band.hi].map((end) => (end && facts.fits(end) ? end : undefined));
+    // Ends that may leave 32 bits would cut off too much, and those that the other position does not move cut off nothing.
     const other = name === "q" ? "k" : "q";
-    if (mentions(item, other) && ![lo, hi].some((end) => end && dependsOn(end, other))) return false;
+    const useful = (end: IntExpr): boolean => facts.fits(end) && (!mentions(item, other) || dependsOn(end, other));
+    const [lo, hi] = [band.lo, band.hi].map((end) => (end && useful(end) ? end : undefined));
     this[name] = clip(this[name], lo && interval(lo, this).lo, hi && interval(hi, this).hi);
     return exact && bands.length === 1 && lo === band.lo && hi === band.hi;
   }

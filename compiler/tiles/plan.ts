@@ -1,7 +1,9 @@
 import { headEvaluator, kvHeadOf } from "../mask/evaluate.js";
 import type { MaskEnv } from "../mask/evaluate.js";
 import type { MaskModule } from "../mask/ir.js";
-import { some } from "../mask/walk.js";
+import * as m from "../mask/make.js";
+import { simplifyBool } from "../mask/simplify.js";
+import { keyOf, mapLeaves, some } from "../mask/walk.js";
 import { compileCond, compileInt, tileFrame } from "./evaluate.js";
 import type { TileFrame } from "./evaluate.js";
 import * as t from "./expr.js";
@@ -168,15 +170,24 @@ export function countTiles(
   });
 }
 
-/** Equal for two heads only if the mask is the same for both. */
+/** Equal for two heads only if the mask is the same for both: the mask with what is fixed for the head put in. */
 export function headKey(module: MaskModule, env: MaskEnv, head: number): string {
-  const parts: string[] = [];
-  if (some(module.mask, (n) => n.kind === "scalar")) parts.push(tileFrame(module, env, 0, head).scalars.join());
-  if (some(module.mask, (n) => n.kind === "var" && n.name === "h")) parts.push(`h${head}`);
-  if (some(module.mask, (n) => n.kind === "var" && n.name === "kvh")) parts.push(`kvh${kvHeadOf(head, env.heads, env.kvHeads)}`);
-  const perHead = some(module.mask, (n) => n.kind === "bit" && (env.inputs?.[n.input] as { heads?: number } | undefined)?.heads !== 1);
-  if (perHead) parts.push(`input${head}`);
-  return parts.join(";");
+  const byHead = some(
+    module.mask,
+    (n) => n.kind === "scalar" || n.kind === "bit" || (n.kind === "var" && (n.name === "h" || n.name === "kvh")),
+  );
+  if (!byHead) return "";
+  const kvHead = kvHeadOf(head, env.heads, env.kvHeads);
+  const { scalars } = tileFrame(module, env, 0, head);
+  const mask = mapLeaves(module.mask, (leaf) => {
+    if (leaf.kind === "scalar") return m.int(scalars[leaf.slot]!);
+    if (leaf.kind === "var" && leaf.name === "h") return m.int(head);
+    return leaf.kind === "var" && leaf.name === "kvh" ? m.int(kvHead) : leaf;
+  });
+  const key = keyOf(simplifyBool(mask));
+  // Of which head an input's bits are, where it has heads.
+  const inputs = Object.values(env.inputs ?? {}).map((input) => (input.kind === "bits" ? input.heads : 1));
+  return [key, ...inputs.map((heads) => (heads === 1 ? "" : heads === env.heads ? `h${head}` : `kvh${kvHead}`))].join(";");
 }
 
 /** The condition under which a tile needs its mask: it is not full, or reaches past the last key. */

@@ -112,7 +112,7 @@ fn main(
   let first_key_0 = 0;
   let end_key_0 = min(min(t0, select(select(64, max(u.keys, 64), t2), u.keys, t3)), u.keys);
   let first_key_1 = max(select(select(t4, min(u.keys, t4), t2), u.keys, t3), 0);
-  let end_key_1 = min(min(t0, select(select(u.keys, max(u.keys, 0), t2), 0, t3)), u.keys);
+  let end_key_1 = min(min(t0, select(u.keys, 0, t3)), u.keys);
   var first_tile: array<i32, 2>;
   var end_tile: array<i32, 2>;
   first_tile[0] = first_key_0 / 32;

@@ -103,9 +103,7 @@ fn main(
   let t4 = (q1 >> 5u);
   let t5 = max(min((min(t4, 31) + (-3)), 25), 0);
   let t6 = (max(min((t5 + 7), t2), (-1)) * 32);
-  let t10 = min(u.keys, 0);
-  let t23 = max(u.keys, 0);
-  let t30 = (t0 == t4);
+  let t21 = (t0 == t4);
   let first_key = max(t3, 0);
   let end_key = min(t6, u.keys);
   let first_tile = first_key / 32;
@@ -116,22 +114,15 @@ fn main(
     let t7 = max(k0, t3);
     let t8 = (t7 >> 5u);
     let t9 = (t8 + (-4));
-    let t11 = (t9 < 31);
+    let t10 = (t8 + (-7));
+    let t11 = max(q0, min(max(max(((max(min(t9, t2), (-1)) + 1) * 32), select(u.keys, 0, (t9 < 31))), select(u.keys, 0, (t10 < 25))), select(u.keys, 0, (t10 < 0))));
     let t12 = min(k1, (t6 + (-1)));
     let t13 = (t12 >> 5u);
-    let t14 = ((t13 + (-4)) < 31);
-    let t15 = (t8 + (-7));
-    let t16 = (t15 < 25);
-    let t17 = (t13 + (-7));
-    let t18 = (t17 < 25);
-    let t19 = (t15 < 0);
-    let t20 = (t17 < 0);
-    let t21 = max(q0, min(max(max(((max(min(t9, t2), (-1)) + 1) * 32), select(select(u.keys, t10, t11), 0, t14)), select(select(u.keys, t10, t16), 0, t18)), select(select(u.keys, t10, t19), 0, t20)));
-    let t22 = (t13 + 3);
-    let t24 = min(min(q1, (max(max(((max(min(t22, t2), (-1)) + 1) * 32), select(select(0, t23, (31 <= t22)), u.keys, (31 <= (t8 + 3)))), select(select(0, t23, (25 <= t13)), u.keys, (25 <= t8))) + (-1))), (max(min(select(select(0, t23, t11), u.keys, t14), select(select(0, t23, t16), u.keys, t18)), select(select(0, t23, t19), u.keys, t20)) + (-1)));
-    let t25 = ((t21 >> 5u) == (t24 >> 5u));
-    let t26 = (t8 == t13);
-    if (!(((((t21 <= t24) && (t7 <= t12)) && (max(min((min(select(0, (t21 & 31), t25), 31) + (-3)), 25), 0) <= select(31, (t12 & 31), t26))) && (select(0, (t7 & 31), t26) < (max(min((min(select(31, (t24 & 31), t25), 31) + (-3)), 25), 0) + 7))))) {
+    let t14 = (t13 + 3);
+    let t15 = min(q1, (max(max(((max(min(t14, t2), (-1)) + 1) * 32), select(0, u.keys, (31 <= t14))), select(0, u.keys, (25 <= t13))) + (-1)));
+    let t16 = ((t11 >> 5u) == (t15 >> 5u));
+    let t17 = (t8 == t13);
+    if (!(((((t11 <= t15) && (t7 <= t12)) && (max(min((min(select(0, (t11 & 31), t16), 31) + (-3)), 25), 0) <= select(31, (t12 & 31), t17))) && (select(0, (t7 & 31), t17) < (max(min((min(select(31, (t15 & 31), t16), 31) + (-3)), 25), 0) + 7))))) {
       continue;
     }
     var s_0_0 = vec4<f32>(0.0);
@@ -186,10 +177,10 @@ fn main(
       s_7_0 = fma(q_0, vec4<f32>(k_1.w), s_7_0);
       s_7_1 = fma(q_1, vec4<f32>(k_1.w), s_7_1);
     }
-    let t27 = (k0 >> 5u);
-    let t28 = (k1 >> 5u);
-    let t29 = (t27 == t28);
-    if ((((((t27 < t5) || ((t1 + 7) <= t28)) || (select(0, (k0 & 31), t29) < max(min((min(select(31, (q1 & 31), t30), 31) + (-3)), 25), 0))) || ((max(min((min(select(0, (q0 & 31), t30), 31) + (-3)), 25), 0) + 7) <= select(31, (k1 & 31), t29))) || (u.keys < (k0 + 32)))) {
+    let t18 = (k0 >> 5u);
+    let t19 = (k1 >> 5u);
+    let t20 = (t18 == t19);
+    if ((((((t18 < t5) || ((t1 + 7) <= t19)) || (select(0, (k0 & 31), t20) < max(min((min(select(31, (q1 & 31), t21), 31) + (-3)), 25), 0))) || ((max(min((min(select(0, (q0 & 31), t21), 31) + (-3)), 25), 0) + 7) <= select(31, (k1 & 31), t20))) || (u.keys < (k0 + 32)))) {
       let looks_0 = looks_at(q0 + own_row, k0 + own_column, h, kvh, b);
       let looks_1 = looks_at(q0 + own_row, k0 + own_column + 4, h, kvh, b);
       s_0_0 = select(vec4<f32>(MASKED), s_0_0, (vec4<u32>(looks_0) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u));

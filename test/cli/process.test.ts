@@ -1,0 +1,60 @@
+import { spawn } from "node:child_process";
+import { closeSync, existsSync, openSync, readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { BROKEN, folderWith, TWO } from "./attnc.js";
+
+/** The program itself, run from its sources: what only a process of its own shows. */
+const program = [...["--import", import.meta.resolve("tsx")], fileURLToPath(new URL("../../compiler/cli/main.ts", import.meta.url))];
+const folder = folderWith({ "two.attn": TWO, "broken.attn": BROKEN });
+
+interface Ended {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function start(args: readonly string[], stdout: "pipe" | number = "pipe") {
+  const child = spawn(process.execPath, [...program, ...args], { cwd: folder, stdio: ["ignore", stdout, "pipe"] });
+  const text = { stdout: "", stderr: "" };
+  child.stdout?.on("data", (piece: Buffer) => (text.stdout += piece.toString()));
+  child.stderr!.on("data", (piece: Buffer) => (text.stderr += piece.toString()));
+  const ended = new Promise<Ended>((resolve) => child.on("close", (code, signal) => resolve({ code, signal, ...text })));
+  return { child, text, ended };
+}
+
+test("data goes to stdout, messages to stderr, and the exit code says how it went", async () => {
+  const [wrong, right, misused] = await Promise.all([
+    start(["check", "broken.attn"]).ended,
+    start(["mask", "two.attn#dense", "--seq", "300", "--format", "json"]).ended,
+    start(["mask", "two.attn#dense"]).ended,
+  ]);
+  expect(wrong).toMatchObject({ code: 1, stderr: "" });
+  expect(wrong.stdout).toContain("error ATTN2001");
+  expect(right).toMatchObject({ code: 0, stderr: "" });
+  expect(JSON.parse(right.stdout)).toMatchObject({ version: 1, q: 300 });
+  expect(misused).toMatchObject({ code: 2, stdout: "" });
+});
+
+test("a reader that goes away ends the program in peace", async () => {
+  const { child, ended } = start(["mask", "two.attn#dense", "--seq", "2000", "--format", "json", "--head", "0"]);
+  child.stdout!.once("data", () => child.stdout!.destroy());
+  expect(await ended).toMatchObject({ code: 0, stderr: "" });
+});
+
+test.runIf(existsSync("/dev/full"))("a stdout that takes nothing is said in a line", async () => {
+  const full = openSync("/dev/full", "w");
+  const result = await start(["check", "broken.attn"], full).ended;
+  closeSync(full);
+  expect(result).toMatchObject({ code: 2, stderr: "cannot write to stdout: no space left on the disk\n" });
+});
+
+test("an interrupt ends a long command at once, and nothing half-written is left", async () => {
+  const { child, text, ended } = start(["mask", "two.attn#dense", "--seq", "20000", "--format", "json", "--out", "mask.json"]);
+  // It is at work when it shows progress, after some seconds.
+  await new Promise<void>((resolve) => child.stderr!.on("data", () => text.stderr.includes("row") && resolve()));
+  child.kill("SIGINT");
+  expect(await ended).toMatchObject({ code: 130 });
+  expect(readdirSync(folder).sort()).toEqual(["broken.attn", "two.attn"]);
+});
