@@ -11,7 +11,7 @@ export class Progress {
   private readonly start = performance.now();
   private readonly live = process.stderr.isTTY === true;
   private readonly timer: NodeJS.Timeout;
-  private last = this.start;
+  private last = -Infinity;
   private text: string | undefined;
   private shown: string | undefined;
 

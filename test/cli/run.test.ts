@@ -98,11 +98,10 @@ test("run on .npy files, on the interpreter", async () => {
     "--device",
     "interpreter",
   );
-  expect(result).toEqual({
-    code: 0,
-    stdout: "",
-    stderr: "ran sliding on interpreter (tile program in TypeScript)\nwrote o/o.npy and o/l.npy: [2, 4, 37, 12], f32\n",
-  });
+  expect(result).toMatchObject({ code: 0, stdout: "" });
+  expect(result.stderr).toContain(
+    "ran sliding on interpreter (tile program in TypeScript)\nwrote o/o.npy and o/l.npy: [2, 4, 37, 12], f32\n",
+  );
   expectReference(sliding, "o/o.npy", "o/l.npy");
 });
 

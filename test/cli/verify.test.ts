@@ -57,8 +57,8 @@ const verifyJson = async (...args: readonly string[]) => {
 };
 
 test("verify as JSON has every field", async () => {
-  const { code, stderr, report } = await verifyJson("two.attn", "packed.attn", ...quick, "--seq", "20,33");
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  const { code, report } = await verifyJson("two.attn", "packed.attn", ...quick, "--seq", "20,33");
+  expect(code).toBe(0);
   expect(Object.keys(report)).toEqual(["version", "device", "results"]);
   expect(report).toMatchObject({ version: 1, device: "interpreter (tile program in TypeScript)" });
   expect(report.results.map(({ file, name, ok }) => [file, name, ok])).toEqual([
@@ -93,7 +93,7 @@ test("verify in words", async () => {
   const { code, stdout, stderr } = await attnc(folder, "verify", "two.attn#dense", ...quick);
   expect(code).toBe(0);
   expect(stdout).toMatch(/^ok   dense +\d+ cases {2}max error \d\.\de-\d+ of \d\.\de-\d+ allowed\nall 1 verified \(quick: few cases\)\n$/);
-  expect(stderr).toBe("verifying 1 operator on interpreter (tile program in TypeScript)\n");
+  expect(stderr).toContain("verifying 1 operator on interpreter (tile program in TypeScript)\n");
 });
 
 test("a kernel that differs is a mismatch, and its worst element is named", async () => {

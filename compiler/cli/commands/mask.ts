@@ -53,7 +53,8 @@ export async function mask(argument: string, flags: MaskFlags): Promise<ExitCode
   const progress = new Progress();
   const onRow = (done: number, total: number): void => progress.update(`${module.name}: row ${done} of ${total}`);
   const content = await render(module, env, heads, format, flags.block, onRow);
-  if (flags.out !== undefined) writeFile(flags.out, content);
+  // Made whole before anything is written: an interrupt while it is computed leaves no file behind.
+  if (flags.out !== undefined) writeFile(flags.out, [...content]);
   else printPieces(content);
   progress.done();
   if (flags.out !== undefined) say(`wrote ${flags.out}`);
