@@ -133,7 +133,10 @@ export function buildProgram(done: (code: ExitCode) => void): Command {
     .option("--format <format>", "text or json", choice("text", "json"), "text")
     .addHelpText(
       "after",
-      examples("verify sliding.attn", "verify patterns --seq 64,257 --seeds 1", "verify masks.attn#power --device software --format json"),
+      `${examples("verify sliding.attn", "verify patterns --seq 64,257 --seeds 1", "verify masks.attn#power --device software --format json")}
+In JSON an error that is infinite is 1.7976931348623157e+308, and an element that is no number
+is "NaN", "Infinity" or "-Infinity".
+`,
     )
     .action(action(async () => (await import("./commands/verify.js")).verify as Action));
 

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, openSync, readdirSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { BROKEN, folderWith, TWO } from "./attnc.js";
@@ -59,4 +60,32 @@ test("an interrupt ends a long command at once, and nothing half-written is left
   child.kill("SIGINT");
   expect(await ended).toMatchObject({ code: null, signal: "SIGINT" });
   expect(readdirSync(folder).sort()).toEqual(["broken.attn", "two.attn"]);
+});
+
+test("--watch builds again when an imported file changes, and outlives mistakes", async () => {
+  const own = folderWith({
+    "package.json": "{}",
+    "parts.attn": "pattern band(w = 4) {\n  attend q - k < w\n}\n",
+    "a.attn": `import { band } from "./parts.attn"\n\nattention a {\n  space  seq causal\n  attend band()\n}\n`,
+  });
+  const { child, text, ended } = start(["build", join(own, "a.attn"), "--target", "wgsl", "--watch"]);
+  const until = async (words: string): Promise<void> => {
+    const deadline = performance.now() + 30_000;
+    while (!text.stderr.includes(words) && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(text.stderr).toContain(words);
+    text.stderr = "";
+  };
+  try {
+    await until("watching ");
+    const parts = join(own, "parts.attn");
+    const good = readFileSync(parts, "utf8");
+    writeFileSync(parts, good.replace("< w", "< ww"));
+    await until("there is nothing called `ww` here");
+    writeFileSync(parts, good.replace("= 4", "= 77"));
+    await until("wrote ");
+    expect(readFileSync(join(own, "a.a.d64.f32-gpu.wgsl"), "utf8")).toContain("77");
+  } finally {
+    child.kill("SIGINT");
+  }
+  expect(await ended).toMatchObject({ signal: "SIGINT", stdout: "" });
 });
