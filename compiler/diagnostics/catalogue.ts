@@ -236,6 +236,22 @@ export interface MessageParams {
   ATTN2223: {
     phases: string | number;
   };
+  ATTN2224: {
+    name: string | number;
+  };
+  ATTN2225: {
+    name: string | number;
+  };
+  ATTN2226: {
+    name: string | number;
+    axis: string | number;
+  };
+  ATTN2227: {
+    curves: string | number;
+  };
+  ATTN2228: {
+    is: string | number;
+  };
   ATTN2301: Record<string, never>;
   ATTN2303: {
     found: string | number;
@@ -390,6 +406,18 @@ export interface MessageParams {
     remedy: string | number;
   };
   ATTN5107: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5108: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5109: {
     field: string | number;
     expected: string | number;
     found: string | number;
@@ -1947,8 +1975,9 @@ attention a {
     severity: "error",
     message: `{what} is not supported yet by this version`,
     page: `The grammar reads all of the language, and formats it, but this version compiles static masks only: \`space\`, \`shape\`,
-\`phase\`, \`input\` (\`ids\`, \`bits\`, \`blocks\`, \`columns\`, \`diagonals\`, \`csr\`), \`table\`, \`let\`, \`attend\`, \`assign\`,
-\`emit lse\` and \`require rows nonempty\`. Nothing of a program is ever ignored: what is not compiled is refused.
+\`layout\` (\`tiles\`, \`curve\`), \`phase\`, \`input\` (\`ids\`, \`bits\`, \`blocks\`, \`columns\`, \`diagonals\`, \`csr\`), \`table\`, \`let\`,
+\`attend\`, \`assign\`, \`emit lse\` and \`require rows nonempty\`. Nothing of a program is ever ignored: what is not compiled is
+refused.
 
 \`\`\`attn wrong
 attention a {
@@ -1971,8 +2000,8 @@ attention a {
     severity: "error",
     message: `{what} stands here a second time`,
     hint: `join the two, or take one out`,
-    page: `A declaration has one \`space\`, one \`shape\` and one \`phase\` clause, each field of a shape is given once, and there is one
-\`assign\` for each phase.
+    page: `A declaration has one \`space\`, one \`shape\`, one \`phase\` and one \`layout\` clause, and in that one order of the tokens;
+each field of a shape is given once, and there is one \`assign\` for each phase.
 
 \`\`\`attn wrong
 attention a {
@@ -2506,6 +2535,128 @@ attention a {
 \`\`\`
 `,
   },
+  ATTN2224: {
+    title: `An unknown layout`,
+    severity: "error",
+    message: `there is no layout \`{name}\``,
+    page: `This version compiles \`tiles\`, with a size for each axis of the grid, and \`curve\` with the name of a curve. They put tokens that are near
+one another in the grid side by side, so that they share a tile of the kernel.
+
+\`\`\`attn wrong
+attention a {
+  space  grid(y: 32, x: 32)
+  attend near(y, window: 9) & near(x, window: 9)
+  layout tile(8, 8)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  grid(y: 32, x: 32)
+  attend near(y, window: 9) & near(x, window: 9)
+  layout tiles(8, 8)
+}
+\`\`\`
+`,
+  },
+  ATTN2225: {
+    title: `A layout without a grid`,
+    severity: "error",
+    message: `\`layout {name}\` reorders the tokens of a grid, and this space has none`,
+    hint: `write the space as a grid, or take the layout out`,
+    page: `Tokens that are near one another in a sequence are side by side as they are.
+
+\`\`\`attn wrong
+attention a {
+  space  seq full
+  attend local(64)
+  layout tiles(8)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  grid(y: 64, x: 64)
+  attend near(y, window: 9) & near(x, window: 9)
+  layout tiles(8, 8)
+}
+\`\`\`
+`,
+  },
+  ATTN2226: {
+    title: `A layout of a grid of unknown size`,
+    severity: "error",
+    message: `\`layout {name}\` needs the extents of the grid, and that of \`{axis}\` is given at each call`,
+    hint: `write a number or a parameter for the extent, and compile a kernel for each grid`,
+    page: `Where a token lies in the new order follows from all extents. A kernel works it out with them as constants.
+
+\`\`\`attn wrong
+attention a {
+  space  grid(y: ?, x: 32)
+  attend near(y, window: 9) & near(x, window: 9)
+  layout tiles(8, 8)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a(height = 32) {
+  space  grid(y: height, x: 32)
+  attend near(y, window: 9) & near(x, window: 9)
+  layout tiles(8, 8)
+}
+\`\`\`
+`,
+  },
+  ATTN2227: {
+    title: `An unknown curve`,
+    severity: "error",
+    message: `\`curve\` takes the name of a curve: {curves}`,
+    page: `A curve that fills the grid visits its tokens one after another so that neighbours on the curve are near one another in
+the grid. \`gilbert\`, the generalised Hilbert curve, takes any extents; \`hilbert\` equal powers of two, \`morton\` powers of
+two.
+
+\`\`\`attn wrong
+attention a {
+  space  grid(y: 32, x: 32)
+  attend near(y, window: 9) & near(x, window: 9)
+  layout curve(z)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  grid(y: 32, x: 32)
+  attend near(y, window: 9) & near(x, window: 9)
+  layout curve(morton)
+}
+\`\`\`
+`,
+  },
+  ATTN2228: {
+    title: `Residues of more than a sequence`,
+    severity: "error",
+    message: `\`layout residues\` reorders one sequence of tokens, and this space {is}`,
+    hint: `take the layout out; for a grid of several axes there is \`layout tiles(…)\``,
+    page: `The layout puts tokens side by side whose positions differ by multiples of a number. Positions have to be those of one
+sequence: a space of \`seq\`, or a grid of one axis with a fixed extent, without segments behind it.
+
+\`\`\`attn wrong
+attention a {
+  space  grid(y: 64, x: 64)
+  attend (q - k) % 4 == 0
+  layout residues(4)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  attend (q - k) % 4 == 0 & q - k < 1024
+  layout residues(4)
+}
+\`\`\`
+`,
+  },
   ATTN2301: {
     title: `A table that is written wrongly`,
     severity: "error",
@@ -3023,6 +3174,26 @@ entries. Other errors should not happen: please report them with the adapter's n
     hint: `{remedy}`,
     page: `The operator was destroyed, and its buffers with it. Make a new one with \`createAttention\`; the compiled kernel is kept for
 each device, so that this is quick.
+`,
+  },
+  ATTN5108: {
+    title: `Kernels disagree`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `Before kernels are timed, each of them computes the same two problems, and their results are compared. They differed by more
+than rounding explains, and no group of kernels with equal results was larger than every other: so at least one computes wrong
+results on this device, and nothing tells which. No kernel is chosen. \`attnc verify\` compares a kernel with dense attention in
+float64.
+`,
+  },
+  ATTN5109: {
+    title: `The storage of tuned kernels fails`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `The storage that was given to remember the fastest kernel threw an error when it was read or written: a browser may forbid
+\`localStorage\`, and it may be full. A winner that could not be written is still used on this device until the program ends.
 `,
   },
   ATTN5201: {

@@ -1,5 +1,6 @@
 import type { BoolExpr, HostExpr, IntExpr, MaskModule } from "./ir.js";
 import { SCALAR_LIMIT, toScalar } from "./evaluate.js";
+import { orderBounds } from "./layout/orders.js";
 import { strideOf } from "./space.js";
 import { simplifyInt } from "./simplify.js";
 import { children, keyOf } from "./walk.js";
@@ -27,6 +28,8 @@ export interface BoundsContext {
   readonly param: (name: string) => Bounds;
   readonly scalar: (slot: number) => Bounds;
   readonly table: (table: number) => Bounds;
+  /** The integers of an input of ids. */
+  readonly ids: (input: string) => Bounds;
   /** Keys of products of runtime extents: they are at most N, though their factors' bounds do not tell. */
   readonly extentProducts: ReadonlySet<string>;
   /** Called for an operation whose result may leave 32 bits. */
@@ -54,6 +57,10 @@ export function boundsContext(module: Omit<MaskModule, "mask">, length: number, 
       return { low: toScalar(low), high: Number.isNaN(high) ? SCALAR_LIMIT : toScalar(high) };
     },
     table: (table) => tables[table]!,
+    ids: (input) => {
+      const order = module.orders?.find((spec) => spec.name === input);
+      return order === undefined ? { low: -ID_LIMIT, high: ID_LIMIT } : orderBounds(order);
+    },
     extentProducts: new Set(products),
     overflow,
   };
@@ -70,10 +77,12 @@ const emptyBounds: Bounds = { low: Infinity, high: -Infinity };
 export function maxLength(module: MaskModule): number {
   const safe = (length: number): boolean => {
     let fits = true;
-    checkBounds(
-      module.mask,
-      boundsContext(module, length, () => (fits = false)),
-    );
+    const context = boundsContext(module, length, () => (fits = false));
+    checkBounds(module.mask, context);
+    if (module.layout !== undefined) {
+      checkBounds(module.layout.mask, context);
+      checkBounds(module.layout.token, context);
+    }
     return fits;
   };
   let low = 0;
@@ -125,7 +134,7 @@ function exactBounds(expr: IntExpr, context: BoundsContext): Bounds {
       return context.scalar(expr.slot);
     case "load":
       boundsOf(expr.index, context);
-      return { low: -ID_LIMIT, high: ID_LIMIT };
+      return context.ids(expr.input);
     case "neg": {
       const a = boundsOf(expr.a, context);
       return { low: -a.high, high: -a.low };

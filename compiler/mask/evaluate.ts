@@ -1,4 +1,5 @@
 import type { BoolExpr, HostExpr, IntBinary, IntExpr, MaskModule, Variable } from "./ir.js";
+import { withOrders } from "./layout/orders.js";
 
 /**
  * The value of an input. `batch` is the number of batch entries it holds, 1 when all share one;
@@ -77,7 +78,8 @@ export function evaluateMask(module: MaskModule, env: MaskEnv, b: number, h: num
 /** As {@link evaluateMask} for one batch entry and head, computing what is uniform only once. */
 export function headEvaluator(module: MaskModule, env: MaskEnv, b: number, h: number): (q: number, k: number) => boolean {
   const scalars = evaluateScalars(module, env, h);
-  return (q, k) => evaluateBool(module.mask, { env, scalars, b, h, q, k });
+  const all = withOrders(module, env);
+  return (q, k) => evaluateBool(module.mask, { env: all, scalars, b, h, q, k });
 }
 
 /** One pair of one head; `scalars` as {@link evaluateScalars} gives them. */

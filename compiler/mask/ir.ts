@@ -4,6 +4,8 @@
  * caller decides is left as variables, parameters, host scalars and inputs.
  */
 
+import type { OrderSpec } from "../../runtime/launch/curves.js";
+
 /**
  * - `q`, `k`: positions. In a self space `q` runs over `[N - NQ, N)`, in a cross space over `[0, NQ)`;
  *   `k` over `[0, N)`.
@@ -126,6 +128,19 @@ export interface Shape {
   readonly dtype: Dtype;
 }
 
+/**
+ * Another order of the tokens, in which kernels cut them into tiles. A *place* is a position in it. The
+ * caller's tensors and the mask of the module are in the order of positions all the same.
+ */
+export interface Layout {
+  /** How it is written, with its numbers: `tiles(2, 8, 8)`. */
+  readonly name: string;
+  /** The position of the token at place `k`: each position once. */
+  readonly token: IntExpr;
+  /** The mask of the module for places `q` and `k`. */
+  readonly mask: BoolExpr;
+}
+
 /** One attention operator, ready for tile analysis. */
 export interface MaskModule {
   readonly name: string;
@@ -142,6 +157,10 @@ export interface MaskModule {
   readonly phases: readonly string[];
   /** The pairs looked at, causality included; `0 <= k < N` is understood. */
   readonly mask: BoolExpr;
+  /** Absent where places are positions. */
+  readonly layout?: Layout | undefined;
+  /** Tables of the layout: its expressions load from them by place, as from ids. */
+  readonly orders?: readonly OrderSpec[] | undefined;
   readonly emitLse: boolean;
   readonly requireRowsNonempty: boolean;
 }

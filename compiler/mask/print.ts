@@ -27,6 +27,12 @@ export function printModule(module: MaskModule): string {
   lines.push("  attend");
   const items = module.mask.kind === "and" ? module.mask.items : [module.mask];
   items.forEach((item, i) => lines.push(`    ${i === 0 ? "" : "& "}${printBool(item, items.length > 1 ? Level.and + 1 : Level.or)}`));
+  if (module.layout !== undefined) {
+    lines.push(`  layout ${module.layout.name}`);
+    for (const { name, extents } of module.orders ?? []) lines.push(`    table ${name} ${extents.join("x")}`);
+    lines.push(`    token at place k: ${printInt(module.layout.token)}`);
+    lines.push(`    attend places: ${printBool(module.layout.mask)}`);
+  }
   return lines.join("\n") + "\n";
 }
 

@@ -1,5 +1,5 @@
 import type { HostExpr, MaskModule } from "./ir.js";
-import { walk, walkHost } from "./walk.js";
+import { walk, walkHost, type MaskNode } from "./walk.js";
 
 /** What is structurally wrong with a module, in words; empty when it is well formed. Run after each pass in tests. */
 export function verifyMask(module: MaskModule): readonly string[] {
@@ -20,11 +20,13 @@ export function verifyMask(module: MaskModule): readonly string[] {
   for (const table of module.tables) {
     if (table.values.length !== table.rows * table.columns) problems.push(`table ${table.name} is not ${table.rows}x${table.columns}`);
   }
+  const isOrder = (name: string): boolean => (module.orders ?? []).some((order) => order.name === name);
   const { heads, kvHeads } = module.shape;
   if (heads % kvHeads !== 0) problems.push(`${kvHeads} kv heads do not divide ${heads} heads`);
   if (module.space.kind === "cross" && module.space.causal) problems.push("a cross space is causal");
   module.scalars.forEach((scalar, slot) => verifyHost(scalar.expr, `scalar ${slot}`, module, params, problems));
-  walk(module.mask, (node) => {
+  const roots = module.layout === undefined ? [module.mask] : [module.mask, module.layout.mask, module.layout.token];
+  const see = (node: MaskNode): void => {
     switch (node.kind) {
       case "int":
         if (!Number.isInteger(node.value) || node.value !== (node.value | 0)) problems.push(`${node.value} is not an int32`);
@@ -40,7 +42,7 @@ export function verifyMask(module: MaskModule): readonly string[] {
         if (node.items.length === 0) problems.push(`an empty ${node.kind}`);
         break;
       case "load":
-        if (inputs.get(node.input)?.kind !== "ids") problems.push(`${node.input} is read as ids and is not`);
+        if (inputs.get(node.input)?.kind !== "ids" && !isOrder(node.input)) problems.push(`${node.input} is read as ids and is not`);
         break;
       case "bit": {
         const kind = inputs.get(node.input)?.kind;
@@ -52,7 +54,8 @@ export function verifyMask(module: MaskModule): readonly string[] {
         if (node.b.kind === "int" && node.b.value < 1) problems.push(`the divisor ${node.b.value} is not positive`);
         break;
     }
-  });
+  };
+  for (const root of roots) walk(root, see);
   return problems;
 }
 

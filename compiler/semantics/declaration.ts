@@ -7,13 +7,14 @@ import { namesOf, unsupported } from "./checks/unsupported.js";
 import { checkAssign } from "./clauses/assign.js";
 import { checkEmit, checkRequire } from "./clauses/emit-require.js";
 import { checkInput } from "./clauses/input.js";
+import { checkLayout } from "./clauses/layout.js";
 import { checkShape } from "./clauses/shape.js";
 import { checkSpace } from "./clauses/space.js";
 import { checkTable } from "./clauses/table.js";
 import { report, type Context } from "./context.js";
 import { declareName } from "./declare-name.js";
 import { checkBool, checkExpr } from "./expressions.js";
-import type { AssignGroup, AttendModel, AttentionModel, InputModel, ParamModel, ShapeModel } from "./model.js";
+import type { AssignGroup, AttendModel, AttentionModel, InputModel, LayoutModel, ParamModel, ShapeModel } from "./model.js";
 import { withArticle } from "./scope.js";
 import type { Typed } from "./typed.js";
 import * as T from "./types.js";
@@ -23,6 +24,7 @@ interface Body {
   readonly inputs: readonly InputModel[];
   readonly phases: readonly string[];
   readonly shape?: ShapeModel | undefined;
+  readonly layout?: LayoutModel | undefined;
   readonly attend?: AttendModel | undefined;
   readonly emitLse: boolean;
   readonly requireRowsNonempty: boolean;
@@ -53,6 +55,7 @@ export function checkAttention(declaration: Declaration, params: readonly ParamM
     span: declaration.name.span,
     space: context.space,
     shape: body.shape,
+    layout: body.layout,
     phases: body.phases,
     inputs: body.inputs,
     attend: body.attend,
@@ -67,6 +70,7 @@ function checkBody(declaration: Declaration, context: Context): Body {
   let attend: Typed | undefined;
   let phases: readonly string[] = [];
   let shape: ShapeModel | undefined;
+  let layout: LayoutModel | undefined;
   let emitLse = false;
   let requireRowsNonempty = false;
   let complete = true;
@@ -98,6 +102,9 @@ function checkBody(declaration: Declaration, context: Context): Body {
     switch (clause.kind) {
       case "shape":
         shape = checkShape(clause, context);
+        break;
+      case "layout":
+        layout = checkLayout(clause, context);
         break;
       case "input":
         inputs.push(...checkInput(clause, context));
@@ -132,13 +139,13 @@ function checkBody(declaration: Declaration, context: Context): Body {
   if (complete && !context.failed) checkUnused(context);
   const result: AttendModel | undefined =
     attend !== undefined ? { kind: "attend", value: attend } : groups.length > 0 ? { kind: "assign", groups } : undefined;
-  return { inputs, phases, shape, attend: complete ? result : undefined, emitLse, requireRowsNonempty };
+  return { inputs, phases, shape, layout, attend: complete ? result : undefined, emitLse, requireRowsNonempty };
 }
 
 /** Clauses that a declaration has once; `space` and `attend` are counted elsewhere. */
-const single: ReadonlySet<Clause["kind"]> = new Set<Clause["kind"]>(["shape", "phase"]);
+const single: ReadonlySet<Clause["kind"]> = new Set<Clause["kind"]>(["shape", "phase", "layout"]);
 
-const onlyInAttention: ReadonlySet<Clause["kind"]> = new Set<Clause["kind"]>(["space", "shape", "phase", "emit", "require"]);
+const onlyInAttention: ReadonlySet<Clause["kind"]> = new Set<Clause["kind"]>(["space", "shape", "layout", "phase", "emit", "require"]);
 
 function reportSecond(what: string, span: Span, first: Span, context: Context): void {
   report(context, "ATTN2202", span, { what }, { labels: [{ span: first, text: "the first one" }] });

@@ -51,6 +51,20 @@ export interface SpaceModel {
   readonly span: Span;
 }
 
+/** Another order of the tokens, in which they are cut into tiles. */
+export type LayoutModel =
+  | {
+      readonly kind: "tiles";
+      /** One for each axis, the outermost first. */
+      readonly sizes: readonly Typed[];
+      readonly span: Span;
+    }
+  | { readonly kind: "curve"; readonly curve: Curve; readonly span: Span }
+  | { readonly kind: "residues"; readonly modulus: Typed; readonly span: Span };
+
+/** Curves that fill a grid. */
+export type Curve = "morton" | "hilbert" | "gilbert";
+
 export type InputKind = "ids" | "bits" | "blocks" | "columns" | "diagonals" | "csr";
 
 export interface InputModel {
@@ -133,6 +147,7 @@ export interface AttentionModel extends DeclarationModel {
   readonly kind: "attention";
   readonly space: SpaceModel;
   readonly shape?: ShapeModel | undefined;
+  readonly layout?: LayoutModel | undefined;
   readonly phases: readonly string[];
   readonly inputs: readonly InputModel[];
   readonly attend: AttendModel;

@@ -6,8 +6,9 @@ const { if: If, else: Else } = t.reserved;
 
 /** The rules of expressions and of the lists of them. */
 export abstract class ExpressionGrammar extends CstParser {
-  constructor() {
+  constructor(skipValidations: boolean) {
     super(t.grammarTokens, {
+      skipValidations,
       recoveryEnabled: true,
       maxLookahead: 2,
       nodeLocationTracking: "onlyOffset",

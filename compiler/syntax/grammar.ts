@@ -6,8 +6,9 @@ const { import: Import, pattern: Pattern, attention: Attention, cache: CacheDecl
 
 /** The grammar of tokens that have been laid out; see `layout.ts` for newlines and keywords. */
 export class Grammar extends ClauseGrammar {
-  constructor() {
-    super();
+  /** Validating the grammar takes a third of the time of making it, and its answer is always the same: a test asks for it. */
+  constructor(skipValidations = true) {
+    super(skipValidations);
     this.performSelfAnalysis();
   }
 

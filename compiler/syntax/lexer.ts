@@ -13,7 +13,7 @@ export interface Lexed {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-const lexer = new Lexer(t.lexedTokens, { positionTracking: "onlyOffset", ensureOptimizations: false });
+const lexer = new Lexer(t.lexedTokens, { positionTracking: "onlyOffset", ensureOptimizations: false, skipValidations: true });
 
 const reservedKinds = new Map<string, TokenType>(Object.entries(t.reserved));
 const innerKinds = new Map<string, TokenType>(Object.entries(t.innerWords));

@@ -8,7 +8,7 @@ export const layers = {
   "compiler/syntax": ["compiler/source", "compiler/diagnostics"],
   "compiler/oracle": ["compiler/source", "compiler/syntax"],
   "compiler/semantics": ["compiler/source", "compiler/diagnostics", "compiler/syntax"],
-  "compiler/mask": ["compiler/source", "compiler/diagnostics", "compiler/syntax", "compiler/semantics"],
+  "compiler/mask": ["compiler/source", "compiler/diagnostics", "compiler/syntax", "compiler/semantics", "runtime/launch"],
   "compiler/tiles": ["compiler/mask"],
   "compiler/picture": ["compiler/mask", "compiler/tiles"],
   "compiler/schedule": ["compiler/mask", "compiler/tiles"],

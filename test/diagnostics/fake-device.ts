@@ -9,6 +9,10 @@ export interface FakeOptions {
   /** What the error scope of a run ends with. */
   readonly runError?: string;
   readonly lost?: GPUDeviceLostInfo;
+  /** What every number of the first, the second … result that is read back is; zeros after that. */
+  readonly results?: readonly number[];
+  /** The adapter's names. */
+  readonly info?: GPUAdapterInfo;
 }
 
 const LIMITS = {
@@ -24,8 +28,11 @@ const LIMITS = {
 
 export const STORAGE = 0x80;
 
-export function fakeBuffer(size: number, usage = STORAGE): GPUBuffer {
-  return fake({ size, usage, mapAsync: () => Promise.resolve(), getMappedRange: () => new ArrayBuffer(size) });
+const MAP_READ = 0x1;
+
+export function fakeBuffer(size: number, usage = STORAGE, value = 0): GPUBuffer {
+  const getMappedRange = (): ArrayBuffer => new Float32Array(Math.ceil(size / 4)).fill(value).buffer.slice(0, size);
+  return fake({ size, usage, mapAsync: () => Promise.resolve(), getMappedRange });
 }
 
 /** An object that has the members given, and answers any other call with another such object. */
@@ -35,14 +42,15 @@ function fake<T>(members: object): T {
   }) as T;
 }
 
-export function fakeDevice({ limits = {}, shaderError, runError, lost }: FakeOptions = {}): GPUDevice {
+export function fakeDevice({ limits = {}, shaderError, runError, lost, results = [], info }: FakeOptions = {}): GPUDevice {
   const messages = [{ type: "error", lineNum: 2, linePos: 31, message: shaderError }];
+  const values = [...results];
   return fake({
     features: new Set(["timestamp-query"]),
     limits: { ...LIMITS, ...limits },
     lost: lost ? Promise.resolve(lost) : new Promise(() => undefined),
-    adapterInfo: { vendor: "", architecture: "", device: "", description: "SwiftShader" },
-    createBuffer: ({ size, usage }: GPUBufferDescriptor) => fakeBuffer(size, usage),
+    adapterInfo: info ?? { vendor: "", architecture: "", device: "", description: "SwiftShader" },
+    createBuffer: ({ size, usage }: GPUBufferDescriptor) => fakeBuffer(size, usage, usage & MAP_READ ? values.shift() : 0),
     createShaderModule: () => ({ getCompilationInfo: () => Promise.resolve({ messages }) }),
     createComputePipelineAsync: () => (shaderError === undefined ? Promise.resolve({}) : Promise.reject(new Error("no pipeline"))),
     pushErrorScope: () => undefined,

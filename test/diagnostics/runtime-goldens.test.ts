@@ -4,6 +4,7 @@ import type { Diagnostic } from "../../compiler/diagnostics/diagnostic.js";
 import { openDevice, type DeviceName } from "../../runtime/device/open.js";
 import { AttnError } from "../../runtime/launch/errors.js";
 import { createAttention } from "../../runtime/launch/operator.js";
+import { tuneAttention } from "../../runtime/launch/tune/tune.js";
 import type { AttentionCall } from "../../runtime/launch/call.js";
 import type { AttentionModule } from "../../runtime/launch/module.js";
 import { denseModule, variant } from "../runtime/launch/fixture.js";
@@ -61,6 +62,7 @@ async function encode(buffers: object, call: AttentionCall = { length: N }, devi
 }
 
 const oneKernel = (overrides: Parameters<typeof variant>[0]): AttentionModule => denseModule({ variants: [variant(overrides)] });
+const twoKernels = denseModule({ variants: [variant(), variant({ name: "f32-simd", profile: "simd" })] });
 const refusing = {
   info: { description: "Radeon" },
   limits: {},
@@ -87,6 +89,9 @@ const actions: Readonly<Record<string, () => unknown>> = {
     operator.destroy();
     await operator.run(ARRAYS, { length: N });
   },
+  ATTN5108: () => tuneAttention(fakeDevice({ results: [1, 1, 1, 2] }), twoKernels, {}, { length: N }),
+  ATTN5109: () =>
+    createAttention(fakeDevice(), denseModule(), {}, { tuned: { get: () => Promise.reject(new Error("access is denied")), set: () => 0 } }),
   ATTN5201: () => createAttention(fakeDevice(), denseModule(), { heads: 6, kvHeads: 4 }),
   ATTN5202: () => run(denseModule(), { keyLength: 4, queryLength: 6 }),
   ATTN5203: () => run(denseModule(), { length: N, params: { window: 0 } }),

@@ -9,6 +9,7 @@ import * as m from "../make.js";
 import { simplifyModule } from "../simplify.js";
 import { fixedBaseLength, segmentsLength } from "../space.js";
 import { inputOf } from "./inputs.js";
+import { reorderOf } from "./layout.js";
 import { Lowering, type Frame } from "./lower.js";
 import { checkSettings, resolveShape, settingFor, type MaskSettings } from "./settings.js";
 import { constantOf, type Value } from "./value.js";
@@ -55,6 +56,7 @@ function buildMask(attention: AttentionModel, settings: MaskSettings, report: (d
   const frame = paramsFrame(attention, settings, add);
   const shape = shapeOf(attention, frame, settings, add);
   const space = spaceOf(attention, frame, add);
+  const reorder = reorderOf(attention, space, frame, new Lowering({ space: emptySpace, shape: emptyShape, phases: [] }, add));
   if (failed) return undefined;
 
   const lowering = new Lowering({ space, shape, phases: attention.phases }, add);
@@ -67,7 +69,7 @@ function buildMask(attention: AttentionModel, settings: MaskSettings, report: (d
   if (failed) return undefined;
 
   const { line } = positionAt(attention.file, attention.span.start);
-  const module = simplifyModule({
+  const plain = simplifyModule({
     name: attention.name,
     ...(attention.doc === undefined ? {} : { doc: attention.doc }),
     origin: `${attention.file.name}:${line}`,
@@ -82,6 +84,7 @@ function buildMask(attention: AttentionModel, settings: MaskSettings, report: (d
     emitLse: attention.emitLse,
     requireRowsNonempty: attention.requireRowsNonempty,
   });
+  const module = reorder === undefined ? plain : reorder(plain);
   checkLength(module, attention, add);
   return failed ? undefined : module;
 }
@@ -107,6 +110,18 @@ function paramsFrame(attention: AttentionModel, settings: MaskSettings, add: (d:
     params.set(param, value);
   }
   return frame;
+}
+
+/** The integer parameters that are fixed when an attention is compiled, with the values that they have under the settings. */
+export function fixedIntegers(
+  attention: AttentionModel,
+  settings: MaskSettings,
+): readonly { readonly name: string; readonly value: number }[] {
+  const { params } = paramsFrame(attention, settings, () => undefined);
+  return attention.params.flatMap((param) => {
+    const value = param.runtime || param.type.kind !== "int" ? undefined : constantOf(params.get(param)!);
+    return value === undefined ? [] : [{ name: param.name, value }];
+  });
 }
 
 const emptySpace: Space = { kind: "self", causal: false, axes: [], segments: [] };

@@ -13,6 +13,7 @@ export function unsupported(clause: Clause): string | undefined {
     case "attend":
     case "emit":
     case "require":
+    case "layout":
       return undefined;
     case "accumulate":
       return "`+=`";
