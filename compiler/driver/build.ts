@@ -3,6 +3,9 @@ import type { GeneratedFile } from "../bindings/typescript.js";
 import type { MaskModule } from "../mask/ir.js";
 import type { Dims } from "../targets/wgsl/operator.js";
 import { launchModule } from "./launch.js";
+import type { AttentionModule, ScheduleChoice } from "./launch.js";
+import { withWinners } from "./tuning.js";
+import type { Recall } from "./tuning.js";
 
 export interface BuildOptions {
   readonly version: string;
@@ -11,6 +14,12 @@ export interface BuildOptions {
   /** Head dims to make kernels for; those of each shape when empty. */
   readonly headDims: readonly number[];
   readonly js?: boolean | undefined;
+  /** Which schedules the file carries; the best of each kind of device that generated files are for. */
+  readonly schedules?: ScheduleChoice | undefined;
+  /** Winners of measurements, to put first. */
+  readonly recall?: Recall | undefined;
+  /** Called for each winner that was put first. */
+  readonly onWinner?: ((operator: string, schedule: string) => void) | undefined;
   /** The runtime's sources by path, to be put into the generated file. */
   readonly standalone?: ReadonlyMap<string, string> | undefined;
 }
@@ -20,7 +29,7 @@ export interface BuildOptions {
  * them, and each kernel as a text of its own for people and tools to read.
  */
 export async function buildFiles(modules: readonly MaskModule[], options: BuildOptions): Promise<readonly GeneratedFile[]> {
-  const compiled = modules.map((mask) => ({ mask, launch: launchModule(mask, options.headDims) }));
+  const compiled = modules.map((mask) => ({ mask, launch: compile(mask, options) }));
   const { version, source, js, standalone } = options;
   const bindings = await generateTypeScript(compiled, { version, source, js, standalone });
   const stem = (source.split(/[\\/]/).pop() ?? source).replace(/\.attn$/, "");
@@ -31,6 +40,14 @@ export async function buildFiles(modules: readonly MaskModule[], options: BuildO
     })),
   );
   return [...bindings, ...kernels];
+}
+
+function compile(mask: MaskModule, { headDims, schedules, recall, onWinner }: BuildOptions): AttentionModule {
+  const compiled = launchModule(mask, headDims, schedules);
+  if (recall === undefined) return compiled;
+  const { module, winners } = withWinners(mask, compiled, headDims, recall, schedules?.all);
+  for (const { name } of winners) onWinner?.(mask.name, name);
+  return module;
 }
 
 function dimsName({ headDim, valueDim }: Dims): string {

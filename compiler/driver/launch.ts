@@ -1,14 +1,15 @@
 import type { MaskModule } from "../mask/ir.js";
 import { attentionModule } from "../targets/manifest.js";
 import { wgslVariants } from "../targets/wgsl/operator.js";
+import type { ScheduleChoice } from "../targets/wgsl/operator.js";
 import { uniformFields } from "../targets/wgsl/uniforms.js";
 import type { AttentionModule } from "../../runtime/launch/module.js";
 import { dimsOf } from "./dims.js";
 
-export type { AttentionModule };
+export type { AttentionModule, ScheduleChoice };
 
 /** The launch manifest of an operator with its kernels, for its own dims or for each of `headDims`. */
-export function launchModule(module: MaskModule, headDims: readonly number[] = []): AttentionModule {
-  const variants = wgslVariants(module, dimsOf(module, headDims)).map(({ variant }) => variant);
+export function launchModule(module: MaskModule, headDims: readonly number[] = [], schedules?: ScheduleChoice): AttentionModule {
+  const variants = wgslVariants(module, dimsOf(module, headDims), schedules).map(({ variant }) => variant);
   return attentionModule(module, { uniforms: uniformFields(module), variants });
 }

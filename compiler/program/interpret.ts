@@ -1,9 +1,11 @@
 import { headEvaluator, kvHeadOf } from "../mask/evaluate.js";
 import type { MaskEnv } from "../mask/evaluate.js";
 import type { BoolExpr } from "../mask/ir.js";
+import { positions, queryRows } from "../mask/layout/places.js";
 import { compileCond, tileFrame } from "../tiles/evaluate.js";
 import type { TileFrame } from "../tiles/evaluate.js";
-import { queryOffset, visitedTiles } from "../tiles/plan.js";
+import { queryOffset } from "../tiles/plan.js";
+import { tilesToVisit } from "../tiles/visit.js";
 import { LEAST_MAXIMUM, MASKED } from "./ir.js";
 import type { Matrix, RowVector, Stmt, TileProgram } from "./ir.js";
 
@@ -46,7 +48,8 @@ export function interpret(program: TileProgram, tensors: AttentionTensors, call:
   for (let b = 0; b < batch; b++) {
     for (let h = 0; h < env.heads; h++) {
       const head = new HeadInterpreter(program, tensors, call, { out, lse }, b, h, trace);
-      for (let row = 0; row < env.NQ; row += program.tileQ) head.queryTile(row);
+      const { first, end } = queryRows(program.module, env);
+      for (let row = first; row < end; row += program.tileQ) head.queryTile(row, Math.min(row + program.tileQ, end));
     }
   }
   return { out, lse };
@@ -64,7 +67,10 @@ class HeadInterpreter {
   /** Queries and keys of the present tile that exist. */
   private rows = 0;
   private keys = 0;
-  private firstRow = 0;
+  /** The position of the call's first query. */
+  private readonly offset: number;
+  /** By place; with a layout only. */
+  private readonly positions: Int32Array | undefined;
 
   constructor(
     private readonly program: TileProgram,
@@ -78,6 +84,8 @@ class HeadInterpreter {
     const { env, headDim, valueDim } = call;
     const { tileQ, tileK, module } = program;
     this.frame = tileFrame(module, env, b, h);
+    this.offset = queryOffset(module, env);
+    this.positions = positions(module, env);
     this.queryRow = (b * env.heads + h) * env.NQ;
     this.kvRow = (b * env.kvHeads + kvHeadOf(h, env.heads, env.kvHeads)) * env.N;
     this.columns = { Q: headDim, K: headDim, V: valueDim, S: tileK, P: tileK, O: valueDim };
@@ -95,39 +103,48 @@ class HeadInterpreter {
     this.scale = Math.fround((call.scale ?? 1 / Math.sqrt(headDim)) * Math.LOG2E);
   }
 
-  queryTile(firstRow: number): void {
-    this.firstRow = firstRow;
-    this.rows = Math.min(this.program.tileQ, this.call.env.NQ - firstRow);
-    const offset = queryOffset(this.program.module, this.call.env);
-    this.frame.q0 = offset + firstRow;
-    this.frame.q1 = offset + firstRow + this.rows - 1;
+  /** The queries at places `[first, end)`, which without a layout are positions. */
+  queryTile(first: number, end: number): void {
+    this.rows = end - first;
+    this.frame.q0 = first;
+    this.frame.q1 = end - 1;
+    const { queries } = this.program;
+    if (queries !== undefined && !compileCond(queries)(this.frame)) return;
     this.run(this.program.body);
   }
 
-  /** False when the present key tile is left. */
-  private run(body: readonly Stmt[]): boolean {
-    for (const stmt of body) if (!this.step(stmt)) return false;
-    return true;
+  /** The position of the token at a place. */
+  private positionOf(place: number): number {
+    return this.positions === undefined ? place : this.positions[place]!;
   }
 
-  private step(stmt: Stmt): boolean {
+  /** The row of the caller's queries that a row of the query tile is; undefined where no query of the call stands. */
+  private queryOf(row: number): number | undefined {
+    const query = this.positionOf(this.frame.q0 + row) - this.offset;
+    return query < 0 ? undefined : query;
+  }
+
+  private run(body: readonly Stmt[]): void {
+    for (const stmt of body) this.step(stmt);
+  }
+
+  private step(stmt: Stmt): void {
     switch (stmt.op) {
       case "load":
         this.load(stmt.to);
-        return true;
+        return;
       case "fill":
         (stmt.to === "O" ? this.matrices.O : this.vectors[stmt.to]).fill(stmt.value);
-        return true;
+        return;
       case "keyTiles":
         this.keyTiles(stmt);
-        return true;
-      case "skipUnless":
-        return compileCond(stmt.cond)(this.frame);
+        return;
       case "when":
-        return compileCond(stmt.cond)(this.frame) ? this.run(stmt.body) : true;
+        if (compileCond(stmt.cond)(this.frame)) this.run(stmt.body);
+        return;
       case "dot":
         this.dot();
-        return true;
+        return;
       case "mask": {
         if (this.trace) this.trace.masked++;
         const looks = this.evaluatorOf(stmt.looks);
@@ -136,7 +153,7 @@ class HeadInterpreter {
           const seen = row < this.rows && column < this.keys && looks(this.frame.q0 + row, k);
           if (!seen) this.matrices.S[row * this.columns.S + column] = MASKED;
         });
-        return true;
+        return;
       }
       case "rowMax":
         this.eachRow((row) => {
@@ -144,7 +161,7 @@ class HeadInterpreter {
           for (let c = 0; c < this.columns.S; c++) most = Math.max(most, this.matrices.S[row * this.columns.S + c]!);
           this.vectors.n[row] = most;
         });
-        return true;
+        return;
       case "exp2":
         if (stmt.to === "a") this.eachRow((row) => (this.vectors.a[row] = 2 ** (this.vectors.m[row]! - this.vectors.n[row]!)));
         else
@@ -152,39 +169,42 @@ class HeadInterpreter {
             const at = row * this.columns.P + c;
             this.matrices.P[at] = 2 ** Math.fround(this.matrices.S[at]! - this.vectors.n[row]!);
           });
-        return true;
+        return;
       case "copy":
         this.vectors.m.set(this.vectors.n);
-        return true;
+        return;
       case "scale":
         if (stmt.to === "l") this.eachRow((row) => (this.vectors.l[row]! *= this.vectors.a[row]!));
         else this.eachCell("O", (row, c) => (this.matrices.O[row * this.columns.O + c]! *= this.vectors.a[row]!));
-        return true;
+        return;
       case "addRowSum":
         this.eachCell("P", (row, c) => (this.vectors.l[row]! += this.matrices.P[row * this.columns.P + c]!));
-        return true;
+        return;
       case "accumulate":
         this.accumulate();
-        return true;
+        return;
       case "normalize":
         this.eachCell("O", (row, c) => {
           const sum = this.vectors.l[row]!;
           this.matrices.O[row * this.columns.O + c] = sum === 0 ? 0 : this.matrices.O[row * this.columns.O + c]! / sum;
         });
-        return true;
+        return;
       case "store":
         for (let row = 0; row < this.rows; row++) {
+          const query = this.queryOf(row);
           const from = this.matrices.O.subarray(row * this.columns.O, (row + 1) * this.columns.O);
-          this.result.out.set(from, (this.queryRow + this.firstRow + row) * this.columns.O);
+          if (query !== undefined) this.result.out.set(from, (this.queryRow + query) * this.columns.O);
         }
-        return true;
+        return;
       case "storeLse":
         for (let row = 0; row < this.rows; row++) {
+          const query = this.queryOf(row);
+          if (query === undefined) continue;
           const sum = this.vectors.l[row]!;
           const value = sum === 0 ? -Infinity : Math.LN2 * (this.vectors.m[row]! + Math.log2(sum));
-          this.result.lse[this.queryRow + this.firstRow + row] = value;
+          this.result.lse[this.queryRow + query] = value;
         }
-        return true;
+        return;
     }
   }
 
@@ -199,16 +219,14 @@ class HeadInterpreter {
 
   private keyTiles(stmt: Extract<Stmt, { op: "keyTiles" }>): void {
     const { tileK } = this.program;
-    const ranges = visitedTiles(stmt.ranges, this.frame, this.frame.q0, this.frame.q1, tileK);
-    ranges.forEach(([first, end], index) => {
-      for (let tile = first; tile < end; tile++) {
-        if (ranges.slice(0, index).some(([a, b]) => a <= tile && tile < b)) continue;
-        this.keys = Math.min(tileK, this.call.env.N - tile * tileK);
-        this.frame.k0 = tile * tileK;
-        this.frame.k1 = tile * tileK + this.keys - 1;
-        if (this.run(stmt.body) && this.trace) this.trace.visited++;
-      }
-    });
+    const { q0, q1 } = this.frame;
+    for (const tile of tilesToVisit(stmt, this.frame, { q0, q1, tileK })) {
+      this.keys = Math.min(tileK, this.call.env.N - tile * tileK);
+      this.frame.k0 = tile * tileK;
+      this.frame.k1 = tile * tileK + this.keys - 1;
+      this.run(stmt.body);
+      if (this.trace) this.trace.visited++;
+    }
   }
 
   private load(to: "Q" | "K" | "V"): void {
@@ -216,8 +234,12 @@ class HeadInterpreter {
     const columns = this.columns[to];
     const count = to === "Q" ? this.rows : this.keys;
     const source = this.tensors[to === "Q" ? "q" : to === "K" ? "k" : "v"];
-    const first = to === "Q" ? this.queryRow + this.firstRow : this.kvRow + this.frame.k0;
-    for (let i = 0; i < count * columns; i++) tile[i] = source[first * columns + i]! * (to === "Q" ? this.scale : 1);
+    for (let i = 0; i < count; i++) {
+      const token = to === "Q" ? this.queryOf(i) : this.positionOf(this.frame.k0 + i);
+      if (token === undefined) continue;
+      const from = ((to === "Q" ? this.queryRow : this.kvRow) + token) * columns;
+      for (let c = 0; c < columns; c++) tile[i * columns + c] = source[from + c]! * (to === "Q" ? this.scale : 1);
+    }
   }
 
   private dot(): void {

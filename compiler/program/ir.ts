@@ -1,5 +1,6 @@
-import type { BoolExpr, MaskModule } from "../mask/ir.js";
+import type { BoolExpr, IntExpr, MaskModule } from "../mask/ir.js";
 import type { TileCond } from "../tiles/expr.js";
+import type { Order } from "../tiles/row-lengths.js";
 import type { KeyRange } from "../tiles/ranges.js";
 
 /**
@@ -17,10 +18,18 @@ export type Stmt =
   /** Rows of the query tile times `scale * log2(e)`, of the present key tile; rows past the end are zero. */
   | { readonly op: "load"; readonly to: "Q" | "K" | "V" }
   | { readonly op: "fill"; readonly to: RowVector | "O"; readonly value: number }
-  /** Visits key tiles: those of each range in rising order, none of them twice. */
-  | { readonly op: "keyTiles"; readonly ranges: readonly KeyRange[]; readonly body: readonly Stmt[] }
-  /** Leaves the present key tile unless the condition holds; uniform. */
-  | { readonly op: "skipUnless"; readonly cond: TileCond }
+  /**
+   * Visits key tiles: those of each range in rising order, none of them twice, but only those for which
+   * `may` holds. It is asked of aligned blocks of `spans` tiles first, the widest first: a block for
+   * which it fails is passed over as a whole. All uniform.
+   */
+  | {
+      readonly op: "keyTiles";
+      readonly ranges: readonly KeyRange[];
+      readonly spans: readonly number[];
+      readonly may: TileCond;
+      readonly body: readonly Stmt[];
+    }
   /** A uniform branch. */
   | { readonly op: "when"; readonly cond: TileCond; readonly body: readonly Stmt[] }
   /** to = a b^T */
@@ -52,7 +61,18 @@ export const LEAST_MAXIMUM = -1e30;
 
 export interface TileProgram {
   readonly module: MaskModule;
+  /**
+   * With a layout: the position of the token at place `k`. Tiles are of places then, `q0` to `k1` too, and there is a
+   * query tile for every tileQ of the N keys: a row of Q, K, V, O or lse is that of the token at the place, and a place
+   * whose token is not among the last NQ positions has no query, so that its row of Q is zero and nothing is stored.
+   * Without, places are positions.
+   */
+  readonly token?: IntExpr | undefined;
+  /** With a layout: a tile of places for which it fails holds no query and is left at once; uniform. */
+  readonly queries?: TileCond | undefined;
   readonly tileQ: number;
   readonly tileK: number;
+  /** Which query tiles of a head are started first: those with the longest rows. */
+  readonly order: Order;
   readonly body: readonly Stmt[];
 }

@@ -1,4 +1,6 @@
 import type { MaskModule } from "../mask/ir.js";
+import type { RowLengths } from "../tiles/row-lengths.js";
+import { rowLengths } from "../tiles/row-lengths.js";
 import { needsMask, planTiles } from "../tiles/plan.js";
 import type { TilePlan } from "../tiles/plan.js";
 import { LEAST_MAXIMUM } from "./ir.js";
@@ -12,10 +14,14 @@ export function lower(
   module: MaskModule,
   tiles: { readonly tileQ: number; readonly tileK: number },
   plan: TilePlan = planTiles(module),
+  rows: RowLengths = rowLengths(module, plan),
 ): TileProgram {
   return {
     module,
+    token: module.layout?.token,
+    queries: plan.queries,
     ...tiles,
+    order: rows.order,
     body: [
       { op: "load", to: "Q" },
       { op: "fill", to: "m", value: LEAST_MAXIMUM },
@@ -24,11 +30,12 @@ export function lower(
       {
         op: "keyTiles",
         ranges: plan.ranges,
+        spans: plan.spans,
+        may: plan.may,
         body: [
-          { op: "skipUnless", cond: plan.may },
           { op: "load", to: "K" },
           { op: "dot", to: "S", a: "Q", b: "K" },
-          { op: "when", cond: needsMask(plan, tiles.tileK), body: [{ op: "mask", tile: "S", looks: module.mask }] },
+          { op: "when", cond: needsMask(plan, tiles.tileK), body: [{ op: "mask", tile: "S", looks: (module.layout ?? module).mask }] },
           { op: "rowMax", to: "n", from: "m", tile: "S" },
           { op: "exp2", to: "a", x: "m", y: "n" },
           { op: "exp2", to: "P", x: "S", y: "n" },

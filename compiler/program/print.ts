@@ -1,4 +1,4 @@
-import { printBool } from "../mask/print.js";
+import { printBool, printInt } from "../mask/print.js";
 import type { TileCond, TileExpr } from "../tiles/expr.js";
 import { TilePrinter } from "../tiles/print.js";
 import type { Stmt, TileProgram } from "./ir.js";
@@ -6,19 +6,20 @@ import type { Stmt, TileProgram } from "./ir.js";
 /** A tile program as text: `--emit program`, and the goldens of this level. */
 export function printProgram(program: TileProgram): string {
   const { name, shape } = program.module;
-  const head = `program ${name}: tiles of ${program.tileQ} queries x ${program.tileK} keys, head dim ${shape.headDim}, value dim ${shape.valueDim}, ${shape.dtype}`;
-  const tiles = new TilePrinter(program.body.flatMap(tileExpressions));
+  const head = `program ${name}: tiles of ${program.tileQ} queries x ${program.tileK} keys, head dim ${shape.headDim}, value dim ${shape.valueDim}, ${shape.dtype}, ${program.order}`;
+  const { token, queries } = program;
+  const tiles = new TilePrinter([...(queries === undefined ? [] : [queries]), ...program.body.flatMap(tileExpressions)]);
+  const leave = queries === undefined ? [] : [`  leave unless ${tiles.print(queries)}`];
   const body = program.body.flatMap((stmt) => printStmt(stmt, "  ", tiles));
-  return [head, ...tiles.definitions.map((each) => `  where ${each}`), ...body, ""].join("\n");
+  const places = token === undefined ? [] : [`  the row of place k is that of token ${printInt(token)}`];
+  return [head, ...places, ...tiles.definitions.map((each) => `  where ${each}`), ...leave, ...body, ""].join("\n");
 }
 
 /** The tile expressions of a statement and of those in it. */
 function tileExpressions(stmt: Stmt): readonly (TileExpr | TileCond)[] {
   switch (stmt.op) {
     case "keyTiles":
-      return [...stmt.ranges.flatMap((range) => [range.lo, range.hi]), ...stmt.body.flatMap(tileExpressions)];
-    case "skipUnless":
-      return [stmt.cond];
+      return [...stmt.ranges.flatMap((range) => [range.lo, range.hi]), stmt.may, ...stmt.body.flatMap(tileExpressions)];
     case "when":
       return [stmt.cond, ...stmt.body.flatMap(tileExpressions)];
     default:
@@ -39,11 +40,10 @@ function printStmt(stmt: Stmt, indent: string, tiles: TilePrinter): readonly str
       return line(`${stmt.to} = ${stmt.value}`);
     case "keyTiles":
       return nested(
-        `for each key tile in ${stmt.ranges.map((r) => `[${tiles.print(r.lo)}, ${tiles.print(r.hi)})`).join(" + ") || "nothing"}:`,
+        `for each key tile in ${stmt.ranges.map((r) => `[${tiles.print(r.lo)}, ${tiles.print(r.hi)})`).join(" + ") || "nothing"}` +
+          ` that may look${stmt.spans.length > 0 ? `, ${[...stmt.spans].reverse().join(" and ")} tiles asked at once` : ""}: ${tiles.print(stmt.may)}`,
         stmt.body,
       );
-    case "skipUnless":
-      return line(`skip unless ${tiles.print(stmt.cond)}`);
     case "when":
       return nested(`when ${tiles.print(stmt.cond)}:`, stmt.body);
     case "dot":

@@ -6,7 +6,7 @@ import type { Stmt, TileProgram } from "./ir.js";
  * Structural rules of tile programs, as sentences about what breaks them; empty for a sound program.
  * - A tile or vector is written before it is read, on every path.
  * - Only inside `keyTiles` do K, V, S, P and the key position exist; `keyTiles` do not nest.
- * - The conditions of `skipUnless` and `when` mention keys only inside `keyTiles`; ranges never do.
+ * - The conditions of `when` mention keys only inside `keyTiles`; ranges never do.
  */
 export function verifyProgram(program: TileProgram): readonly string[] {
   const problems: string[] = [];
@@ -26,15 +26,14 @@ function checkBody(body: readonly Stmt[], written: Set<string>, inside: boolean,
         if (inside) problems.push("keyTiles inside keyTiles");
         for (const range of stmt.ranges)
           if (mentionsKeys(range.lo) || mentionsKeys(range.hi)) problems.push("a key range mentions the key tile");
+        if (stmt.spans.some((span, i) => span % (stmt.spans[i - 1] ?? 1) !== 0 || span <= (stmt.spans[i - 1] ?? 1)))
+          problems.push("the spans of a keyTiles are not multiples of one another");
         // The loop may run not at all: what it writes first does not count afterwards.
         checkBody(stmt.body, new Set(written), true, problems);
         break;
       case "when":
         if (!inside && mentionsKeys(stmt.cond)) problems.push("a condition mentions the key tile outside of it");
         checkBody(stmt.body, new Set(written), inside, problems);
-        break;
-      case "skipUnless":
-        if (!inside) problems.push("skipUnless outside of key tiles");
         break;
     }
     for (const name of writes) written.add(name);

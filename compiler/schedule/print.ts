@@ -3,10 +3,19 @@ import type { Problem, Schedule } from "./schedule.js";
 
 /** A schedule as text: part of `--emit program`. */
 export function printSchedule(s: Schedule, p: Problem): string {
-  return [
-    `schedule ${s.name}: ${s.rowThreads} x ${s.columnThreads} threads (${threadsOf(s)}), tiles of ${s.tileQ} queries x ${s.tileK} keys`,
-    `  each thread: ${rowsPerThread(s)} rows x ${columnsPerThread(s)} columns of scores, ${valueGroups(s, p)} groups of 4 value columns`,
-    `  chunks of ${s.chunk} head dims, query tile ${s.keepQuery ? "kept" : "read again for each key tile"}, ${workgroupBytes(s, p)} bytes of workgroup memory`,
-    "",
-  ].join("\n");
+  const tiles = `tiles of ${s.tileQ} queries x ${s.tileK} keys`;
+  const block = `${rowsPerThread(s)} rows x ${columnsPerThread(s)} columns of scores`;
+  const lines =
+    s.layout === "grid"
+      ? [
+          `schedule ${s.name}: ${s.rowThreads} x ${s.columnThreads} threads (${threadsOf(s)}), ${tiles}`,
+          `  each thread: ${block}, ${valueGroups(s, p)} groups of 4 value columns`,
+          `  chunks of ${s.chunk} head dims, query tile ${s.keepQuery ? "kept" : "read again for each key tile"}, ${workgroupBytes(s, p)} bytes of workgroup memory`,
+          ...(s.exchange === "subgroups" ? ["  row maxima and sums by shuffles, where subgroups hold whole rows of threads"] : []),
+        ]
+      : [
+          `schedule ${s.name}: ${threadsOf(s)} threads with ${s.rowsPerThread} whole query rows each, ${tiles}`,
+          `  each thread: ${block} at a time, all ${valueGroups(s, p)} groups of 4 value columns, no workgroup memory`,
+        ];
+  return [...lines, ""].join("\n");
 }

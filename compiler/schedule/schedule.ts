@@ -1,28 +1,60 @@
 import type { Dtype } from "../mask/ir.js";
 
 /**
- * How the tile program of one operator is laid on the threads of a workgroup. Threads form a grid of
- * `rowThreads x columnThreads`: each owns `tileQ / rowThreads` query rows, `tileK / columnThreads`
- * neighbouring columns of the scores, and every `columnThreads`-th group of four value columns.
+ * How the tile program of one operator is laid on the threads of a workgroup: a choice of tile sizes
+ * and of who owns what. Data; {@link illegal} says which choices a problem and a device allow.
  */
-export interface Schedule {
+export type Schedule = GridSchedule | RowsSchedule;
+
+interface Tiles {
   readonly name: string;
   readonly profile: Profile;
   /** Queries and keys per tile. */
   readonly tileQ: number;
   readonly tileK: number;
-  readonly rowThreads: number;
-  readonly columnThreads: number;
-  /** Head dims per step of the score product; divides the head dim, a multiple of 4. */
-  readonly chunk: number;
-  /** The query tile stays in workgroup memory for all key tiles; otherwise it is read again chunk by chunk. */
-  readonly keepQuery: boolean;
   /** How 16-bit tensors are read: as f16 with the device's feature, or unpacked from 32-bit words. */
   readonly half: "none" | "native" | "packed";
 }
 
-/** Kinds of devices that want different schedules. */
-export type Profile = "software" | "gpu";
+/**
+ * Threads form a grid of `rowThreads x columnThreads`: each owns `tileQ / rowThreads` query rows,
+ * `tileK / columnThreads` neighbouring columns of the scores, and every `columnThreads`-th group of
+ * four value columns. Operands meet in workgroup memory.
+ */
+export interface GridSchedule extends Tiles {
+  readonly layout: "grid";
+  readonly rowThreads: number;
+  readonly columnThreads: number;
+  /** Head dims per step of the score product; divides the head dim, a multiple of 4. */
+  readonly chunk: number;
+  /**
+   * How threads of a row agree on its maximum and sum: through workgroup memory, or by shuffles within a
+   * subgroup, which needs the device's feature; a kernel finds out itself whether the subgroups it runs
+   * in hold whole rows of threads, and goes through memory where they do not.
+   */
+  readonly exchange: "memory" | "subgroups";
+  /** The query tile stays in workgroup memory for all key tiles; otherwise it is read again chunk by chunk. */
+  readonly keepQuery: boolean;
+}
+
+/**
+ * Each of `tileQ / rowsPerThread` threads owns whole query rows with their outputs, in registers, and
+ * goes through a tile's keys a few at a time. No thread waits for another and no memory is shared;
+ * every key that is read serves all rows of its thread.
+ */
+export interface RowsSchedule extends Tiles {
+  readonly layout: "rows";
+  readonly rowsPerThread: number;
+  /** Keys that are scored together; divides the key tile. */
+  readonly keysPerStep: number;
+}
+
+/**
+ * Kinds of devices that want different schedules: `gpu` hardware; `software` renderers; and `simd`,
+ * software renderers that run threads as lanes of the processor's vectors and optimise long
+ * straight-line code well.
+ */
+export type Profile = "gpu" | "software" | "simd";
 
 export interface Problem {
   readonly headDim: number;
@@ -38,31 +70,56 @@ export interface Limits {
   readonly threads: number;
 }
 
-export const threadsOf = (s: Schedule): number => s.rowThreads * s.columnThreads;
-export const rowsPerThread = (s: Schedule): number => s.tileQ / s.rowThreads;
-export const columnsPerThread = (s: Schedule): number => s.tileK / s.columnThreads;
+export const threadsOf = (s: Schedule): number => (s.layout === "grid" ? s.rowThreads * s.columnThreads : s.tileQ / s.rowsPerThread);
+
+export const rowsPerThread = (s: Schedule): number => (s.layout === "grid" ? s.tileQ / s.rowThreads : s.rowsPerThread);
+
+/** Key columns that a thread scores at a time. */
+export const columnsPerThread = (s: Schedule): number => (s.layout === "grid" ? s.tileK / s.columnThreads : s.keysPerStep);
+
 /** Groups of four value columns per thread, the last of which may be beyond the value dim. */
-export const valueGroups = (s: Schedule, p: Problem): number => Math.ceil(p.valueDim / 4 / s.columnThreads);
+export const valueGroups = (s: Schedule, p: Problem): number => Math.ceil(p.valueDim / 4 / (s.layout === "grid" ? s.columnThreads : 1));
 
 /** Bytes of workgroup memory: the query tile, one buffer for keys and then probabilities, and row maxima. */
 export function workgroupBytes(s: Schedule, p: Problem): number {
-  return 4 * (queryFloats(s, p) + sharedFloats(s) + s.columnThreads * s.tileQ);
+  return s.layout === "grid" ? 4 * (queryFloats(s, p) + sharedFloats(s) + s.columnThreads * s.tileQ) : 0;
 }
 
-export const queryFloats = (s: Schedule, p: Problem): number => (s.keepQuery ? p.headDim : s.chunk) * s.tileQ;
+export const queryFloats = (s: GridSchedule, p: Problem): number => (s.keepQuery ? p.headDim : s.chunk) * s.tileQ;
 /** Keys of one chunk and probabilities of the tile are never alive together. */
-export const sharedFloats = (s: Schedule): number => Math.max(s.chunk * s.tileK, s.tileK * s.tileQ);
+export const sharedFloats = (s: GridSchedule): number => Math.max(s.chunk * s.tileK, s.tileK * s.tileQ);
+
+/** Multiply-adds that a step of a rows schedule writes out: compilers take seconds for more. */
+export const MOST_UNROLLED = 2048;
+
+export const unrolled = (s: RowsSchedule, p: Problem): number => s.rowsPerThread * s.keysPerStep * (p.headDim + p.valueDim);
 
 /** Why a schedule cannot be used for a problem under given limits, or undefined where it can. */
 export function illegal(s: Schedule, p: Problem, limits: Limits = BASELINE_LIMITS): string | undefined {
-  if (s.tileQ % s.rowThreads !== 0 || rowsPerThread(s) % 4 !== 0) return "each thread must own a multiple of 4 query rows";
-  if (s.tileK % s.columnThreads !== 0 || columnsPerThread(s) % 4 !== 0) return "each thread must own a multiple of 4 key columns";
-  if (rowsPerThread(s) > 32) return "a thread can own at most 32 query rows";
   if (p.headDim % 4 !== 0 || p.valueDim % 4 !== 0) return "head dims must be multiples of 4";
-  if (p.headDim % s.chunk !== 0 || s.chunk % 4 !== 0)
-    return `the chunk of ${s.chunk} must divide the head dim ${p.headDim} and be a multiple of 4`;
+  const own = s.layout === "grid" ? illegalGrid(s, p) : illegalRows(s, p);
+  if (own !== undefined) return own;
+  if (rowsPerThread(s) > 32) return "a thread can own at most 32 query rows";
   if (threadsOf(s) > limits.threads) return `${threadsOf(s)} threads are more than the ${limits.threads} of the device`;
   const bytes = workgroupBytes(s, p);
   if (bytes > limits.workgroupBytes) return `${bytes} bytes of workgroup memory are more than the ${limits.workgroupBytes} of the device`;
+  return undefined;
+}
+
+function illegalGrid(s: GridSchedule, p: Problem): string | undefined {
+  if (s.tileQ % s.rowThreads !== 0 || rowsPerThread(s) % 4 !== 0) return "each thread must own a multiple of 4 query rows";
+  if (s.tileK % s.columnThreads !== 0 || columnsPerThread(s) % 4 !== 0) return "each thread must own a multiple of 4 key columns";
+  if (s.exchange === "subgroups" && (s.columnThreads & (s.columnThreads - 1)) !== 0)
+    return "shuffles need a power of two of threads per row";
+  if (p.headDim % s.chunk !== 0 || s.chunk % 4 !== 0)
+    return `the chunk of ${s.chunk} must divide the head dim ${p.headDim} and be a multiple of 4`;
+  return undefined;
+}
+
+function illegalRows(s: RowsSchedule, p: Problem): string | undefined {
+  if (s.tileQ % s.rowsPerThread !== 0 || s.rowsPerThread % 4 !== 0) return "each thread must own a multiple of 4 query rows";
+  if (s.tileK % s.keysPerStep !== 0) return `steps of ${s.keysPerStep} keys must divide the key tile of ${s.tileK}`;
+  if (unrolled(s, p) > MOST_UNROLLED)
+    return `${unrolled(s, p)} multiply-adds in a row are more than the ${MOST_UNROLLED} a compiler is asked to take`;
   return undefined;
 }

@@ -1,3 +1,5 @@
+import { planTiles } from "../tiles/plan.js";
+import { rowLengths } from "../tiles/row-lengths.js";
 import { maxLength } from "../mask/bounds.js";
 import { hostBinary, hostUnary, toScalar } from "../mask/evaluate.js";
 import type { HostExpr, HostScalar, MaskModule, Table } from "../mask/ir.js";
@@ -19,6 +21,9 @@ export function attentionModule(module: MaskModule, kernels: Kernels): Attention
     space: module.space.kind,
     dtype,
     length: lengthRule(module),
+    ...(module.layout === undefined ? {} : { layout: module.layout.name }),
+    ...(module.orders === undefined ? {} : { orders: module.orders }),
+    ...(rowLengths(module, planTiles(module)).uneven ? { uneven: true } : {}),
     maxLength: maxLength(module),
     defaults: { heads, kvHeads, headDim, valueDim },
     fixed: fixedCounts(module),

@@ -1,6 +1,6 @@
 import { tmpdir } from "node:os";
 import { AttnError } from "../launch/errors.js";
-import { profileOf, type DeviceProfile } from "../launch/profile.js";
+import { isSoftware, profileOf, type DeviceProfile } from "../launch/profile.js";
 import { embeddedDriverFits, loadVulkanLoader, unpackEmbeddedDriver } from "./swiftshader.js";
 
 /**
@@ -96,7 +96,7 @@ async function requestAdapter(webgpu: WebgpuPackage, options: GPURequestAdapterO
 }
 
 function describe(info: GPUAdapterInfo): string {
-  if (profileOf(info) === "software") {
+  if (isSoftware(info)) {
     const names = `${info.architecture} ${info.description}`;
     const known = /swiftshader/i.test(names) ? "SwiftShader" : /llvmpipe/i.test(names) ? "llvmpipe" : info.description || info.device;
     return `${known} (software)`;
@@ -133,7 +133,7 @@ async function toDevice(adapter: GPUAdapter): Promise<OpenedDevice> {
 async function hardwareAdapter(webgpu: WebgpuPackage): Promise<GPUAdapter | string> {
   const adapter = await withEnvironment(quietMesa(), () => requestAdapter(webgpu, { powerPreference: "high-performance" }));
   if (adapter === null) return "no adapter";
-  return profileOf(adapter.info) === "gpu" ? adapter : `only ${describe(adapter.info)}`;
+  return !isSoftware(adapter.info) ? adapter : `only ${describe(adapter.info)}`;
 }
 
 const HARDWARE_REMEDY: Partial<Record<NodeJS.Platform, string>> = {
@@ -177,7 +177,7 @@ async function softwareAdapter(webgpu: WebgpuPackage): Promise<GPUAdapter> {
 
 async function systemSoftwareAdapter(webgpu: WebgpuPackage): Promise<GPUAdapter> {
   const adapter = await withEnvironment(quietMesa(), () => requestAdapter(webgpu, { forceFallbackAdapter: true }));
-  if (adapter !== null && profileOf(adapter.info) === "software") return adapter;
+  if (adapter !== null && isSoftware(adapter.info)) return adapter;
   throw new AttnError("ATTN5003", {
     field: "device",
     expected: "a software adapter",

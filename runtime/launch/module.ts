@@ -3,6 +3,8 @@
  * the compiler into generated files, read by the launcher. All uniforms are 4-byte words.
  */
 
+import type { OrderSpec } from "./curves.js";
+
 export type Dtype = "f32" | "f16";
 
 /** Variables of a launch that a mask may depend on besides lengths and heads. */
@@ -29,6 +31,7 @@ export type InputSpec =
  * - `scale`: the softmax scale times log2(e), as f32 bits.
  * - `tiles`: number of query tiles, ceil(NQ / tileQ).
  * - `writeLse`: 1 when the caller gave an lse buffer.
+ * - `split`: see `launch/split.ts`; 0 where rows are computed whole.
  * - `param`, `launch`: by name. `scalars`: word offset of the host scalars in the aux buffer, laid out
  *   `[head][slot]`.
  * - `input`: a field of where the launcher put an input in the aux buffer, in words. For `ids`:
@@ -39,6 +42,7 @@ export type UniformSource =
   | { readonly kind: "shape"; readonly name: "batch" | "heads" | "kvHeads" | "NQ" | "N" | "offset" | "tiles" }
   | { readonly kind: "scale" }
   | { readonly kind: "writeLse" }
+  | { readonly kind: "split"; readonly field: "slots" | "busy" | "leastShare" }
   | { readonly kind: "param"; readonly name: string }
   | { readonly kind: "launch"; readonly name: LaunchVariable }
   | { readonly kind: "scalars" }
@@ -79,7 +83,7 @@ export interface KernelVariant {
   /** For people and for choosing by name: `f32-software`, `f16-gpu`. */
   readonly name: string;
   /** The kind of device its schedule was made for. */
-  readonly profile: "software" | "gpu";
+  readonly profile: "gpu" | "software" | "simd";
   /** Device features the text needs. */
   readonly features: readonly GPUFeatureName[];
   readonly headDim: number;
@@ -89,6 +93,8 @@ export interface KernelVariant {
   readonly threads: number;
   readonly workgroupBytes: number;
   readonly wgsl: string;
+  /** Kernels that compute long rows in parts, for devices with room for more workgroups than there are query tiles. */
+  readonly split?: { readonly plan: string; readonly parts: string; readonly merge: string } | undefined;
 }
 
 export interface LengthRule {
@@ -104,6 +110,13 @@ export interface AttentionModule {
   readonly space: "self" | "cross";
   readonly dtype: Dtype;
   readonly length: LengthRule;
+  /**
+   * The order of tokens in which kernels cut them into tiles, where it is not the caller's: `tiles(2, 8, 8)`. They find
+   * the rows themselves; there is a query tile for every tileQ keys, because the queries of a call may stand anywhere.
+   */
+  readonly layout?: string | undefined;
+  /** Tables of the layout, which kernels read as inputs of ids; the launcher makes them. */
+  readonly orders?: readonly OrderSpec[] | undefined;
   /** The greatest N (and NQ) for which no index of the mask overflows 32 bits. */
   readonly maxLength: number;
   readonly defaults: { readonly heads: number; readonly kvHeads: number; readonly headDim: number; readonly valueDim: number };
@@ -117,4 +130,6 @@ export interface AttentionModule {
   readonly scalars?: { readonly count: number; readonly evaluate: (env: ScalarEnv) => readonly number[] } | undefined;
   readonly uniforms: readonly UniformField[];
   readonly variants: readonly KernelVariant[];
+  /** Some rows are so much longer than others that they are worth computing in parts at any length. */
+  readonly uneven?: boolean | undefined;
 }

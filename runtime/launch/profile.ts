@@ -1,7 +1,9 @@
-/** The kinds of device that schedules are made for. */
-export type DeviceProfile = "software" | "gpu";
+/** The kinds of device that schedules are made for. `simd` are software devices that run threads as lanes of CPU vectors. */
+export type DeviceProfile = "gpu" | "software" | "simd";
 
-const SOFTWARE_NAMES = /swiftshader|llvmpipe|lavapipe|softpipe|\bwarp\b|basic render|software/i;
+const SIMD_NAMES = /llvmpipe|lavapipe/i;
+
+const SOFTWARE_NAMES = /swiftshader|softpipe|\bwarp\b|basic render|software/i;
 
 /** Names of an adapter: what of `GPUAdapterInfo` the profile depends on. */
 export interface AdapterNames {
@@ -19,5 +21,9 @@ export interface AdapterNames {
 export function profileOf(info: AdapterNames | undefined): DeviceProfile {
   if (info === undefined) return "gpu";
   const names = [info.vendor, info.architecture, info.device, info.description].join(" ");
+  if (SIMD_NAMES.test(names)) return "simd";
   return SOFTWARE_NAMES.test(names) || info.isFallbackAdapter === true ? "software" : "gpu";
 }
+
+/** Whether an adapter is no hardware. */
+export const isSoftware = (info: AdapterNames | undefined): boolean => profileOf(info) !== "gpu";

@@ -2,6 +2,7 @@ import type { ResolvedCall } from "./call.js";
 import { AttnError } from "./errors.js";
 import type { AuxLayout } from "./input-layout.js";
 import type { AttentionModule, UniformSource } from "./module.js";
+import type { Split } from "./split.js";
 
 /** What the uniforms of one launch are computed from. */
 export interface LaunchValues {
@@ -10,10 +11,12 @@ export interface LaunchValues {
   /** Number of query tiles. */
   readonly tiles: number;
   readonly writeLse: boolean;
+  /** Absent where rows are computed whole. */
+  readonly split?: Split | undefined;
 }
 
 function uniformValue(module: AttentionModule, source: UniformSource, values: LaunchValues): number {
-  const { call, aux, tiles, writeLse } = values;
+  const { call, aux, tiles, writeLse, split } = values;
   switch (source.kind) {
     case "shape":
       switch (source.name) {
@@ -37,6 +40,8 @@ function uniformValue(module: AttentionModule, source: UniformSource, values: La
       return call.scale * Math.LOG2E;
     case "writeLse":
       return writeLse ? 1 : 0;
+    case "split":
+      return split?.[source.field] ?? 0;
     case "param":
       return call.params[source.name]!;
     case "launch":

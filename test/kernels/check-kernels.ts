@@ -22,6 +22,8 @@ export interface KernelTask {
   readonly module: MaskModule;
   /** The kernel by its name; of the module's own dims. */
   readonly variant: string;
+  /** Rows are computed in parts of at least so many tiles, if there are fewer query tiles than `busy`. */
+  readonly split?: { readonly busy: number; readonly leastShare: number };
   readonly cases: readonly VerifyCase[];
   /** Changes to the kernel's text; each must find something to replace. */
   readonly edits?: readonly { readonly find: string; readonly replace: string }[] | undefined;
@@ -123,7 +125,8 @@ export function interpreted(program: TileProgram, tensors: Parameters<Operator["
 async function prepare(device: GPUDevice, task: KernelTask): Promise<Runner> {
   const { module } = task;
   const { headDim, valueDim } = module.shape;
-  const compiled = wgslVariants(module, [module.shape]).find(({ variant }) => variant.name === task.variant);
+  const every = { profiles: ["gpu", "software", "simd"], all: true } as const;
+  const compiled = wgslVariants(module, [module.shape], every).find(({ variant }) => variant.name === task.variant);
   if (!compiled) throw new Error(`no kernel ${task.variant}`);
   const variant = { ...compiled.variant, wgsl: edited(compiled.variant.wgsl, task.edits ?? []) };
   const launch = attentionModule(module, { uniforms: uniformFields(module), variants: [variant] });
@@ -132,7 +135,11 @@ async function prepare(device: GPUDevice, task: KernelTask): Promise<Runner> {
   const withHeads = (h: number, kvh: number): Promise<AttentionOperator> => {
     const key = `${h}/${kvh}`;
     let operator = operators.get(key);
-    if (!operator) operators.set(key, (operator = createAttention(device, launch, { heads: h, kvHeads: kvh, headDim, valueDim })));
+    if (!operator)
+      operators.set(
+        key,
+        (operator = createAttention(device, launch, { heads: h, kvHeads: kvh, headDim, valueDim }, { split: task.split ?? false })),
+      );
     return operator;
   };
   // Compiled before the first case, while others run.

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { softwareTest } from "../device/software.js";
 import { job as check } from "./check-kernels.js";
-import { headDimTasks, wrongDims } from "./head-dim-tasks.js";
+import { headDimTasks, shuffleTasks, wrongDims } from "./head-dim-tasks.js";
 import { randomTasks, wrongMasks } from "./random-tasks.js";
 
 /** Kernels compile for seconds here: few of them, on many calls. */
@@ -21,6 +21,25 @@ softwareTest(
   "every head dim: kernels agree with dense attention",
   async ({ device }) => {
     const tasks = headDimTasks(["f32-gpu", "f32-software"]);
+    expect(wrongDims(tasks, await check(device, tasks))).toEqual([]);
+  },
+  TIMEOUT,
+);
+
+softwareTest(
+  "shuffles: rows of threads agree in subgroups that hold them, and in those that do not",
+  async ({ device }) => {
+    expect(device.features.has("subgroups")).toBe(true);
+    const tasks = shuffleTasks();
+    expect(wrongDims(tasks, await check(device, tasks))).toEqual([]);
+  },
+  TIMEOUT,
+);
+
+softwareTest(
+  "rows in parts: a window beside first keys agrees with dense attention, also with few queries",
+  async ({ device }) => {
+    const tasks = [{ ...headDimTasks(["f32-gpu"])[0]!, split: { busy: 64, leastShare: 1 } }];
     expect(wrongDims(tasks, await check(device, tasks))).toEqual([]);
   },
   TIMEOUT,

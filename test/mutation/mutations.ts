@@ -13,9 +13,9 @@ export const mutations: Readonly<Record<string, readonly Mutation[]>> = {
   sliding: [
     mutation("< became <= in the mask", "\\(q - k\\) < 80\\)\\);", "(q - k) <= 80));"),
     mutation("<= became < in the mask", "\\(\\(k <= q\\) && ", "((k < q) && "),
-    mutation("the first key tile skipped", "(let first_tile = .*);", "$1 + 1;"),
+    mutation("the first key tile skipped", "var tile = first_key / 32;", "var tile = first_key / 32 + 1;"),
     mutation("the last key tile skipped", "\\(end_key \\+ 31\\) / 32", "end_key / 32"),
-    mutation("a partial tile taken for full", "if \\(.*\\(u\\.keys < \\(k0 \\+ 32\\)\\).*\\{$", "if (u.keys < (k0 + 32)) {"),
+    mutation("a partial tile taken for full", "let masked = .*", "let masked = u.keys < (k0 + 32);"),
     mutation("output not rescaled", "^ *o_\\d_0 \\*= a_0\\.\\w;$"),
     mutation("denominator not rescaled", "^ *l_0 \\*= a_0;$"),
     mutation("maximum not carried on", "n_0 = m_0;", "n_0 = vec4<f32>(-1e30);"),
@@ -61,7 +61,8 @@ export const mutations: Readonly<Record<string, readonly Mutation[]>> = {
     mutation("masked scores weigh as much as the maximum", "var m_0 = .*", "var m_0 = vec4<f32>(MASKED);"),
   ],
   lists: [
-    mutation("tiles without a pair not skipped", "if \\(!\\(.*\\)\\) \\{(\\s+continue;)", "if (false) {$1"),
+    mutation("tiles without a pair not skipped", "if \\(.*\\) \\{(\\s+if \\(span == 1\\))", "if (true) {$1"),
+    mutation("a tile behind an empty block lost", "tile \\+= span;", "tile += span + 1;"),
     mutation("the next bit read", "u32\\(column & 31\\)", "u32((column + 1) & 31)"),
     mutation("the next word read", "\\(column >> 5u\\)", "((column + 1) >> 5u)"),
     mutation("diagonals off by one", "\\(u\\.keys - 1\\)", "u.keys"),

@@ -75,13 +75,12 @@ it("masks only the tiles at the border and visits none that is empty", () => {
 
 it("prints a program", () => {
   expect(printProgram(lower(sliding(m.lt(m.sub(m.q, m.k), m.int(64))), { tileQ: 16, tileK: 32 }))).toMatchInlineSnapshot(`
-    "program random: tiles of 16 queries x 32 keys, head dim 8, value dim 8, f32
+    "program random: tiles of 16 queries x 32 keys, head dim 8, value dim 8, f32, last first
       load Q * scale
       m = -1e+30
       l = 0
       O = 0
-      for each key tile in [(q0 + -63), (q1 + 1)):
-        skip unless (max(k0, (q0 + -63)) <= min(k1, q1))
+      for each key tile in [(q0 + -63), (q1 + 1)) that may look: (max(k0, (q0 + -63)) <= min(k1, q1))
         load K
         S = Q K^T
         when (((q0 < k1) | (64 <= (q1 - k0))) | (N < (k0 + 32))):

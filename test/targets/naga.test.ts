@@ -7,10 +7,13 @@ import { nagaProblem } from "./naga.js";
 
 /** Each kernel that naga refuses, by name, with the first lines of what it says. */
 function refused(module: MaskModule, dims: readonly Dims[]): readonly string[] {
-  return wgslVariants(module, dims).flatMap(({ variant }) => {
-    const problem = nagaProblem(variant.wgsl);
+  return wgslVariants(module, dims, { profiles: ["gpu", "software", "simd"] }).flatMap(({ variant }) => {
+    const texts = { kernel: variant.wgsl, ...variant.split };
     const name = `${module.name} ${variant.headDim}x${variant.valueDim} ${variant.name}`;
-    return problem === undefined ? [] : [`${name}: ${problem.split("\n").slice(0, 8).join("\n")}`];
+    return Object.entries(texts).flatMap(([kind, text]) => {
+      const problem = nagaProblem(text);
+      return problem === undefined ? [] : [`${name} ${kind}: ${problem.split("\n").slice(0, 8).join("\n")}`];
+    });
   });
 }
 

@@ -1,17 +1,19 @@
 import { expect, test } from "vitest";
 import { chooseSchedule } from "../../compiler/schedule/profiles.js";
 import { BASELINE_LIMITS, illegal, threadsOf, workgroupBytes } from "../../compiler/schedule/schedule.js";
-import type { Problem, Schedule } from "../../compiler/schedule/schedule.js";
+import type { GridSchedule, Problem, RowsSchedule } from "../../compiler/schedule/schedule.js";
 import { wgslVariants } from "../../compiler/targets/wgsl/operator.js";
 import { libraryModule } from "./library-modules.js";
 
-const legal: Schedule = {
+const legal: GridSchedule = {
   name: "test",
+  layout: "grid",
   profile: "gpu",
   tileQ: 32,
   tileK: 32,
   rowThreads: 8,
   columnThreads: 8,
+  exchange: "memory",
   chunk: 32,
   keepQuery: true,
   half: "none",
@@ -22,7 +24,7 @@ test("a schedule that breaks no rule is legal", () => {
   expect(illegal(legal, problem)).toBeUndefined();
 });
 
-test.each<[string, Partial<Schedule>, Partial<Problem>, string]>([
+test.each<[string, Partial<GridSchedule>, Partial<Problem>, string]>([
   ["rows that the threads do not share evenly", { rowThreads: 3 }, {}, "each thread must own a multiple of 4 query rows"],
   ["two rows per thread", { rowThreads: 16 }, {}, "each thread must own a multiple of 4 query rows"],
   ["columns that the threads do not share evenly", { columnThreads: 5 }, {}, "each thread must own a multiple of 4 key columns"],
@@ -43,13 +45,37 @@ test.each<[string, Partial<Schedule>, Partial<Problem>, string]>([
   expect(illegal({ ...legal, ...schedule }, { ...problem, ...dims })).toBe(reason);
 });
 
+const rows: RowsSchedule = {
+  name: "test",
+  layout: "rows",
+  profile: "simd",
+  tileQ: 64,
+  tileK: 32,
+  rowsPerThread: 8,
+  keysPerStep: 2,
+  half: "none",
+};
+
+test("a schedule of whole rows that breaks no rule is legal", () => {
+  expect(illegal(rows, problem)).toBeUndefined();
+});
+
+test.each<[string, Partial<RowsSchedule>, Partial<Problem>, string]>([
+  ["two rows per thread", { rowsPerThread: 2 }, {}, "each thread must own a multiple of 4 query rows"],
+  ["steps that leave a rest", { keysPerStep: 3 }, {}, "steps of 3 keys must divide the key tile of 32"],
+  ["too long a step", { keysPerStep: 4 }, {}, "4096 multiply-adds in a row are more than the 2048 a compiler is asked to take"],
+  ["too many threads", { tileQ: 4096 }, {}, "512 threads are more than the 256 of the device"],
+])("whole rows refused: %s", (_, schedule, dims, reason) => {
+  expect(illegal({ ...rows, ...schedule }, { ...problem, ...dims })).toBe(reason);
+});
+
 test("limits of a larger device let larger schedules through", () => {
   expect(illegal(legal, { ...problem, headDim: 256 }, { workgroupBytes: 65536, threads: 256 })).toBeUndefined();
 });
 
 const dims = Array.from({ length: 64 }, (_, i) => 4 * (i + 1));
 
-test.each(["gpu", "software"] as const)(
+test.each(["gpu", "software", "simd"] as const)(
   "the schedule chosen for %s is legal under the baseline for every head dim up to 256",
   (profile) => {
     for (const headDim of dims) {
@@ -72,8 +98,9 @@ test.each(["f32", "f16"] as const)("what a %s kernel declares is what its schedu
   const variants = wgslVariants(
     module,
     [32, 64, 80, 96, 128, 256].map((dim) => ({ headDim: dim, valueDim: dim })),
+    { profiles: ["gpu", "software", "simd"] },
   );
-  expect(variants.length).toBe(6 * 2 * (dtype === "f16" ? 2 : 1));
+  expect(variants.length).toBe(6 * 3 * (dtype === "f16" ? 2 : 1));
   for (const { schedule, variant } of variants) {
     const declared = [...variant.wgsl.matchAll(/^var<workgroup> \w+: array<vec4<f32>, (\d+)>;/gm)];
     expect(declared.reduce((sum, [, count]) => sum + 16 * Number(count), 0)).toBe(variant.workgroupBytes);

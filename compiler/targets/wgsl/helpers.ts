@@ -1,10 +1,11 @@
 import type { Input, MaskModule } from "../../mask/ir.js";
 import { SUMMARY_TOKENS } from "../../tiles/expr.js";
 import { uniformName } from "./names.js";
+import { loadedInputs } from "./uniforms.js";
 
 /** The helper functions a kernel may call; those it does not mention are left out of the text. */
 export function printHelpers(module: MaskModule, text: string): readonly string[] {
-  const all = [...arithmetic, ...(module.scalars.length > 0 ? [scalarHelper(module)] : []), ...module.inputs.flatMap(inputHelpers)];
+  const all = [...arithmetic, ...(module.scalars.length > 0 ? [scalarHelper(module)] : []), ...loadedInputs(module).flatMap(inputHelpers)];
   const used = new Set<string>();
   const collect = (source: string): void => {
     for (const helper of all) {

@@ -8,8 +8,7 @@ export const columnsPerWord = (rows: number, columns: number): number => Math.mi
  * The mask as a function of a thread's first query and key: one bit per pair, columns outermost.
  * Its loops stay rolled, so the text of the mask stands in the kernel once.
  */
-export function printMaskFunction(looks: BoolExpr, rows: number, columns: number): string {
-  const perWord = columnsPerWord(rows, columns);
+export function printMaskFunction(looks: BoolExpr, rows: number, perWord: number): string {
   return `fn looks(q: i32, k: i32, h: i32, kvh: i32, b: i32) -> bool {
   return k < u.keys && ${printBool(looks)};
 }

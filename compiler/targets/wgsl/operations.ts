@@ -1,31 +1,37 @@
 import type { Shape } from "../../mask/ir.js";
 import type { Stmt } from "../../program/ir.js";
-import { columnsPerThread, rowsPerThread, threadsOf, valueGroups } from "../../schedule/schedule.js";
+import { columnsPerThread, rowsPerThread, valueGroups } from "../../schedule/schedule.js";
 import type { Schedule } from "../../schedule/schedule.js";
-import { columnsPerWord } from "./mask-function.js";
 import type { Storage } from "./storage.js";
 import { floatLiteral } from "./text.js";
 import type { KernelText } from "./text.js";
+import type { TokenRows } from "./token-rows.js";
 
-/** Statements that work on tiles; the others are the structure around them. */
-export type TileStmt = Exclude<Stmt, { op: "keyTiles" | "skipUnless" | "when" }>;
+/** Statements that work on tiles and need no more than themselves; the others are the structure around them. */
+export type TileStmt = Exclude<Stmt, { op: "keyTiles" | "when" | "mask" }>;
 
 /**
- * Prints the operations on tiles for one thread. The names it uses (`own_row`, `own_group`, `own_column`,
- * `first_row`, `k0` and others) are those of the kernel's first lines and of its loop.
+ * Prints the operations on tiles for one thread, in registers: scores as vec4s over query rows
+ * (`s_c_r`: key column c, row group r of the thread), the output as vec4s over value columns
+ * (`o_r_g`). How operands reach the thread, and how threads that share a row agree, is left to the
+ * layouts. The names used (`own_row`, `own_column`, `first_row`, `k0` and others) are those of the
+ * kernel's first lines and of its loops.
  */
-export class TileOperations {
+export abstract class TileOperations<S extends Schedule = Schedule> {
   /** Query rows and key columns of a thread, rows by fours, and groups of four value columns. */
-  private readonly rows: number;
-  private readonly columns: number;
-  private readonly rowGroups: number;
-  private readonly groups: number;
+  protected readonly rows: number;
+  protected readonly columns: number;
+  protected readonly rowGroups: number;
+  protected readonly groups: number;
 
   constructor(
-    private readonly text: KernelText,
-    private readonly schedule: Schedule,
-    private readonly shape: Shape,
-    private readonly storage: Storage,
+    protected readonly text: KernelText,
+    protected readonly schedule: S,
+    protected readonly shape: Shape,
+    protected readonly storage: Storage,
+    protected readonly tokens: TokenRows,
+    /** A workgroup may have a part of a tile's keys, whose result goes to `scratch`, to be merged. */
+    private readonly inParts: boolean,
   ) {
     this.rows = rowsPerThread(schedule);
     this.columns = columnsPerThread(schedule);
@@ -33,21 +39,39 @@ export class TileOperations {
     this.groups = valueGroups(schedule, shape);
   }
 
+  /** Key columns whose pairs with all rows of the thread are judged at a time, a bit each. */
+  abstract readonly columnsPerWord: number;
+  /** Extensions of WGSL that the operations use, and builtin values beside those of every kernel. */
+  abstract readonly enables: readonly string[];
+  abstract readonly builtins: readonly string[];
+  /** Declarations of the module that the operations need. */
+  abstract declarations(): readonly string[];
+  /** The first lines of the kernel about this thread. */
+  abstract place(): string;
+  /**
+   * What a thread does for one key tile: `work` prints the statements in the loops that the layout has,
+   * and the masking where the layout does it, if not itself. `masked` is the condition of the masking.
+   */
+  abstract keyTile(work: (mask: () => void) => void, masked: string | undefined): void;
+  protected abstract load(stmt: Extract<Stmt, { op: "load" }>): void;
+  protected abstract dot(): void;
+  protected abstract rowMax(): void;
+  protected abstract accumulate(): void;
+  /** Makes `l_r` the sum of the whole row where threads have summed their own columns. */
+  protected abstract wholeRowSums(): void;
+  /** Runs `store` where the value column is within the value dim. */
+  protected abstract eachStoredGroup(store: (g: number, column: string) => void): void;
+  /** The condition under which this thread speaks for its rows, beside that they exist. */
+  protected abstract readonly speaksForRow: string | undefined;
+
   print(stmt: TileStmt): void {
     switch (stmt.op) {
       case "load":
-        // Keys and streamed queries are loaded chunk by chunk by the product; values are read where they are used.
-        if (stmt.to === "Q" && this.schedule.keepQuery) {
-          this.text.line("");
-          this.loadTransposed("Q", "0", this.shape.headDim);
-        }
-        return;
+        return this.load(stmt);
       case "fill":
         return this.fill(stmt);
       case "dot":
         return this.dot();
-      case "mask":
-        return this.mask();
       case "rowMax":
         return this.rowMax();
       case "exp2":
@@ -73,16 +97,24 @@ export class TileOperations {
     }
   }
 
-  private eachRowGroup(visit: (r: number) => void): void {
+  protected eachRowGroup(visit: (r: number) => void): void {
     for (let r = 0; r < this.rowGroups; r++) visit(r);
   }
 
-  private eachScore(visit: (c: number, r: number) => void): void {
+  protected eachScore(visit: (c: number, r: number) => void): void {
     for (let c = 0; c < this.columns; c++) this.eachRowGroup((r) => visit(c, r));
   }
 
-  private eachOutput(visit: (row: number, g: number) => void): void {
+  protected eachOutput(visit: (row: number, g: number) => void): void {
     for (let row = 0; row < this.rows; row++) for (let g = 0; g < this.groups; g++) visit(row, g);
+  }
+
+  /** The largest score of each row among the thread's own columns, as `n_r`. */
+  protected ownRowMax(): void {
+    this.eachRowGroup((r) => {
+      const most = range(this.columns, (c) => `s_${c}_${r}`).reduce((a, b) => `max(${a}, ${b})`);
+      this.text.line(`var n_${r} = ${most};`);
+    });
   }
 
   private fill(stmt: Extract<Stmt, { op: "fill" }>): void {
@@ -91,66 +123,11 @@ export class TileOperations {
     else this.eachRowGroup((r) => this.text.line(`var ${stmt.to}_${r} = vec4<f32>(${value});`));
   }
 
-  /**
-   * Rows of Q or K into workgroup memory as [head dim][row / 4]: each thread reads four rows of four
-   * dims, turns the square round in registers and writes four vec4s.
-   */
-  private loadTransposed(which: "Q" | "K", firstDim: string, dims: number): void {
-    const { tileQ, tileK } = this.schedule;
-    const vectors = this.shape.headDim / 4;
-    const [rows, tile, name, base, first, count] =
-      which === "Q"
-        ? [tileQ, "q_tile", "query", "query_base", "first_row", "u.queries"]
-        : [tileK, "kp_tile", "key", "key_base", "k0", "u.keys"];
-    const perRow = dims / 4;
-    this.text.block(`for (var i = i32(lane); i < ${(rows / 4) * perRow}; i += ${threadsOf(this.schedule)})`, () => {
-      this.text.line(`let group = i / ${perRow};`);
-      this.text.line(`let dim = i % ${perRow};`);
-      for (let j = 0; j < 4; j++) {
-        const row = `${first} + group * 4${plus(j)}`;
-        const at = `(${base} + min(${row}, ${count} - 1)) * ${vectors} + ${firstDim === "0" ? "" : `${firstDim} / 4 + `}dim`;
-        const value = `select(vec4<f32>(0.0), ${this.storage.load(`${name}[${at}]`)}, ${row} < ${count})`;
-        this.text.line(`let x${j} = ${value}${which === "Q" ? " * u.scale" : ""};`);
-      }
-      for (let d = 0; d < 4; d++) {
-        const turned = range(4, (j) => `x${j}.${component(d)}`).join(", ");
-        this.text.line(`${tile}[(dim * 4 + ${d}) * ${rows / 4} + group] = vec4<f32>(${turned});`);
-      }
-    });
-  }
-
-  private dot(): void {
-    const { chunk, keepQuery, tileQ, tileK } = this.schedule;
-    const { headDim } = this.shape;
-    this.eachScore((c, r) => this.text.line(`var s_${c}_${r} = vec4<f32>(0.0);`));
-    const step = (firstDim: string): void => {
-      this.text.barrier();
-      if (!keepQuery) this.loadTransposed("Q", firstDim, chunk);
-      this.loadTransposed("K", firstDim, chunk);
-      this.text.barrier();
-      this.text.block(`for (var d = 0; d < ${chunk}; d++)`, () => {
-        const queryDim = keepQuery && firstDim !== "0" ? `(${firstDim} + d)` : "d";
-        this.eachRowGroup((r) => this.text.line(`let q_${r} = q_tile[${queryDim} * ${tileQ / 4} + own_group${plus(r)}];`));
-        for (let g = 0; g < this.columns / 4; g++) {
-          this.text.line(`let k_${g} = kp_tile[d * ${tileK / 4} + own_column / 4${plus(g)}];`);
-        }
-        this.eachScore((c, r) => this.text.line(`s_${c}_${r} = fma(q_${r}, vec4<f32>(k_${c >> 2}.${component(c)}), s_${c}_${r});`));
-      });
-    };
-    if (chunk === headDim) step("0");
-    else this.text.block(`for (var chunk = 0; chunk < ${headDim}; chunk += ${chunk})`, () => step("chunk"));
-  }
-
-  /** Bits for up to 32 scores at a time, in a rolled loop; then one select per vec4. */
-  private mask(): void {
-    const perWord = columnsPerWord(this.rows, this.columns);
-    for (let first = 0, word = 0; first < this.columns; first += perWord, word++) {
-      const args = `q0 + own_row, k0 + own_column${plus(first)}, h, kvh, b`;
-      this.text.line(`let looks_${word} = looks_at(${args});`);
-    }
+  /** One select per vec4, by the bits in `looks_0` and on, each for {@link columnsPerWord} of the thread's columns. */
+  protected maskByBits(): void {
     this.eachScore((c, r) => {
-      const word = Math.floor(c / perWord);
-      const shift = (c % perWord) * this.rows + r * 4;
+      const word = Math.floor(c / this.columnsPerWord);
+      const shift = (c % this.columnsPerWord) * this.rows + r * 4;
       const wanted = range(4, (i) => `${(1 << (shift + i)) >>> 0}u`).join(", ");
       this.text.line(
         `s_${c}_${r} = select(vec4<f32>(MASKED), s_${c}_${r}, (vec4<u32>(looks_${word}) & vec4<u32>(${wanted})) != vec4<u32>(0u));`,
@@ -158,57 +135,9 @@ export class TileOperations {
     });
   }
 
-  private rowMax(): void {
-    this.eachRowGroup((r) => {
-      const most = range(this.columns, (c) => `s_${c}_${r}`).reduce((a, b) => `max(${a}, ${b})`);
-      this.text.line(`var n_${r} = ${most};`);
-      this.text.line(`${this.partialAt("column_thread", r)} = n_${r};`);
-    });
-    this.text.barrier();
-    this.eachRowGroup((r) => this.text.line(`n_${r} = m_${r};`));
-    this.text.block(`for (var i = 0; i < ${this.schedule.columnThreads}; i++)`, () => {
-      this.eachRowGroup((r) => this.text.line(`n_${r} = max(n_${r}, ${this.partialAt("i", r)});`));
-    });
-  }
-
-  private partialAt(threadColumn: string, r: number): string {
-    return `partial[${threadColumn} * ${this.schedule.tileQ / 4} + own_group${plus(r)}]`;
-  }
-
-  private accumulate(): void {
-    const { tileQ, tileK, columnThreads } = this.schedule;
-    const vectors = this.shape.valueDim / 4;
-    this.eachScore((c, r) => this.text.line(`kp_tile[(own_column${plus(c)}) * ${tileQ / 4} + own_group${plus(r)}] = s_${c}_${r};`));
-    this.text.barrier();
-    this.text.line(`let keys_here = min(${tileK}, u.keys - k0);`);
-    this.text.block("for (var j = 0; j < keys_here; j++)", () => {
-      this.eachRowGroup((r) => this.text.line(`let p_${r} = kp_tile[j * ${tileQ / 4} + own_group${plus(r)}];`));
-      this.text.line(`let row = (key_base + k0 + j) * ${vectors};`);
-      for (let g = 0; g < this.groups; g++) {
-        const column = this.valueColumn(g);
-        const held = (g + 1) * columnThreads <= vectors ? column : `min(${column}, ${vectors - 1})`;
-        this.text.line(`let v_${g} = ${this.storage.load(`value[row + ${held}]`)};`);
-      }
-      this.eachOutput((row, g) =>
-        this.text.line(`o_${row}_${g} = fma(vec4<f32>(p_${row >> 2}.${component(row)}), v_${g}, o_${row}_${g});`),
-      );
-    });
-  }
-
-  private valueColumn(g: number): string {
-    return g === 0 ? "column_thread" : `column_thread + ${g * this.schedule.columnThreads}`;
-  }
-
-  /** Each thread has summed its own columns: the sums of a row meet here, once. */
   private normalize(): void {
     this.text.line("");
-    this.text.barrier();
-    this.eachRowGroup((r) => this.text.line(`${this.partialAt("column_thread", r)} = l_${r};`));
-    this.text.barrier();
-    this.eachRowGroup((r) => this.text.line(`l_${r} = vec4<f32>(0.0);`));
-    this.text.block(`for (var i = 0; i < ${this.schedule.columnThreads}; i++)`, () => {
-      this.eachRowGroup((r) => this.text.line(`l_${r} += ${this.partialAt("i", r)};`));
-    });
+    this.wholeRowSums();
     this.eachRowGroup((r) => {
       const safe = `select(l_${r}, vec4<f32>(1.0), l_${r} == vec4<f32>(0.0))`;
       this.text.line(`let inverse_${r} = select(1.0 / ${safe}, vec4<f32>(0.0), l_${r} == vec4<f32>(0.0));`);
@@ -217,30 +146,45 @@ export class TileOperations {
   }
 
   private store(): void {
+    if (!this.inParts) return this.storeOutput();
+    const vectors = this.shape.valueDim / 4;
+    this.text.block("if (parts > 1)", () => {
+      for (let row = 0; row < this.rows; row++) {
+        this.text.line(`let row_${row} = (index * ${this.schedule.tileQ} + own_row${plus(row)}) * ${vectors + 1};`);
+        this.eachStoredGroup((g, column) => this.text.line(`scratch[row_${row} + ${column}] = o_${row}_${g};`));
+        const [r, x] = [row >> 2, component(row)];
+        const store = `scratch[row_${row} + ${vectors}] = vec4<f32>(select(m_${r}.${x} + log2(l_${r}.${x}), MASKED, l_${r}.${x} == 0.0));`;
+        if (this.speaksForRow === undefined) this.text.line(store);
+        else this.text.block(`if (${this.speaksForRow})`, () => this.text.line(store));
+      }
+      this.text.line("return;");
+    });
+    this.storeOutput();
+  }
+
+  private storeOutput(): void {
     const vectors = this.shape.valueDim / 4;
     for (let row = 0; row < this.rows; row++) {
-      this.text.block(`if (first_row + own_row${plus(row)} < u.queries)`, () => {
-        this.text.line(`let row = (query_base + first_row + own_row${plus(row)}) * ${vectors};`);
-        for (let g = 0; g < this.groups; g++) {
-          const column = this.valueColumn(g);
-          const store = (): void => this.text.line(`output[row + ${column}] = ${this.storage.store(`o_${row}_${g}`)};`);
-          if ((g + 1) * this.schedule.columnThreads <= vectors) store();
-          else this.text.block(`if (${column} < ${vectors})`, store);
-        }
+      const place = `first_row + own_row${plus(row)}`;
+      this.text.block(`if (${this.tokens.hasQuery(place)})`, () => {
+        this.text.line(`let row = (query_base + ${this.tokens.query(place)}) * ${vectors};`);
+        this.eachStoredGroup((g, column) => this.text.line(`output[row + ${column}] = ${this.storage.store(`o_${row}_${g}`)};`));
       });
     }
   }
 
   private storeLse(): void {
-    this.text.block("if (u.write_lse != 0 && column_thread == 0)", () => {
+    const speaks = this.speaksForRow === undefined ? "" : ` && ${this.speaksForRow}`;
+    this.text.block(`if (u.write_lse != 0${speaks})`, () => {
       this.text.line("// Minus infinity has no literal.");
       this.text.line("var minus_infinity = 0xff800000u;");
       for (let row = 0; row < this.rows; row++) {
         const [r, x] = [row >> 2, component(row)];
-        this.text.block(`if (first_row + own_row${plus(row)} < u.queries)`, () => {
+        const place = `first_row + own_row${plus(row)}`;
+        this.text.block(`if (${this.tokens.hasQuery(place)})`, () => {
           const value = `${Math.LN2} * (m_${r}.${x} + log2(l_${r}.${x}))`;
           this.text.line(
-            `lse[query_base + first_row + own_row${plus(row)}] = select(${value}, bitcast<f32>(minus_infinity), l_${r}.${x} == 0.0);`,
+            `lse[query_base + ${this.tokens.query(place)}] = select(${value}, bitcast<f32>(minus_infinity), l_${r}.${x} == 0.0);`,
           );
         });
       }
@@ -248,9 +192,9 @@ export class TileOperations {
   }
 }
 
-const component = (i: number): string => "xyzw"[i % 4]!;
+export const component = (i: number): string => "xyzw"[i % 4]!;
 
 /** `+ n`, and nothing for 0. */
-const plus = (n: number): string => (n === 0 ? "" : ` + ${n}`);
+export const plus = (n: number): string => (n === 0 ? "" : ` + ${n}`);
 
-const range = <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i));
+export const range = <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i));

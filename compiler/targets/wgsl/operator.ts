@@ -1,12 +1,15 @@
 import type { MaskModule } from "../../mask/ir.js";
 import { lower } from "../../program/lower.js";
 import type { TileProgram } from "../../program/ir.js";
-import { chooseSchedule } from "../../schedule/profiles.js";
+import { chooseSchedule, legalSchedules } from "../../schedule/profiles.js";
 import { threadsOf, workgroupBytes } from "../../schedule/schedule.js";
 import type { Profile, Schedule } from "../../schedule/schedule.js";
 import { planTiles } from "../../tiles/plan.js";
-import type { KernelVariant } from "../../../runtime/launch/module.js";
+import { rowLengths } from "../../tiles/row-lengths.js";
+import type { KernelVariant, UniformField } from "../../../runtime/launch/module.js";
 import { printKernel } from "./kernel.js";
+import { printSplitKernels } from "./split.js";
+import { keyRowBytes } from "./token-rows.js";
 import { uniformFields } from "./uniforms.js";
 
 /** One head dim and value dim a kernel is made for. */
@@ -22,33 +25,56 @@ export interface CompiledVariant {
   readonly variant: KernelVariant;
 }
 
-const profiles: readonly Profile[] = ["gpu", "software"];
+/** Which schedules of an operator are compiled. */
+export interface ScheduleChoice {
+  /** Kinds of devices; without it those that generated files carry. */
+  readonly profiles?: readonly Profile[] | undefined;
+  /** Every legal schedule of each profile, for choosing by measuring, in place of the best one. */
+  readonly all?: boolean | undefined;
+}
+
+/** What apps meet: real GPUs, and software renderers where there is none. */
+const SHIPPED: readonly Profile[] = ["gpu", "software"];
 
 /** All kernels of an operator: for each pair of dims, kind of device and way of reading 16-bit tensors, best first. */
-export function wgslVariants(module: MaskModule, dims: readonly Dims[]): readonly CompiledVariant[] {
+export function wgslVariants(module: MaskModule, dims: readonly Dims[], choice: ScheduleChoice = {}): readonly CompiledVariant[] {
   const plan = planTiles(module);
+  const rows = rowLengths(module, plan);
   const fields = uniformFields(module);
   const halves: readonly Schedule["half"][] = module.shape.dtype === "f16" ? ["native", "packed"] : ["none"];
-  return dims.flatMap(({ headDim, valueDim }) =>
-    profiles.flatMap((profile) =>
-      halves.map((half) => {
-        const shaped: MaskModule = { ...module, shape: { ...module.shape, headDim, valueDim } };
-        const schedule = chooseSchedule(profile, shaped.shape, half);
-        const program = lower(shaped, schedule, plan);
-        const variant: KernelVariant = {
-          name: schedule.name,
-          profile,
-          features: half === "native" ? ["shader-f16"] : [],
-          headDim,
-          valueDim,
-          tileQ: schedule.tileQ,
-          tileK: schedule.tileK,
-          threads: threadsOf(schedule),
-          workgroupBytes: workgroupBytes(schedule, shaped.shape),
-          wgsl: printKernel(program, schedule, fields),
-        };
-        return { program, schedule, variant };
-      }),
-    ),
-  );
+  return dims.flatMap((pair) => {
+    const shaped: MaskModule = { ...module, shape: { ...module.shape, ...pair } };
+    const schedules = (choice.profiles ?? SHIPPED).flatMap((profile) =>
+      halves.flatMap((half) =>
+        choice.all === true ? legalSchedules(profile, shaped.shape, half) : [chooseSchedule(profile, shaped.shape, half)],
+      ),
+    );
+    return schedules.map((schedule) => {
+      const program = lower(shaped, schedule, plan, rows);
+      return { program, schedule, variant: variantOf(program, schedule, fields) };
+    });
+  });
+}
+
+function featuresOf(schedule: Schedule): GPUFeatureName[] {
+  const subgroups = schedule.layout === "grid" && schedule.exchange === "subgroups";
+  return [...(schedule.half === "native" ? (["shader-f16"] as const) : []), ...(subgroups ? (["subgroups"] as const) : [])];
+}
+
+function variantOf(program: TileProgram, schedule: Schedule, fields: readonly UniformField[]): KernelVariant {
+  const { shape } = program.module;
+  return {
+    name: schedule.name,
+    profile: schedule.profile,
+    features: featuresOf(schedule),
+    headDim: shape.headDim,
+    valueDim: shape.valueDim,
+    tileQ: schedule.tileQ,
+    tileK: schedule.tileK,
+    threads: threadsOf(schedule),
+    workgroupBytes: workgroupBytes(schedule, shape) + keyRowBytes(program, schedule),
+    wgsl: printKernel(program, schedule, fields),
+    // A device that computes a few rows at a time has nothing to gain; nor has a grid with a layout, which has many rows.
+    ...(schedule.profile === "gpu" && program.token === undefined ? { split: printSplitKernels(program, schedule, fields) } : {}),
+  };
 }

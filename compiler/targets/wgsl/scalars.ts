@@ -34,6 +34,11 @@ export class ScalarPrinter {
     return name;
   }
 
+  /** Forgets what was computed for a key tile: its names are not seen where the next is printed. */
+  leaveKeyTile(): void {
+    for (const node of this.names.keys()) if (this.dependsOnKeys(node)) this.names.delete(node);
+  }
+
   private countUses(node: Node): void {
     const uses = (this.uses.get(node) ?? 0) + 1;
     this.uses.set(node, uses);

@@ -1,4 +1,4 @@
-import type { MaskModule } from "../../mask/ir.js";
+import type { Input, MaskModule } from "../../mask/ir.js";
 import { some } from "../../mask/walk.js";
 import { hostChildren } from "../../mask/walk.js";
 import type { HostExpr } from "../../mask/ir.js";
@@ -6,6 +6,11 @@ import type { InputField, LaunchVariable, UniformField, UniformSource } from "..
 import { uniformName } from "./names.js";
 
 const shapeNames = ["batch", "heads", "kvHeads", "NQ", "N", "offset", "tiles"] as const;
+const splitFields = [
+  ["slots", "slots"],
+  ["busy", "busy"],
+  ["least_share", "leastShare"],
+] as const;
 export const launchVariables: readonly LaunchVariable[] = ["layer", "layers", "step", "steps", "phase"];
 
 /** The uniform words of an operator in the order of its struct; the launcher fills them by their sources. */
@@ -13,6 +18,7 @@ export function uniformFields(module: MaskModule): readonly UniformField[] {
   const int = (name: string, source: UniformSource): UniformField => ({ name, type: "i32", source });
   const fields: UniformField[] = shapeNames.map((name) => int(uniformName(name), { kind: "shape", name }));
   fields.push({ name: "scale", type: "f32", source: { kind: "scale" } }, int("write_lse", { kind: "writeLse" }));
+  for (const [name, field] of splitFields) fields.push(int(name, { kind: "split", field }));
   for (const name of launchVariables) {
     if (some(module.mask, (n) => n.kind === "var" && n.name === name)) fields.push(int(name, { kind: "launch", name }));
   }
@@ -21,12 +27,17 @@ export function uniformFields(module: MaskModule): readonly UniformField[] {
       fields.push(int(uniformName(name, "param"), { kind: "param", name }));
   }
   if (module.scalars.length > 0) fields.push(int("scalars", { kind: "scalars" }));
-  for (const input of module.inputs) {
+  for (const input of loadedInputs(module)) {
     for (const field of input.kind === "ids" ? idFields : bitFields) {
       fields.push(int(uniformName(input.name, "input", field), { kind: "input", input: input.name, field }));
     }
   }
   return fields;
+}
+
+/** The inputs of the caller and the tables of the layout, which kernels read as ids. */
+export function loadedInputs(module: MaskModule): readonly Input[] {
+  return [...module.inputs, ...(module.orders ?? []).map(({ name }): Input => ({ kind: "ids", name, axis: "k" }))];
 }
 
 const idFields: readonly InputField[] = ["base", "batchStride", "length", "summary", "summaryBatchStride"];

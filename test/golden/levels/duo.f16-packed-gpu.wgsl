@@ -1,5 +1,5 @@
 // duo (std/head_tables.attn:7), head dim 16, value dim 16, f16-packed-gpu.
-// One workgroup of 8 x 8 threads for each tile of 32 queries; tiles of 32 keys.
+// One workgroup of 64 threads for each tile of 32 queries; tiles of 32 keys.
 
 struct Uniforms {
   batch: i32,
@@ -11,6 +11,9 @@ struct Uniforms {
   tiles: i32,
   scale: f32,
   write_lse: i32,
+  slots: i32,
+  busy: i32,
+  least_share: i32,
   scalars: i32,
 }
 
@@ -61,11 +64,11 @@ fn main(
   @builtin(num_workgroups) workgroups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  // Tiles of a head one after another, the last first: under a causal mask it is the longest.
   let id = i32(workgroup.y * workgroups.x + workgroup.x);
   if (id >= u.tiles * u.heads * u.batch) {
     return;
   }
+  // Tiles of a head one after another, the last first: those are the longest.
   let first_row = (u.tiles - 1 - id % u.tiles) * 32;
   let h = (id / u.tiles) % u.heads;
   let b = id / u.tiles / u.heads;
@@ -117,7 +120,8 @@ fn main(
   first_tile[1] = first_key_1 / 32;
   end_tile[1] = select(0, (end_key_1 + 31) / 32, first_key_1 < end_key_1);
   for (var range = 0; range < 2; range++) {
-    for (var tile = first_tile[range]; tile < end_tile[range]; tile++) {
+    let end = end_tile[range];
+    for (var tile = first_tile[range]; tile < end; tile++) {
       // Ranges may overlap: a tile that an earlier one holds has been visited.
       var visited = false;
       for (var earlier = 0; earlier < range; earlier++) {
@@ -131,6 +135,7 @@ fn main(
       if (!(((k0 <= min(k1, q1)) && (t2 || (t5 && ((k0 < 64) || ((q0 - k1) < 256))))))) {
         continue;
       }
+      let masked = (((q0 < k1) || (t5 && (max(k0, 64) <= min(k1, (q1 + (-256)))))) || (u.keys < (k0 + 32)));
       var s_0_0 = vec4<f32>(0.0);
       var s_1_0 = vec4<f32>(0.0);
       var s_2_0 = vec4<f32>(0.0);
@@ -157,7 +162,7 @@ fn main(
         s_2_0 = fma(q_0, vec4<f32>(k_0.z), s_2_0);
         s_3_0 = fma(q_0, vec4<f32>(k_0.w), s_3_0);
       }
-      if ((((q0 < k1) || (t5 && (max(k0, 64) <= min(k1, (q1 + (-256)))))) || (u.keys < (k0 + 32)))) {
+      if (masked) {
         let looks_0 = looks_at(q0 + own_row, k0 + own_column, h, kvh, b);
         s_0_0 = select(vec4<f32>(MASKED), s_0_0, (vec4<u32>(looks_0) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u));
         s_1_0 = select(vec4<f32>(MASKED), s_1_0, (vec4<u32>(looks_0) & vec4<u32>(16u, 32u, 64u, 128u)) != vec4<u32>(0u));

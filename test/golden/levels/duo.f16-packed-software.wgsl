@@ -1,5 +1,5 @@
 // duo (std/head_tables.attn:7), head dim 16, value dim 16, f16-packed-software.
-// One workgroup of 4 x 4 threads for each tile of 32 queries; tiles of 32 keys.
+// One workgroup of 16 threads for each tile of 32 queries; tiles of 32 keys.
 
 struct Uniforms {
   batch: i32,
@@ -11,6 +11,9 @@ struct Uniforms {
   tiles: i32,
   scale: f32,
   write_lse: i32,
+  slots: i32,
+  busy: i32,
+  least_share: i32,
   scalars: i32,
 }
 
@@ -61,11 +64,11 @@ fn main(
   @builtin(num_workgroups) workgroups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  // Tiles of a head one after another, the last first: under a causal mask it is the longest.
   let id = i32(workgroup.y * workgroups.x + workgroup.x);
   if (id >= u.tiles * u.heads * u.batch) {
     return;
   }
+  // Tiles of a head one after another, the last first: those are the longest.
   let first_row = (u.tiles - 1 - id % u.tiles) * 32;
   let h = (id / u.tiles) % u.heads;
   let b = id / u.tiles / u.heads;
@@ -123,7 +126,8 @@ fn main(
   first_tile[1] = first_key_1 / 32;
   end_tile[1] = select(0, (end_key_1 + 31) / 32, first_key_1 < end_key_1);
   for (var range = 0; range < 2; range++) {
-    for (var tile = first_tile[range]; tile < end_tile[range]; tile++) {
+    let end = end_tile[range];
+    for (var tile = first_tile[range]; tile < end; tile++) {
       // Ranges may overlap: a tile that an earlier one holds has been visited.
       var visited = false;
       for (var earlier = 0; earlier < range; earlier++) {
@@ -137,6 +141,7 @@ fn main(
       if (!(((k0 <= min(k1, q1)) && (t2 || (t5 && ((k0 < 64) || ((q0 - k1) < 256))))))) {
         continue;
       }
+      let masked = (((q0 < k1) || (t5 && (max(k0, 64) <= min(k1, (q1 + (-256)))))) || (u.keys < (k0 + 32)));
       var s_0_0 = vec4<f32>(0.0);
       var s_0_1 = vec4<f32>(0.0);
       var s_1_0 = vec4<f32>(0.0);
@@ -189,7 +194,7 @@ fn main(
         s_7_0 = fma(q_0, vec4<f32>(k_1.w), s_7_0);
         s_7_1 = fma(q_1, vec4<f32>(k_1.w), s_7_1);
       }
-      if ((((q0 < k1) || (t5 && (max(k0, 64) <= min(k1, (q1 + (-256)))))) || (u.keys < (k0 + 32)))) {
+      if (masked) {
         let looks_0 = looks_at(q0 + own_row, k0 + own_column, h, kvh, b);
         let looks_1 = looks_at(q0 + own_row, k0 + own_column + 4, h, kvh, b);
         s_0_0 = select(vec4<f32>(MASKED), s_0_0, (vec4<u32>(looks_0) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u));
@@ -210,8 +215,8 @@ fn main(
         s_7_1 = select(vec4<f32>(MASKED), s_7_1, (vec4<u32>(looks_1) & vec4<u32>(268435456u, 536870912u, 1073741824u, 2147483648u)) != vec4<u32>(0u));
       }
       var n_0 = max(max(max(max(max(max(max(s_0_0, s_1_0), s_2_0), s_3_0), s_4_0), s_5_0), s_6_0), s_7_0);
-      partial[column_thread * 8 + own_group] = n_0;
       var n_1 = max(max(max(max(max(max(max(s_0_1, s_1_1), s_2_1), s_3_1), s_4_1), s_5_1), s_6_1), s_7_1);
+      partial[column_thread * 8 + own_group] = n_0;
       partial[column_thread * 8 + own_group + 1] = n_1;
       workgroupBarrier();
       n_0 = m_0;

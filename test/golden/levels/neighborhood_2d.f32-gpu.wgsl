@@ -1,5 +1,5 @@
-// neighborhood_2d (std/neighborhood.attn:22), head dim 16, value dim 16, f32-gpu.
-// One workgroup of 8 x 8 threads for each tile of 32 queries; tiles of 32 keys.
+// neighborhood_2d (std/neighborhood.attn:24), head dim 16, value dim 16, f32-gpu.
+// One workgroup of 64 threads for each tile of 32 queries; tiles of 32 keys.
 
 struct Uniforms {
   batch: i32,
@@ -11,6 +11,9 @@ struct Uniforms {
   tiles: i32,
   scale: f32,
   write_lse: i32,
+  slots: i32,
+  busy: i32,
+  least_share: i32,
 }
 
 @group(0) @binding(0) var<uniform> u: Uniforms;
@@ -29,6 +32,10 @@ var<workgroup> kp_tile: array<vec4<f32>, 256>;
 var<workgroup> partial: array<vec4<f32>, 64>;
 
 const MASKED = f32(-3e+38);
+
+fn span_at(tile: i32) -> i32 {
+  return select(select(1, 32, tile % 32 == 0), 1024, tile % 1024 == 0);
+}
 
 fn looks(q: i32, k: i32, h: i32, kvh: i32, b: i32) -> bool {
   return k < u.keys && ((max(min((min((q >> 5u), 31) - 3), 25), 0) <= (k >> 5u)) && ((k >> 5u) < (max(min((min((q >> 5u), 31) - 3), 25), 0) + 7)) && (max(min((min((q & 31), 31) - 3), 25), 0) <= (k & 31)) && ((k & 31) < (max(min((min((q & 31), 31) - 3), 25), 0) + 7)));
@@ -51,11 +58,11 @@ fn main(
   @builtin(num_workgroups) workgroups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  // Tiles of a head one after another, the last first: under a causal mask it is the longest.
   let id = i32(workgroup.y * workgroups.x + workgroup.x);
   if (id >= u.tiles * u.heads * u.batch) {
     return;
   }
+  // Tiles of a head one after another, the last first: those are the longest.
   let first_row = (u.tiles - 1 - id % u.tiles) * 32;
   let h = (id / u.tiles) % u.heads;
   let b = id / u.tiles / u.heads;
@@ -100,25 +107,48 @@ fn main(
   let t21 = (t0 == t4);
   let first_key = max(t3, 0);
   let end_key = min(t6, u.keys);
-  let first_tile = first_key / 32;
-  let end_tile = select(0, (end_key + 31) / 32, first_key < end_key);
-  for (var tile = first_tile; tile < end_tile; tile++) {
+  let end = select(0, (end_key + 31) / 32, first_key < end_key);
+  var tile = first_key / 32;
+  loop {
+    // Empty blocks of tiles are passed over as a whole.
+    var span = span_at(tile);
+    loop {
+      if (tile >= end) {
+        break;
+      }
+      let k0 = tile * 32;
+      let k1 = min(k0 + span * 32, u.keys) - 1;
+      let t7 = max(k0, t3);
+      let t8 = (t7 >> 5u);
+      let t9 = (t8 + (-4));
+      let t10 = (t8 + (-7));
+      let t11 = max(q0, min(max(max(((max(min(t9, t2), (-1)) + 1) * 32), select(u.keys, 0, (t9 < 31))), select(u.keys, 0, (t10 < 25))), select(u.keys, 0, (t10 < 0))));
+      let t12 = min(k1, (t6 + (-1)));
+      let t13 = (t12 >> 5u);
+      let t14 = (t13 + 3);
+      let t15 = min(q1, (max(max(((max(min(t14, t2), (-1)) + 1) * 32), select(0, u.keys, (31 <= t14))), select(0, u.keys, (25 <= t13))) + (-1)));
+      let t16 = ((t11 >> 5u) == (t15 >> 5u));
+      let t17 = (t8 == t13);
+      if (((((t11 <= t15) && (t7 <= t12)) && (max(min((min(select(0, (t11 & 31), t16), 31) + (-3)), 25), 0) <= select(31, (t12 & 31), t17))) && (select(0, (t7 & 31), t17) < (max(min((min(select(31, (t15 & 31), t16), 31) + (-3)), 25), 0) + 7)))) {
+        if (span == 1) {
+          break;
+        }
+        span = select(select(1, 32, span == 1024), 1, span == 32);
+      }
+      else {
+        tile += span;
+        span = span_at(tile);
+      }
+    }
+    if (tile >= end) {
+      break;
+    }
     let k0 = tile * 32;
     let k1 = min(k0 + 32, u.keys) - 1;
-    let t7 = max(k0, t3);
-    let t8 = (t7 >> 5u);
-    let t9 = (t8 + (-4));
-    let t10 = (t8 + (-7));
-    let t11 = max(q0, min(max(max(((max(min(t9, t2), (-1)) + 1) * 32), select(u.keys, 0, (t9 < 31))), select(u.keys, 0, (t10 < 25))), select(u.keys, 0, (t10 < 0))));
-    let t12 = min(k1, (t6 + (-1)));
-    let t13 = (t12 >> 5u);
-    let t14 = (t13 + 3);
-    let t15 = min(q1, (max(max(((max(min(t14, t2), (-1)) + 1) * 32), select(0, u.keys, (31 <= t14))), select(0, u.keys, (25 <= t13))) + (-1)));
-    let t16 = ((t11 >> 5u) == (t15 >> 5u));
-    let t17 = (t8 == t13);
-    if (!(((((t11 <= t15) && (t7 <= t12)) && (max(min((min(select(0, (t11 & 31), t16), 31) + (-3)), 25), 0) <= select(31, (t12 & 31), t17))) && (select(0, (t7 & 31), t17) < (max(min((min(select(31, (t15 & 31), t16), 31) + (-3)), 25), 0) + 7))))) {
-      continue;
-    }
+    let t18 = (k0 >> 5u);
+    let t19 = (k1 >> 5u);
+    let t20 = (t18 == t19);
+    let masked = (((((t18 < t5) || ((t1 + 7) <= t19)) || (select(0, (k0 & 31), t20) < max(min((min(select(31, (q1 & 31), t21), 31) + (-3)), 25), 0))) || ((max(min((min(select(0, (q0 & 31), t21), 31) + (-3)), 25), 0) + 7) <= select(31, (k1 & 31), t20))) || (u.keys < (k0 + 32)));
     var s_0_0 = vec4<f32>(0.0);
     var s_1_0 = vec4<f32>(0.0);
     var s_2_0 = vec4<f32>(0.0);
@@ -145,10 +175,7 @@ fn main(
       s_2_0 = fma(q_0, vec4<f32>(k_0.z), s_2_0);
       s_3_0 = fma(q_0, vec4<f32>(k_0.w), s_3_0);
     }
-    let t18 = (k0 >> 5u);
-    let t19 = (k1 >> 5u);
-    let t20 = (t18 == t19);
-    if ((((((t18 < t5) || ((t1 + 7) <= t19)) || (select(0, (k0 & 31), t20) < max(min((min(select(31, (q1 & 31), t21), 31) + (-3)), 25), 0))) || ((max(min((min(select(0, (q0 & 31), t21), 31) + (-3)), 25), 0) + 7) <= select(31, (k1 & 31), t20))) || (u.keys < (k0 + 32)))) {
+    if (masked) {
       let looks_0 = looks_at(q0 + own_row, k0 + own_column, h, kvh, b);
       s_0_0 = select(vec4<f32>(MASKED), s_0_0, (vec4<u32>(looks_0) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u));
       s_1_0 = select(vec4<f32>(MASKED), s_1_0, (vec4<u32>(looks_0) & vec4<u32>(16u, 32u, 64u, 128u)) != vec4<u32>(0u));
@@ -188,6 +215,9 @@ fn main(
       o_1_0 = fma(vec4<f32>(p_0.y), v_0, o_1_0);
       o_2_0 = fma(vec4<f32>(p_0.z), v_0, o_2_0);
       o_3_0 = fma(vec4<f32>(p_0.w), v_0, o_3_0);
+    }
+    continuing {
+      tile++;
     }
   }
 

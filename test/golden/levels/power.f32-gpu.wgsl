@@ -1,5 +1,5 @@
 // power (std/power.attn:15), head dim 16, value dim 24, f32-gpu.
-// One workgroup of 8 x 8 threads for each tile of 32 queries; tiles of 32 keys.
+// One workgroup of 64 threads for each tile of 32 queries; tiles of 32 keys.
 
 struct Uniforms {
   batch: i32,
@@ -11,6 +11,9 @@ struct Uniforms {
   tiles: i32,
   scale: f32,
   write_lse: i32,
+  slots: i32,
+  busy: i32,
+  least_share: i32,
 }
 
 @group(0) @binding(0) var<uniform> u: Uniforms;
@@ -29,6 +32,10 @@ var<workgroup> kp_tile: array<vec4<f32>, 256>;
 var<workgroup> partial: array<vec4<f32>, 64>;
 
 const MASKED = f32(-3e+38);
+
+fn span_at(tile: i32) -> i32 {
+  return select(select(1, 32, tile % 32 == 0), 1024, tile % 1024 == 0);
+}
 
 fn is_pow2(a: i32) -> bool {
   return a > 0 && (a & (a - 1)) == 0;
@@ -63,11 +70,11 @@ fn main(
   @builtin(num_workgroups) workgroups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  // Tiles of a head one after another, the last first: under a causal mask it is the longest.
   let id = i32(workgroup.y * workgroups.x + workgroup.x);
   if (id >= u.tiles * u.heads * u.batch) {
     return;
   }
+  // Tiles of a head one after another, the last first: those are the longest.
   let first_row = (u.tiles - 1 - id % u.tiles) * 32;
   let h = (id / u.tiles) % u.heads;
   let b = id / u.tiles / u.heads;
@@ -122,7 +129,34 @@ fn main(
   first_tile[2] = first_key_2 / 32;
   end_tile[2] = select(0, (end_key_2 + 31) / 32, first_key_2 < end_key_2);
   for (var range = 0; range < 3; range++) {
-    for (var tile = first_tile[range]; tile < end_tile[range]; tile++) {
+    let end = end_tile[range];
+    var tile = first_tile[range];
+    loop {
+      // Empty blocks of tiles are passed over as a whole.
+      var span = span_at(tile);
+      loop {
+        if (tile >= end) {
+          break;
+        }
+        let k0 = tile * 32;
+        let k1 = min(k0 + span * 32, u.keys) - 1;
+        let t5 = max(q0, k0);
+        let t6 = min(k1, q1);
+        let t7 = (k0 >> 5u);
+        if ((((t5 <= q1) && (k0 <= t6)) && ((((t0 - (k1 >> 5u)) < 2) || pow2_in(((t5 >> 5u) - (t6 >> 5u)), (t3 - t7))) || (t7 < 1)))) {
+          if (span == 1) {
+            break;
+          }
+          span = select(select(1, 32, span == 1024), 1, span == 32);
+        }
+        else {
+          tile += span;
+          span = span_at(tile);
+        }
+      }
+      if (tile >= end) {
+        break;
+      }
       // Ranges may overlap: a tile that an earlier one holds has been visited.
       var visited = false;
       for (var earlier = 0; earlier < range; earlier++) {
@@ -133,12 +167,13 @@ fn main(
       }
       let k0 = tile * 32;
       let k1 = min(k0 + 32, u.keys) - 1;
-      let t5 = max(q0, k0);
-      let t6 = min(k1, q1);
-      let t7 = (k0 >> 5u);
-      if (!((((t5 <= q1) && (k0 <= t6)) && ((((t0 - (k1 >> 5u)) < 2) || pow2_in(((t5 >> 5u) - (t6 >> 5u)), (t3 - t7))) || (t7 < 1))))) {
-        continue;
-      }
+      let t8 = max(k0, t4);
+      let t9 = (t8 >> 5u);
+      let t10 = max(q0, (max(min((t9 + 2), t1), (-1)) * 32));
+      let t11 = min(k1, (((max(min((t3 + (-2)), t1), (-1)) + 1) * 32) + (-1)));
+      let t12 = ((t10 >> 5u) - (t11 >> 5u));
+      let t13 = (t3 - t9);
+      let masked = (((q0 < k1) || (((t10 <= q1) && (t8 <= t11)) && (((t12 != t13) || !(pow2_in(t12, t13))) && ((t12 != 1) || (t13 != 2))))) || (u.keys < (k0 + 32)));
       var s_0_0 = vec4<f32>(0.0);
       var s_1_0 = vec4<f32>(0.0);
       var s_2_0 = vec4<f32>(0.0);
@@ -165,13 +200,7 @@ fn main(
         s_2_0 = fma(q_0, vec4<f32>(k_0.z), s_2_0);
         s_3_0 = fma(q_0, vec4<f32>(k_0.w), s_3_0);
       }
-      let t8 = max(k0, t4);
-      let t9 = (t8 >> 5u);
-      let t10 = max(q0, (max(min((t9 + 2), t1), (-1)) * 32));
-      let t11 = min(k1, (((max(min((t3 + (-2)), t1), (-1)) + 1) * 32) + (-1)));
-      let t12 = ((t10 >> 5u) - (t11 >> 5u));
-      let t13 = (t3 - t9);
-      if ((((q0 < k1) || (((t10 <= q1) && (t8 <= t11)) && (((t12 != t13) || !(pow2_in(t12, t13))) && ((t12 != 1) || (t13 != 2))))) || (u.keys < (k0 + 32)))) {
+      if (masked) {
         let looks_0 = looks_at(q0 + own_row, k0 + own_column, h, kvh, b);
         s_0_0 = select(vec4<f32>(MASKED), s_0_0, (vec4<u32>(looks_0) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u));
         s_1_0 = select(vec4<f32>(MASKED), s_1_0, (vec4<u32>(looks_0) & vec4<u32>(16u, 32u, 64u, 128u)) != vec4<u32>(0u));
@@ -211,6 +240,9 @@ fn main(
         o_1_0 = fma(vec4<f32>(p_0.y), v_0, o_1_0);
         o_2_0 = fma(vec4<f32>(p_0.z), v_0, o_2_0);
         o_3_0 = fma(vec4<f32>(p_0.w), v_0, o_3_0);
+      }
+      continuing {
+        tile++;
       }
     }
   }

@@ -1,5 +1,5 @@
 // region_cross (std/token_types.attn:35), head dim 16, value dim 16, f32-gpu.
-// One workgroup of 8 x 8 threads for each tile of 32 queries; tiles of 32 keys.
+// One workgroup of 64 threads for each tile of 32 queries; tiles of 32 keys.
 
 struct Uniforms {
   batch: i32,
@@ -11,6 +11,9 @@ struct Uniforms {
   tiles: i32,
   scale: f32,
   write_lse: i32,
+  slots: i32,
+  busy: i32,
+  least_share: i32,
   in_region_base: i32,
   in_region_batchStride: i32,
   in_region_length: i32,
@@ -39,6 +42,10 @@ var<workgroup> kp_tile: array<vec4<f32>, 256>;
 var<workgroup> partial: array<vec4<f32>, 64>;
 
 const MASKED = f32(-3e+38);
+
+fn span_at(tile: i32) -> i32 {
+  return select(select(1, 32, tile % 32 == 0), 1024, tile % 1024 == 0);
+}
 
 fn id_region(b: i32, i: i32) -> i32 {
   let at = clamp(i, 0, u.in_region_length - 1);
@@ -119,11 +126,11 @@ fn main(
   @builtin(num_workgroups) workgroups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  // Tiles of a head one after another, the last first: under a causal mask it is the longest.
   let id = i32(workgroup.y * workgroups.x + workgroup.x);
   if (id >= u.tiles * u.heads * u.batch) {
     return;
   }
+  // Tiles of a head one after another, the last first: those are the longest.
   let first_row = (u.tiles - 1 - id % u.tiles) * 32;
   let h = (id / u.tiles) % u.heads;
   let b = id / u.tiles / u.heads;
@@ -162,16 +169,39 @@ fn main(
   let t3 = min_id_region(b, q0, q1);
   let first_key = 0;
   let end_key = u.keys;
-  let first_tile = first_key / 32;
-  let end_tile = select(0, (end_key + 31) / 32, first_key < end_key);
-  for (var tile = first_tile; tile < end_tile; tile++) {
+  let end = select(0, (end_key + 31) / 32, first_key < end_key);
+  var tile = first_key / 32;
+  loop {
+    // Empty blocks of tiles are passed over as a whole.
+    var span = span_at(tile);
+    loop {
+      if (tile >= end) {
+        break;
+      }
+      let k0 = tile * 32;
+      let k1 = min(k0 + span * 32, u.keys) - 1;
+      let t0 = min_id_subject(b, k0, k1);
+      let t1 = max_id_subject(b, k0, k1);
+      if ((((t0 <= 0) && (0 <= t1)) || ((t0 <= t2) && (t3 <= t1)))) {
+        if (span == 1) {
+          break;
+        }
+        span = select(select(1, 32, span == 1024), 1, span == 32);
+      }
+      else {
+        tile += span;
+        span = span_at(tile);
+      }
+    }
+    if (tile >= end) {
+      break;
+    }
     let k0 = tile * 32;
     let k1 = min(k0 + 32, u.keys) - 1;
-    let t0 = min_id_subject(b, k0, k1);
-    let t1 = max_id_subject(b, k0, k1);
-    if (!((((t0 <= 0) && (0 <= t1)) || ((t0 <= t2) && (t3 <= t1))))) {
-      continue;
-    }
+    let t4 = min_id_subject(b, k0, k1);
+    let t5 = max_id_subject(b, k0, k1);
+    let t6 = (t4 != t5);
+    let masked = (((t6 || (t4 != 0)) && ((t6 || (t3 != t2)) || (t4 != t3))) || (u.keys < (k0 + 32)));
     var s_0_0 = vec4<f32>(0.0);
     var s_1_0 = vec4<f32>(0.0);
     var s_2_0 = vec4<f32>(0.0);
@@ -198,8 +228,7 @@ fn main(
       s_2_0 = fma(q_0, vec4<f32>(k_0.z), s_2_0);
       s_3_0 = fma(q_0, vec4<f32>(k_0.w), s_3_0);
     }
-    let t4 = (t0 != t1);
-    if ((((t4 || (t0 != 0)) && ((t4 || (t3 != t2)) || (t0 != t3))) || (u.keys < (k0 + 32)))) {
+    if (masked) {
       let looks_0 = looks_at(q0 + own_row, k0 + own_column, h, kvh, b);
       s_0_0 = select(vec4<f32>(MASKED), s_0_0, (vec4<u32>(looks_0) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u));
       s_1_0 = select(vec4<f32>(MASKED), s_1_0, (vec4<u32>(looks_0) & vec4<u32>(16u, 32u, 64u, 128u)) != vec4<u32>(0u));
@@ -239,6 +268,9 @@ fn main(
       o_1_0 = fma(vec4<f32>(p_0.y), v_0, o_1_0);
       o_2_0 = fma(vec4<f32>(p_0.z), v_0, o_2_0);
       o_3_0 = fma(vec4<f32>(p_0.w), v_0, o_3_0);
+    }
+    continuing {
+      tile++;
     }
   }
 

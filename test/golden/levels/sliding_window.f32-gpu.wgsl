@@ -1,5 +1,5 @@
 // sliding_window (std/windows.attn:11), head dim 64, value dim 64, f32-gpu.
-// One workgroup of 8 x 8 threads for each tile of 32 queries; tiles of 32 keys.
+// One workgroup of 64 threads for each tile of 32 queries; tiles of 32 keys.
 
 struct Uniforms {
   batch: i32,
@@ -11,6 +11,9 @@ struct Uniforms {
   tiles: i32,
   scale: f32,
   write_lse: i32,
+  slots: i32,
+  busy: i32,
+  least_share: i32,
 }
 
 @group(0) @binding(0) var<uniform> u: Uniforms;
@@ -51,11 +54,11 @@ fn main(
   @builtin(num_workgroups) workgroups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  // Tiles of a head one after another, the last first: under a causal mask it is the longest.
   let id = i32(workgroup.y * workgroups.x + workgroup.x);
   if (id >= u.tiles * u.heads * u.batch) {
     return;
   }
+  // Tiles of a head one after another, the last first: those are the longest.
   let first_row = (u.tiles - 1 - id % u.tiles) * 32;
   let h = (id / u.tiles) % u.heads;
   let b = id / u.tiles / u.heads;
@@ -97,14 +100,14 @@ fn main(
   let t0 = (q0 + (-255));
   let first_key = max(t0, 0);
   let end_key = min((q1 + 1), u.keys);
-  let first_tile = first_key / 32;
-  let end_tile = select(0, (end_key + 31) / 32, first_key < end_key);
-  for (var tile = first_tile; tile < end_tile; tile++) {
+  let end = select(0, (end_key + 31) / 32, first_key < end_key);
+  for (var tile = first_key / 32; tile < end; tile++) {
     let k0 = tile * 32;
     let k1 = min(k0 + 32, u.keys) - 1;
     if (!((max(k0, t0) <= min(k1, q1)))) {
       continue;
     }
+    let masked = (((q0 < k1) || (256 <= (q1 - k0))) || (u.keys < (k0 + 32)));
     var s_0_0 = vec4<f32>(0.0);
     var s_1_0 = vec4<f32>(0.0);
     var s_2_0 = vec4<f32>(0.0);
@@ -133,7 +136,7 @@ fn main(
         s_3_0 = fma(q_0, vec4<f32>(k_0.w), s_3_0);
       }
     }
-    if ((((q0 < k1) || (256 <= (q1 - k0))) || (u.keys < (k0 + 32)))) {
+    if (masked) {
       let looks_0 = looks_at(q0 + own_row, k0 + own_column, h, kvh, b);
       s_0_0 = select(vec4<f32>(MASKED), s_0_0, (vec4<u32>(looks_0) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u));
       s_1_0 = select(vec4<f32>(MASKED), s_1_0, (vec4<u32>(looks_0) & vec4<u32>(16u, 32u, 64u, 128u)) != vec4<u32>(0u));

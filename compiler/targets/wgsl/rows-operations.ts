@@ -1,0 +1,119 @@
+import type { Stmt } from "../../program/ir.js";
+import type { RowsSchedule } from "../../schedule/schedule.js";
+import { columnsPerWord } from "./mask-function.js";
+import { component, plus, range, TileOperations } from "./operations.js";
+
+/**
+ * The rows layout: a thread holds its query rows and their outputs in registers and reads every key
+ * and value from storage, a few keys at a time. What the tile program does with a tile is done step
+ * by step: the softmax is an online one, so the steps add up to the tile.
+ */
+export class RowsOperations extends TileOperations<RowsSchedule> {
+  readonly columnsPerWord = columnsPerWord(this.rows, this.schedule.tileK);
+  readonly enables = [];
+  readonly builtins = [];
+  protected readonly speaksForRow = undefined;
+
+  declarations(): readonly string[] {
+    return [];
+  }
+
+  place(): string {
+    return `// The first query row of this thread, within the tile.
+let own_row = i32(lane) * ${this.rows};`;
+  }
+
+  /**
+   * The mask of a whole tile goes into bits first: devices that run threads as lanes walk through the
+   * code of a branch that no thread takes, and this way they do so once a tile and not at every step.
+   * A tile has a key, so its end is tested after a step: those devices run a loop's body once more than
+   * its test lets through.
+   */
+  keyTile(work: (mask: () => void) => void, masked: string | undefined): void {
+    const { keysPerStep, tileK } = this.schedule;
+    const perWord = this.columnsPerWord;
+    if (masked !== undefined) {
+      const words = tileK / perWord;
+      this.text.line(`var looks_bits: array<u32, ${words}>;`);
+      for (let w = 0; w < words; w++) this.text.line(`looks_bits[${w}] = 0xffffffffu;`);
+      this.text.block(`if (${masked})`, () => {
+        this.text.block(`for (var w = 0; w < ${words}; w++)`, () =>
+          this.text.line(`looks_bits[w] = looks_at(q0 + own_row, k0 + w * ${perWord}, h, kvh, b);`),
+        );
+      });
+    }
+    this.text.line("var first_key_of_step = k0;");
+    this.text.block("loop", () => {
+      work(() => {
+        this.text.line("let key_of_tile = first_key_of_step - k0;");
+        this.text.line(`let looks_0 = looks_bits[key_of_tile / ${perWord}] >> u32(key_of_tile % ${perWord} * ${this.rows});`);
+        this.maskByBits();
+      });
+      this.text.block("continuing", () => {
+        this.text.line(`first_key_of_step += ${keysPerStep};`);
+        this.text.line("break if first_key_of_step > k1;");
+      });
+    });
+  }
+
+  protected load(stmt: Extract<Stmt, { op: "load" }>): void {
+    if (stmt.to === "Q") return this.loadQuery();
+    if (stmt.to === "K") {
+      for (let c = 0; c < this.columns; c++) {
+        // A step may reach past the last key; the mask knows.
+        this.text.line(`let key_${c} = key_base + ${this.tokens.heldKey(`first_key_of_step${plus(c)}`)};`);
+      }
+    }
+  }
+
+  private loadQuery(): void {
+    const vectors = this.shape.headDim / 4;
+    this.text.line("");
+    for (let row = 0; row < this.rows; row++) {
+      this.text.line(`let query_${row} = (query_base + ${this.tokens.heldQuery(`first_row + own_row${plus(row)}`)}) * ${vectors};`);
+      for (let g = 0; g < vectors; g++) {
+        this.text.line(`let q_${row}_${g} = ${this.storage.load(`query[query_${row}${plus(g)}]`)} * u.scale;`);
+      }
+    }
+  }
+
+  protected dot(): void {
+    const vectors = this.shape.headDim / 4;
+    this.eachScore((c, r) => this.text.line(`var s_${c}_${r} = vec4<f32>(0.0);`));
+    for (let c = 0; c < this.columns; c++) {
+      for (let g = 0; g < vectors; g++) {
+        this.text.line(`let k_${c}_${g} = ${this.storage.load(`key[key_${c} * ${vectors}${plus(g)}]`)};`);
+        this.eachRowGroup((r) => {
+          const products = range(4, (i) => `dot(q_${r * 4 + i}_${g}, k_${c}_${g})`).join(", ");
+          this.text.line(`s_${c}_${r} += vec4<f32>(${products});`);
+        });
+      }
+    }
+  }
+
+  protected rowMax(): void {
+    this.ownRowMax();
+    this.eachRowGroup((r) => this.text.line(`n_${r} = max(n_${r}, m_${r});`));
+  }
+
+  protected accumulate(): void {
+    const vectors = this.shape.valueDim / 4;
+    for (let g = 0; g < this.groups; g++) {
+      for (let c = 0; c < this.columns; c++) {
+        this.text.line(`let v_${c}_${g} = ${this.storage.load(`value[key_${c} * ${vectors}${plus(g)}]`)};`);
+      }
+      for (let row = 0; row < this.rows; row++) {
+        const products = range(this.columns, (c) => `s_${c}_${row >> 2}.${component(row)} * v_${c}_${g}`);
+        this.text.line(`o_${row}_${g} += ${products.join(" + ")};`);
+      }
+    }
+  }
+
+  protected wholeRowSums(): void {
+    // Every thread sees all columns of its rows.
+  }
+
+  protected eachStoredGroup(store: (g: number, column: string) => void): void {
+    for (let g = 0; g < this.groups; g++) store(g, String(g));
+  }
+}

@@ -1,0 +1,10 @@
+import { STAGE_COMPUTE } from "./gpu-flags.js";
+
+/**
+ * The layout of bind group 0 of a kernel, by the types of its buffers in order. Said in full: the
+ * automatic layout leaves out what a kernel does not happen to use.
+ */
+export function bindGroupLayout(device: GPUDevice, label: string, types: readonly GPUBufferBindingType[]): GPUBindGroupLayout {
+  const entries = types.map((type, binding) => ({ binding, visibility: STAGE_COMPUTE, buffer: { type } }));
+  return device.createBindGroupLayout({ label, entries });
+}

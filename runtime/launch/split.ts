@@ -1,0 +1,153 @@
+import { bindGroupLayout } from "./bind-layout.js";
+import type { ResolvedCall } from "./call.js";
+import { foldWorkgroups } from "./dispatch.js";
+import { USAGE_STORAGE } from "./gpu-flags.js";
+import type { KernelVariant } from "./module.js";
+import { compilePipeline } from "./pipeline.js";
+
+/** How rows are cut into parts. */
+export interface SplitOptions {
+  /** Workgroups that keep the device busy: with fewer query tiles, long rows are cut. 256 by default. */
+  readonly busy?: number | undefined;
+  /** Key tiles that a part has at least; 8 by default. */
+  readonly leastShare?: number | undefined;
+}
+
+/** What a launch in parts needs. */
+export interface Split {
+  /** Parts there is room for. */
+  readonly slots: number;
+  readonly busy: number;
+  readonly leastShare: number;
+  readonly planBytes: number;
+  readonly scratchBytes: number;
+}
+
+const BUSY = 256;
+const LEAST_SHARE = 8;
+
+/**
+ * Whether and how a call is computed in parts: where it has too few query tiles to keep a device busy,
+ * and where the compiler says that some rows are much longer than others. The plan's kernel makes no
+ * more than twice the greater of `busy` and a quarter of the tiles: room for these, a part of a tile
+ * each, is less than the output has or next to nothing.
+ */
+export function splitOf(
+  variant: KernelVariant,
+  call: ResolvedCall,
+  tiles: number,
+  uneven: boolean,
+  options: SplitOptions,
+  limits: Pick<GPUSupportedLimits, "maxStorageBufferBindingSize" | "maxBufferSize">,
+): Split | undefined {
+  const { busy = BUSY, leastShare = LEAST_SHARE } = options;
+  const total = tiles * call.heads * call.batch;
+  if (total === 0 || Math.ceil(call.n / variant.tileK) <= leastShare || (total >= busy && !uneven)) return undefined;
+  const slots = 2 * Math.max(busy, Math.ceil(total / 4));
+  const planBytes = 4 * (2 + 2 * (total + slots));
+  const scratchBytes = 4 * slots * variant.tileQ * (variant.valueDim + 4);
+  const most = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
+  return scratchBytes > most || planBytes > most ? undefined : { slots, busy, leastShare, planBytes, scratchBytes };
+}
+
+type Name = "plan" | "parts" | "merge";
+
+/** Bindings of the three kernels, after the uniforms. */
+const SPLIT_BINDINGS: Record<Name, readonly GPUBufferBindingType[]> = {
+  plan: ["read-only-storage", "storage"],
+  parts: [
+    "read-only-storage",
+    "read-only-storage",
+    "read-only-storage",
+    "read-only-storage",
+    "storage",
+    "storage",
+    "read-only-storage",
+    "storage",
+  ],
+  merge: ["read-only-storage", "read-only-storage", "storage", "storage"],
+};
+
+/** Storage buffers that a launch in parts binds at a time. */
+const PARTS_STORAGE_BUFFERS = SPLIT_BINDINGS.parts.length;
+
+interface Kernel {
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+}
+
+/** The compiled kernels of launches in parts. */
+export type SplitPipelines = Record<Name, Kernel>;
+
+/** Undefined where the variant has none, or the device binds too few buffers. */
+export async function splitPipelines(device: GPUDevice, label: string, variant: KernelVariant): Promise<SplitPipelines | undefined> {
+  const texts = variant.split;
+  if (texts === undefined || device.limits.maxStorageBuffersPerShaderStage < PARTS_STORAGE_BUFFERS) return undefined;
+  const kernel = async (name: Name): Promise<Kernel> => {
+    const layout = bindGroupLayout(device, `attnc ${name}`, ["uniform", ...SPLIT_BINDINGS[name]]);
+    const pipelineLayout = () => device.createPipelineLayout({ label: `attnc ${name}`, bindGroupLayouts: [layout] });
+    return { layout, pipeline: await compilePipeline(device, `${label} ${name}`, texts[name], pipelineLayout) };
+  };
+  const [plan, parts, merge] = await Promise.all([kernel("plan"), kernel("parts"), kernel("merge")]);
+  return { plan, parts, merge };
+}
+
+/** Plan and results of parts: an operator's own, used by its launches one after another. */
+export class SplitBuffers {
+  private plan: GPUBuffer | undefined;
+  private scratch: GPUBuffer | undefined;
+
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly label: string,
+  ) {}
+
+  /** Buffers of at least these sizes. Outgrown ones are left to the collector: commands already encoded may use them. */
+  for({ planBytes, scratchBytes }: Split): { readonly plan: GPUBuffer; readonly scratch: GPUBuffer } {
+    const create = (name: string, size: number): GPUBuffer =>
+      this.device.createBuffer({ label: `${this.label} ${name}`, size, usage: USAGE_STORAGE });
+    if (this.plan === undefined || this.plan.size < planBytes) this.plan = create("plan", planBytes);
+    if (this.scratch === undefined || this.scratch.size < scratchBytes) this.scratch = create("parts", scratchBytes);
+    return { plan: this.plan, scratch: this.scratch };
+  }
+
+  destroy(): void {
+    this.plan?.destroy();
+    this.scratch?.destroy();
+  }
+}
+
+/** The bindings of the kernel of whole tiles, in its order. */
+export interface WholeBindings {
+  readonly uniforms: GPUBufferBinding;
+  readonly q: GPUBufferBinding;
+  readonly k: GPUBufferBinding;
+  readonly v: GPUBufferBinding;
+  readonly aux: GPUBufferBinding;
+  readonly out: GPUBufferBinding;
+  readonly lse: GPUBufferBinding;
+}
+
+/** Dispatches plan, parts and merge in a pass, in which each sees what the one before it wrote. */
+export function dispatchSplit(
+  device: GPUDevice,
+  pass: GPUComputePassEncoder,
+  kernels: SplitPipelines,
+  bindings: WholeBindings,
+  buffers: { readonly plan: GPUBuffer; readonly scratch: GPUBuffer },
+  split: Split,
+  total: number,
+): void {
+  const { uniforms, q, k, v, aux, out, lse } = bindings;
+  const plan = { buffer: buffers.plan, size: split.planBytes };
+  const scratch = { buffer: buffers.scratch, size: split.scratchBytes };
+  const dispatch = ({ pipeline, layout }: Kernel, resources: readonly GPUBufferBinding[], groups: number): void => {
+    const entries = [uniforms, ...resources].map((resource, binding) => ({ binding, resource }));
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, device.createBindGroup({ label: "attnc split", layout, entries }));
+    pass.dispatchWorkgroups(...foldWorkgroups(groups, device));
+  };
+  dispatch(kernels.plan, [aux, plan], 1);
+  dispatch(kernels.parts, [q, k, v, aux, out, lse, plan, scratch], split.slots + total);
+  dispatch(kernels.merge, [plan, scratch, out, lse], split.slots);
+}

@@ -1,0 +1,42 @@
+import fc from "fast-check";
+import { expect, it, test } from "vitest";
+import { splitOf } from "../../../runtime/launch/split.js";
+import type { ResolvedCall } from "../../../runtime/launch/call.js";
+import { variant } from "./fixture.js";
+
+const kernel = variant({ tileQ: 32, tileK: 32, valueDim: 64 });
+const limits = { maxStorageBufferBindingSize: 1 << 27, maxBufferSize: 1 << 28 };
+
+function call(n: number, nq: number, heads = 8): ResolvedCall {
+  return { batch: 1, heads, kvHeads: heads, headDim: 64, valueDim: 64, n, nq, scale: 1, params: {}, launch: {} } as unknown as ResolvedCall;
+}
+
+test.each([
+  ["one query of a long sequence", call(65536, 1), 1, false, true],
+  ["a long prompt", call(65536, 65536), 2048, false, false],
+  ["a long prompt with some rows much longer than others", call(65536, 65536), 2048, true, true],
+  ["one query of a short sequence", call(256, 1), 1, true, false],
+  ["no query at all", call(65536, 0), 0, true, false],
+] as const)("%s", (_, resolved, tiles, uneven, cut) => {
+  const split = splitOf(kernel, resolved, tiles, uneven, {}, limits);
+  expect(split !== undefined).toBe(cut);
+});
+
+test("parts that the device has no room for are not made", () => {
+  const small = { maxStorageBufferBindingSize: 1 << 20, maxBufferSize: 1 << 28 };
+  expect(splitOf(kernel, call(65536, 1), 1, false, {}, small)).toBeUndefined();
+  expect(splitOf(kernel, call(65536, 1), 1, false, { busy: 16 }, small)?.scratchBytes).toBe(4 * 32 * 32 * 68);
+});
+
+it("has room for every part that the plan's kernel makes", () => {
+  const counts = fc.array(fc.oneof(fc.nat(20), fc.nat(5000)), { minLength: 1, maxLength: 600 });
+  const property = fc.property(counts, fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 10 }), (tiles, busy, leastShare) => {
+    const split = splitOf(kernel, call(1 << 20, 1, 1), tiles.length, true, { busy, leastShare }, limits)!;
+    // As in the text of the plan's kernel.
+    const sum = tiles.reduce((a, b) => a + b, 0);
+    const share = Math.max(leastShare, Math.ceil(sum / Math.max(busy, Math.floor((tiles.length + 3) / 4))));
+    const parts = tiles.map((n) => Math.ceil(n / share)).filter((n) => n > 1);
+    expect(parts.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(split.slots);
+  });
+  fc.assert(property, { numRuns: 2000 });
+});
