@@ -15,6 +15,15 @@ export {
 export { packBits } from "./launch/pack-bits.js";
 export { profileOf, type AdapterNames, type DeviceProfile } from "./launch/profile.js";
 export type { AttentionArrays, AttentionOutput } from "./launch/run.js";
+export {
+  tuneAttention,
+  type TuneArrays,
+  type TuneOptions,
+  type TuneProgress,
+  type TuneResult,
+  type VariantTiming,
+} from "./launch/tune/tune.js";
+export type { TunedStorage } from "./launch/tuned.js";
 export { requirements, type Requirements } from "./launch/variant.js";
 export { checkRank, toFloats } from "./tensor/convert.js";
 export { readNpy, writeNpy, type WritableTensor } from "./tensor/npy.js";

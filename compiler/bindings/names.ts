@@ -24,6 +24,9 @@ export interface OperatorNames {
   readonly call: string;
   /** The function that makes one: `createSliding`. */
   readonly create: string;
+  /** What {@link tune} is told, and the function that measures: `tuneSliding`. */
+  readonly tuning: string;
+  readonly tune: string;
   readonly requirements: string;
   /** The constant with the launch manifest. */
   readonly module: string;
@@ -42,6 +45,8 @@ function namesFrom(base: string): OperatorNames {
     result: `${pascal}Result`,
     call: `${pascal}Call`,
     create: `create${pascal}`,
+    tuning: `${pascal}Tuning`,
+    tune: `tune${pascal}`,
     requirements: `${camel}Requirements`,
     module: `${camel}Module`,
     table: (index) => `${camel}Table${index}`,

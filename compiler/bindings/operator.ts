@@ -37,7 +37,8 @@ function addAlias(file: SourceFile, name: string, doc: string, fields: readonly 
 }
 
 /** Adds the types and the functions of one operator. */
-export function addOperator(file: SourceFile, { mask, launch }: CompiledOperator, names: OperatorNames): void {
+export function addOperator(file: SourceFile, operator: CompiledOperator, names: OperatorNames): void {
+  const { mask, launch } = operator;
   const title = `\`${mask.name}\``;
   const f16 = launch.dtype === "f16";
   const shape = shapeFields(launch);
@@ -146,6 +147,48 @@ export function addOperator(file: SourceFile, { mask, launch }: CompiledOperator
     ],
     returnType: `Promise<${names.operator}>`,
     statements: [`return createAttention(device, ${names.module}, shape, options);`],
+  });
+  addTune(file, operator, names);
+}
+
+/** Adds the function that measures an operator's kernels, and the type of what it is told. */
+function addTune(file: SourceFile, { mask }: CompiledOperator, names: OperatorNames): void {
+  const title = `\`${mask.name}\``;
+  const needed = mask.inputs.length > 0;
+  file.addTypeAlias({
+    leadingTrivia: "\n",
+    name: names.tuning,
+    isExported: true,
+    docs: [`What {@link ${names.tune}} measures: a call, and how.`],
+    type: Writers.intersectionType(
+      names.call,
+      'Omit<TuneOptions, "arrays">',
+      Writers.objectType({
+        properties: [
+          property({
+            name: "arrays",
+            type: needed ? `Omit<${names.arrays}, "q" | "k" | "v"> & Partial<${names.arrays}>` : `Partial<${names.arrays}>`,
+            optional: !needed,
+            doc: `Arrays to measure with${needed ? ": the inputs" : ""}; q, k and v are random where they are left out.`,
+          }),
+        ],
+      }),
+    ),
+  });
+  file.addFunction({
+    name: names.tune,
+    isExported: true,
+    isAsync: true,
+    docs: [
+      `Measures which of this file's kernels of ${title} is the fastest on the app's device for one call's lengths, and remembers it: {@link ${names.create}} uses it from then on, and with \`storage\`, given there as \`tuned\`, in later runs of the app. Kernels whose results differ are refused. Build with \`--schedules all\` to give it more to choose from. Rejects with an \`AttnError\`, or with the reason of \`signal\`.`,
+    ],
+    parameters: [
+      { name: "device", type: "GPUDevice" },
+      { name: "shape", type: names.shape },
+      { name: "tuning", type: names.tuning },
+    ],
+    returnType: "Promise<TuneResult>",
+    statements: [`return tuneAttention(device, ${names.module}, shape, tuning);`],
   });
 }
 

@@ -14,6 +14,7 @@ export const RUNTIME_NAMES: readonly RuntimeName[] = [
   value("createAttention"),
   // The generated file exports a function of the runtime's name.
   value("requirements", "requirementsOf"),
+  value("tuneAttention"),
   type("AttentionModule"),
   type("AttentionOptions"),
   type("BufferRef"),
@@ -22,6 +23,8 @@ export const RUNTIME_NAMES: readonly RuntimeName[] = [
   type("InputArray"),
   type("InputBuffer"),
   type("Requirements"),
+  type("TuneOptions"),
+  type("TuneResult"),
 ];
 
 /**
@@ -31,6 +34,7 @@ export const RUNTIME_NAMES: readonly RuntimeName[] = [
 export const RESERVED: readonly string[] = [
   ...["requirements", "AttnError", "packBits"],
   ...[
+    "AbortSignal",
     "Array",
     "ArrayBuffer",
     "ArrayBufferView",

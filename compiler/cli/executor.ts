@@ -1,10 +1,13 @@
 import { launchModule } from "../driver/launch.js";
+import { tuningModule } from "../driver/tuning.js";
 import { interpret } from "../program/interpret.js";
 import { lower } from "../program/lower.js";
 import type { MaskEnv } from "../mask/evaluate.js";
 import type { MaskModule } from "../mask/ir.js";
+import type { AttentionModule } from "../../runtime/launch/module.js";
 import { createAttention } from "../../runtime/launch/operator.js";
 import type { AttentionOperator } from "../../runtime/launch/operator.js";
+import { tunedKey } from "../../runtime/launch/tuned.js";
 import type { OpenedDevice } from "../../runtime/device/open.js";
 import { halves } from "../../runtime/reference/half.js";
 import type { VerifyInput } from "../../runtime/verify/inputs.js";
@@ -12,6 +15,7 @@ import { runWithTails } from "../../runtime/verify/gpu.js";
 import type { VerifyTensors } from "../../runtime/verify/tensors.js";
 import type { DeviceChoice } from "./flags.js";
 import { toLaunchInput, toMaskInput } from "./input-forms.js";
+import { tunedFile } from "./tuned-file.js";
 
 /** One call, with everything that a kernel or the interpreter needs to know. */
 export interface ExecutorCall {
@@ -40,6 +44,8 @@ export interface LoadedOperator {
   /** Queries and keys per tile. */
   readonly tiles: { readonly tileQ: number; readonly tileK: number };
   readonly variant: string;
+  /** Whether that one is the winner of `attnc tune` on this device. */
+  readonly tuned: boolean;
   run(tensors: VerifyTensors, call: ExecutorCall): Promise<ExecutorResult>;
   destroy(): void;
 }
@@ -51,17 +57,43 @@ export interface Executor {
   load(module: MaskModule): Promise<LoadedOperator>;
 }
 
-/** Opens a device by the name the command line gave it. Rejects with an AttnError where there is none. */
-export async function openExecutor(choice: DeviceChoice, use: "results" | "times" = "results"): Promise<Executor> {
-  if (choice === "interpreter") return interpreter;
-  if (use === "results") (await import("../../runtime/device/polling.js")).sleepWhileWaiting();
-  const { openDevice } = await import("../../runtime/device/open.js");
-  const gpu = await openDevice(choice);
-  return { description: gpu.description, gpu, load: (module) => loadOnDevice(gpu, module) };
+/** How an executor is opened: `results` sleeps while the device works, `times` does not; `tuned` false ignores what `attnc tune` found. */
+export interface ExecutorOptions {
+  readonly use?: "results" | "times";
+  readonly tuned?: boolean | undefined;
 }
 
-async function loadOnDevice(gpu: OpenedDevice, module: MaskModule): Promise<LoadedOperator> {
-  const compiled = launchModule(module);
+/** Opens a device by the name the command line gave it. Rejects with an AttnError where there is none. */
+export async function openExecutor(choice: DeviceChoice, options: ExecutorOptions = {}): Promise<Executor> {
+  if (choice === "interpreter") return interpreter;
+  if (options.use !== "times") (await import("../../runtime/device/polling.js")).sleepWhileWaiting();
+  const { openDevice } = await import("../../runtime/device/open.js");
+  const gpu = await openDevice(choice);
+  return { description: gpu.description, gpu, load: (module) => loadKernel(gpu, module, kernelFor(gpu, module, options.tuned !== false)) };
+}
+
+/** The kernel of an operator for a device: the winner of `attnc tune` where there is one and it is wanted, else the best of its profile. */
+export interface DeviceKernel {
+  readonly compiled: AttentionModule;
+  readonly variant: string | undefined;
+}
+
+export function kernelFor(gpu: OpenedDevice, module: MaskModule, tuned: boolean): DeviceKernel {
+  const file = tunedFile();
+  if (tuned && file.mentions(module)) {
+    const compiled = tuningModule(module, gpu.profile);
+    const variant = file.get(tunedKey(compiled, module.shape, gpu.device.adapterInfo));
+    if (compiled.variants.some(({ name }) => name === variant)) return { compiled, variant };
+  }
+  return { compiled: launchModule(module, [], { profiles: [gpu.profile] }), variant: undefined };
+}
+
+/** The line on stderr that says that a winner is used. */
+export const tunedNote = (name: string, variant: string): string =>
+  `${name}: the schedule ${variant}, which attnc tune found the fastest here (--no-tuned ignores it)`;
+
+/** A kernel of an operator, to be run with any numbers of heads. */
+export async function loadKernel(gpu: OpenedDevice, module: MaskModule, { compiled, variant }: DeviceKernel): Promise<LoadedOperator> {
   const { headDim, valueDim } = module.shape;
   const operators = new Map<string, Promise<AttentionOperator>>();
   const withHeads = (heads: number, kvHeads: number): Promise<AttentionOperator> => {
@@ -70,7 +102,7 @@ async function loadOnDevice(gpu: OpenedDevice, module: MaskModule): Promise<Load
     if (!operator)
       operators.set(
         key,
-        (operator = createAttention(gpu.device, compiled, { heads, kvHeads, headDim, valueDim }, { profile: gpu.profile })),
+        (operator = createAttention(gpu.device, compiled, { heads, kvHeads, headDim, valueDim }, { profile: gpu.profile, variant })),
       );
     return operator;
   };
@@ -78,6 +110,7 @@ async function loadOnDevice(gpu: OpenedDevice, module: MaskModule): Promise<Load
   return {
     tiles: first.variant,
     variant: first.variant.name,
+    tuned: variant !== undefined,
     async run(tensors, call) {
       const operator = await withHeads(call.heads, call.kvHeads);
       const inputs = Object.fromEntries(Object.entries(call.inputs).map(([name, value]) => [name, toLaunchInput(value)]));
@@ -121,6 +154,7 @@ const interpreter: Executor = {
     return Promise.resolve({
       tiles: program,
       variant: "interpreter",
+      tuned: false,
       run(tensors, call) {
         const { batch, scale } = call;
         const { out, lse } = interpret(program, tensors, { env: maskEnvOf(module, call), batch, headDim, valueDim, scale });

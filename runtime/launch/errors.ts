@@ -27,6 +27,10 @@ export type AttnErrorCode =
   | "ATTN5106"
   /** Used after `destroy`. */
   | "ATTN5107"
+  /** Kernels of one operator give different results, and nothing tells which are right. */
+  | "ATTN5108"
+  /** The storage of tuned kernels fails. */
+  | "ATTN5109"
   /** Head counts, dimensions or the batch do not fit. */
   | "ATTN5201"
   /** A length does not fit. */

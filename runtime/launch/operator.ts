@@ -1,18 +1,30 @@
+import { bindGroupLayout } from "./bind-layout.js";
 import { bufferPart, checkAliasing, checkBindingSize, tensorBinding, type BufferPart, type BufferRef } from "./buffers.js";
 import { resolveCall, resolveShape, type AttentionCall, type AttentionShape, type ResolvedCall, type ResolvedShape } from "./call.js";
 import { ConstantBuffers } from "./constant-buffers.js";
 import { foldWorkgroups } from "./dispatch.js";
 import { AttnError } from "./errors.js";
-import { STAGE_COMPUTE, USAGE_COPY_DST, USAGE_COPY_SRC, USAGE_STORAGE, USAGE_UNIFORM } from "./gpu-flags.js";
+import { USAGE_COPY_DST, USAGE_COPY_SRC, USAGE_STORAGE, USAGE_UNIFORM } from "./gpu-flags.js";
 import { layoutAux, type AuxLayout, type InputExtent } from "./input-layout.js";
 import { checkInputNames } from "./input-names.js";
 import type { AttentionModule, InputSpec, KernelVariant } from "./module.js";
+import { orderBuffers, withOrderInputs } from "./orders.js";
 import { compilePipeline } from "./pipeline.js";
 import { encodePrepare, preparePipelines, sourceWords, type InputParts, type PreparePipelines } from "./prepare/prepare.js";
 import { profileOf, type DeviceProfile } from "./profile.js";
 import { runOnArrays, type AttentionArrays, type AttentionOutput } from "./run.js";
+import {
+  dispatchSplit,
+  SplitBuffers,
+  splitOf,
+  splitPipelines,
+  type SplitOptions,
+  type SplitPipelines,
+  type WholeBindings,
+} from "./split.js";
 import { scalarWords, uniformWords } from "./uniform-words.js";
-import { chooseVariant } from "./variant.js";
+import { recallTuned, type TunedStorage } from "./tuned.js";
+import { chooseVariant, obstacle, variantsOfShape } from "./variant.js";
 
 /** An input as a buffer; its shape is needed where the size does not tell it, as for lists. */
 export type InputBuffer =
@@ -49,6 +61,16 @@ export interface AttentionOptions {
   readonly variant?: string | undefined;
   /** The kind of device to choose a kernel for, instead of what the adapter's names say. */
   readonly profile?: DeviceProfile | undefined;
+  /**
+   * Where the winner of `tuneAttention` was remembered by an earlier run of the program. The winner of
+   * this run is used without it. What names no kernel of the module that the device can run is ignored.
+   */
+  readonly tuned?: TunedStorage | undefined;
+  /**
+   * How long rows are computed in parts, where a call has few queries (decoding) or rows differ much:
+   * on GPUs by default, with `false` never.
+   */
+  readonly split?: SplitOptions | false | undefined;
 }
 
 /** What `createAttention` makes before it makes the operator. */
@@ -60,6 +82,8 @@ interface OperatorParts {
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
   readonly prepare: PreparePipelines;
+  /** Absent where rows are always computed whole. */
+  readonly split: { readonly pipelines: SplitPipelines; readonly options: SplitOptions } | undefined;
 }
 
 function lostDevice(info: GPUDeviceLostInfo): AttnError {
@@ -81,21 +105,28 @@ export class AttentionOperator {
   private readonly parts: OperatorParts;
   private readonly uniforms: ConstantBuffers;
   private readonly scalars: ConstantBuffers;
+  /** The module with what the launcher itself makes among its inputs, and those. */
+  private readonly full: AttentionModule;
+  private readonly orders: Readonly<Record<string, GPUBuffer>>;
   /** Bound where the caller gave no lse; kernels write nothing to it. */
   private readonly noLse: GPUBuffer;
   /** Scalars and inputs, converted anew by each launch before its kernel reads them. */
   private aux: GPUBuffer;
+  private readonly splitBuffers: SplitBuffers;
   private lost: GPUDeviceLostInfo | undefined;
   private destroyed = false;
 
   constructor(parts: OperatorParts) {
     this.parts = parts;
     ({ device: this.device, module: this.module, shape: this.shape, variant: this.variant } = parts);
+    this.full = withOrderInputs(this.module);
+    this.orders = orderBuffers(this.device, this.module);
     const label = `attnc ${this.module.name}`;
     this.uniforms = new ConstantBuffers(this.device, `${label} uniforms`, USAGE_UNIFORM);
     this.scalars = new ConstantBuffers(this.device, `${label} scalars`, USAGE_STORAGE | USAGE_COPY_SRC);
     this.noLse = this.device.createBuffer({ label: `${label} no lse`, size: 16, usage: USAGE_STORAGE });
     this.aux = this.createAux(16);
+    this.splitBuffers = new SplitBuffers(this.device, label);
     void this.device.lost.then((info) => {
       this.lost = info;
     });
@@ -123,12 +154,12 @@ export class AttentionOperator {
   private inputParts(buffers: AttentionBuffers, call: ResolvedCall): { aux: AuxLayout; inputs: Map<string, InputParts> } {
     const inputs = new Map<string, InputParts>();
     const extents = new Map<string, InputExtent>();
-    for (const spec of this.module.inputs) {
-      const { parts, shape } = this.inputPart(spec, buffers[spec.name]!);
+    for (const spec of this.full.inputs) {
+      const { parts, shape } = this.inputPart(spec, this.orders[spec.name] ?? buffers[spec.name]!);
       inputs.set(spec.name, parts);
       extents.set(spec.name, { elements: Math.floor(parts.words.size / 4), shape });
     }
-    return { aux: layoutAux(this.module, call, extents), inputs };
+    return { aux: layoutAux(this.full, call, extents), inputs };
   }
 
   private inputPart(spec: InputSpec, given: InputBuffer | CsrBuffers): { parts: InputParts; shape: readonly number[] | undefined } {
@@ -209,28 +240,38 @@ export class AttentionOperator {
     checkInputNames(this.module, buffers);
     const tensors = this.tensorBindings(buffers, resolved);
     const { aux, inputs } = this.inputParts(buffers, resolved);
-    checkBindingSize(this.module.inputs.map((input) => input.name).join(", ") || "aux", aux.words * 4, this.device);
+    checkBindingSize(this.module.inputs.map((input) => input.name).join(", ") || this.module.layout || "aux", aux.words * 4, this.device);
     for (const input of aux.inputs) {
       checkBindingSize(input.spec.name, sourceWords(input) * 4, this.device);
     }
-    const tiles = Math.ceil(resolved.nq / this.variant.tileQ);
-    const groups = foldWorkgroups(tiles * resolved.heads * resolved.batch, this.device);
-    const uniforms = uniformWords(this.module, { call: resolved, aux, tiles, writeLse: tensors["lse"] !== undefined });
+    const rows = this.module.layout === undefined ? resolved.nq : resolved.n;
+    const tiles = Math.ceil(rows / this.variant.tileQ);
+    const total = tiles * resolved.heads * resolved.batch;
+    const groups = foldWorkgroups(total, this.device);
+    const { split: ways } = this.parts;
+    const split = ways && splitOf(this.variant, resolved, tiles, this.module.uneven === true, ways.options, this.device.limits);
+    const uniforms = uniformWords(this.module, { call: resolved, aux, tiles, writeLse: tensors["lse"] !== undefined, split });
 
     const auxBuffer = this.encodeAux(encoder, aux, inputs, resolved);
-    const resources: GPUBufferBinding[] = [
-      { buffer: this.uniforms.get(uniforms) },
-      tensors["q"]!,
-      tensors["k"]!,
-      tensors["v"]!,
-      { buffer: auxBuffer },
-      tensors["out"]!,
-      tensors["lse"] ?? { buffer: this.noLse },
-    ];
+    const bindings: WholeBindings = {
+      uniforms: { buffer: this.uniforms.get(uniforms) },
+      q: tensors["q"]!,
+      k: tensors["k"]!,
+      v: tensors["v"]!,
+      aux: { buffer: auxBuffer },
+      out: tensors["out"]!,
+      lse: tensors["lse"] ?? { buffer: this.noLse },
+    };
     const label = `attnc ${this.module.name} ${this.variant.name}`;
-    const entries = resources.map((resource, binding) => ({ binding, resource }));
-    const group = this.device.createBindGroup({ label, layout: this.parts.layout, entries });
     const pass = encoder.beginComputePass({ label, ...(timestampWrites === undefined ? {} : { timestampWrites }) });
+    if (split !== undefined) {
+      dispatchSplit(this.device, pass, ways!.pipelines, bindings, this.splitBuffers.for(split), split, total);
+      pass.end();
+      return;
+    }
+    const { uniforms: words, q, k, v, aux: auxBinding, out, lse } = bindings;
+    const entries = [words, q, k, v, auxBinding, out, lse].map((resource, binding) => ({ binding, resource }));
+    const group = this.device.createBindGroup({ label, layout: this.parts.layout, entries });
     pass.setPipeline(this.parts.pipeline);
     pass.setBindGroup(0, group);
     pass.dispatchWorkgroups(...groups);
@@ -253,27 +294,38 @@ export class AttentionOperator {
     this.scalars.destroy();
     this.noLse.destroy();
     this.aux.destroy();
+    this.splitBuffers.destroy();
+    for (const buffer of Object.values(this.orders)) buffer.destroy();
   }
 }
 
-function bindGroupLayout(device: GPUDevice): GPUBindGroupLayout {
-  const types: GPUBufferBindingType[] = [
-    "uniform",
-    "read-only-storage",
-    "read-only-storage",
-    "read-only-storage",
-    "read-only-storage",
-    "storage",
-    "storage",
-  ];
-  // Said in full: the automatic layout leaves out what one kernel does not happen to use.
-  const entries = types.map((type, binding) => ({ binding, visibility: STAGE_COMPUTE, buffer: { type } }));
-  return device.createBindGroupLayout({ label: "attnc", entries });
+/** Bindings of a kernel: uniforms, q, k, v, aux, out, lse. */
+const KERNEL_BINDINGS: readonly GPUBufferBindingType[] = [
+  "uniform",
+  "read-only-storage",
+  "read-only-storage",
+  "read-only-storage",
+  "read-only-storage",
+  "storage",
+  "storage",
+];
+
+/** The kernel that won here, where it is one that can be used. */
+async function tunedVariant(
+  device: GPUDevice,
+  module: AttentionModule,
+  shape: ResolvedShape,
+  storage: TunedStorage | undefined,
+): Promise<string | undefined> {
+  const name = await recallTuned(device, module, shape, storage);
+  if (name === undefined) return undefined;
+  return variantsOfShape(module, shape).find((variant) => variant.name === name && obstacle(variant, device) === undefined)?.name;
 }
 
 /**
- * Makes an operator of a compiled module on the app's device: chooses a kernel and compiles it, once
- * for each device. Rejects with an {@link AttnError}: ATTN5101 to ATTN5105, ATTN5201.
+ * Makes an operator of a compiled module on the app's device: chooses a kernel, by what `tuneAttention`
+ * found if it was asked, and compiles it, once for each device. Rejects with an {@link AttnError}:
+ * ATTN5101 to ATTN5105, ATTN5109, ATTN5201.
  */
 export async function createAttention(
   device: GPUDevice,
@@ -285,12 +337,16 @@ export async function createAttention(
   const lost = await Promise.race([device.lost, Promise.resolve(undefined)]);
   if (lost !== undefined) throw lostDevice(lost);
   const profile = options.profile ?? profileOf(device.adapterInfo);
-  const variant = chooseVariant(module, resolved, device, profile, options.variant);
-  const layout = bindGroupLayout(device);
+  const name = options.variant ?? (await tunedVariant(device, module, resolved, options.tuned));
+  const variant = chooseVariant(module, resolved, device, profile, name);
+  const layout = bindGroupLayout(device, "attnc", KERNEL_BINDINGS);
   const pipelineLayout = () => device.createPipelineLayout({ label: "attnc", bindGroupLayouts: [layout] });
-  const [pipeline, prepare] = await Promise.all([
+  const mayCut = options.split !== false && (profile === "gpu" || options.split !== undefined);
+  const [pipeline, prepare, pipelines] = await Promise.all([
     compilePipeline(device, `${module.name} ${variant.name}`, variant.wgsl, pipelineLayout),
-    preparePipelines(device, module),
+    preparePipelines(device, withOrderInputs(module)),
+    mayCut ? splitPipelines(device, `${module.name} ${variant.name}`, variant) : undefined,
   ]);
-  return new AttentionOperator({ device, module, shape: resolved, variant, pipeline, layout, prepare });
+  const split = pipelines && { pipelines, options: options.split === false ? {} : (options.split ?? {}) };
+  return new AttentionOperator({ device, module, shape: resolved, variant, pipeline, layout, prepare, split });
 }

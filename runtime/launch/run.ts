@@ -22,7 +22,12 @@ export interface AttentionOutput {
 }
 
 /** The bytes of one of q, k, v in the module's dtype. Throws ATTN5208 and ATTN5212. */
-function tensorBytes(module: AttentionModule, field: string, value: unknown, shape: readonly number[]): ArrayBufferView<ArrayBuffer> {
+export function tensorBytes(
+  module: AttentionModule,
+  field: string,
+  value: unknown,
+  shape: readonly number[],
+): ArrayBufferView<ArrayBuffer> {
   const half = module.dtype === "f16";
   if (!(value instanceof Float32Array) && !(half && value instanceof Uint16Array)) {
     throw new AttnError("ATTN5212", {
@@ -46,7 +51,7 @@ function tensorBytes(module: AttentionModule, field: string, value: unknown, sha
 }
 
 /** Buffers of one run, freed together. */
-class RunBuffers {
+export class RunBuffers {
   private readonly buffers: GPUBuffer[] = [];
 
   constructor(private readonly device: GPUDevice) {}
@@ -75,15 +80,15 @@ class RunBuffers {
   }
 }
 
-function uploadInputs(
-  operator: AttentionOperator,
-  arrays: AttentionArrays,
+export function uploadInputs(
+  module: AttentionModule,
+  arrays: Readonly<Record<string, unknown>>,
   call: ResolvedCall,
   buffers: RunBuffers,
 ): Record<string, unknown> {
   const uploaded: Record<string, unknown> = {};
-  for (const spec of operator.module.inputs) {
-    const { words, extent, indices } = inputWords(operator.module, spec, call, arrays[spec.name]);
+  for (const spec of module.inputs) {
+    const { words, extent, indices } = inputWords(module, spec, call, arrays[spec.name]);
     const upload = (data: Int32Array<ArrayBuffer>) => {
       const buffer = buffers.upload(spec.name, data);
       // The buffer of an empty list has a word that is not part of it.
@@ -122,7 +127,7 @@ export async function runOnArrays(operator: AttentionOperator, arrays: Attention
   let scopes: Promise<unknown[]> | undefined;
   const popScopes = () => (scopes ??= Promise.all([device.popErrorScope(), device.popErrorScope()]).catch((error: unknown) => [error]));
   try {
-    const inputs = uploadInputs(operator, arrays, resolved, buffers);
+    const inputs = uploadInputs(module, arrays, resolved, buffers);
     const out = buffers.create("out", outBytes, USAGE_STORAGE | USAGE_COPY_SRC);
     const lse = buffers.create("lse", lseBytes, USAGE_STORAGE | USAGE_COPY_SRC);
     const tensors = { q: buffers.upload("q", q), k: buffers.upload("k", k), v: buffers.upload("v", v), out, lse };

@@ -19,7 +19,7 @@ function kernelLimits(variant: KernelVariant): Record<string, number> {
 type DeviceCapabilities = Pick<GPUDevice, "features" | "limits">;
 
 /** Why a kernel cannot run on a device, or undefined. */
-function obstacle(variant: KernelVariant, device: DeviceCapabilities): AttnError | undefined {
+export function obstacle(variant: KernelVariant, device: DeviceCapabilities): AttnError | undefined {
   const missing = variant.features.find((feature) => !device.features.has(feature));
   if (missing !== undefined) {
     return new AttnError("ATTN5101", {
@@ -42,7 +42,8 @@ function obstacle(variant: KernelVariant, device: DeviceCapabilities): AttnError
   return undefined;
 }
 
-function variantsOfShape(module: AttentionModule, shape: ResolvedShape): KernelVariant[] {
+/** The kernels that were compiled for these dims. Throws ATTN5103. */
+export function variantsOfShape(module: AttentionModule, shape: ResolvedShape): KernelVariant[] {
   const fitting = module.variants.filter((v) => v.headDim === shape.headDim && v.valueDim === shape.valueDim);
   if (fitting.length > 0) return fitting;
   const compiled = [...new Set(module.variants.map((v) => `${v.headDim}/${v.valueDim}`))];
@@ -55,8 +56,8 @@ function variantsOfShape(module: AttentionModule, shape: ResolvedShape): KernelV
 }
 
 /**
- * Chooses a kernel: one made for the device's profile before others, of those the one that uses most
- * features, then the first. Throws ATTN5101 to ATTN5103.
+ * Chooses a kernel: of those the device can run one made for its profile before others, and of these
+ * the first, as a module lists the best first. Throws ATTN5101 to ATTN5103.
  */
 export function chooseVariant(
   module: AttentionModule,
@@ -77,8 +78,14 @@ export function chooseVariant(
   }
   const usable = named.filter((v) => obstacle(v, device) === undefined);
   if (usable.length === 0) throw obstacle(named.find((v) => v.profile === profile) ?? named[0]!, device)!;
-  const rank = (v: KernelVariant): number => (v.profile === profile ? 1000 : 0) + v.features.length;
+  const rank = (v: KernelVariant): number => kinship(v.profile, profile);
   return usable.reduce((best, v) => (rank(v) > rank(best) ? v : best));
+}
+
+/** How well a kernel made for one kind of device suits another. */
+export function kinship(made: DeviceProfile, present: DeviceProfile): number {
+  if (made === present) return 2;
+  return made !== "gpu" && present !== "gpu" ? 1 : 0;
 }
 
 /** What to ask an adapter for, in the form that `adapter.requestDevice` takes. */

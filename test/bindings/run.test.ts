@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import { generateTypeScript } from "../../compiler/bindings/typescript.js";
 import type { MaskModule } from "../../compiler/mask/ir.js";
+import type { TuneResult } from "../../runtime/index.js";
 import { softwareTest } from "../device/software.js";
 import { dense, greatestDifference, noise } from "./dense.js";
 import { compiled, documents, everything } from "./modules.js";
@@ -13,12 +14,15 @@ interface Operator {
 }
 type Create = (device: GPUDevice, shape?: object) => Promise<Operator>;
 
-/** Generates a standalone script, loads it as a browser would, and gives its function of that name. */
-async function load(mask: MaskModule, create: string): Promise<Create> {
+/** Generates a standalone script, loads it as a browser would, and gives its functions. */
+async function loadAll(mask: MaskModule): Promise<Record<string, unknown>> {
   const options = { version: "0.0.0-test", source: "x.attn", js: true, standalone: runtimeSources() };
   const [script] = await generateTypeScript([compiled(mask)], options);
-  const loaded = (await import(`data:text/javascript;base64,${Buffer.from(script!.text).toString("base64")}`)) as Record<string, Create>;
-  return loaded[create]!;
+  return (await import(`data:text/javascript;base64,${Buffer.from(script!.text).toString("base64")}`)) as Record<string, unknown>;
+}
+
+async function load(mask: MaskModule, create: string): Promise<Create> {
+  return (await loadAll(mask))[create] as Create;
 }
 
 softwareTest("a generated file runs: arrays, buffers, parameters and ids", async ({ device }) => {
@@ -56,6 +60,24 @@ softwareTest("a generated file runs: arrays, buffers, parameters and ids", async
 
   await expect(operator.run({ q, k, v, doc }, { batch, queryLength: NQ, keyLength: N })).rejects.toThrow(/ATTN5107/);
   await expect(create(device, { headDim: 48 })).rejects.toThrow(/ATTN5103: headDim: .*packed_documents was compiled for/);
+});
+
+softwareTest("a generated file measures its kernels, and then uses the fastest", async ({ device }) => {
+  const { createPackedDocuments: create, tunePackedDocuments: tune } = (await loadAll(documents)) as {
+    createPackedDocuments: (device: GPUDevice) => Promise<{ variant: { name: string } }>;
+    tunePackedDocuments: (device: GPUDevice, shape: object, tuning: object) => Promise<TuneResult>;
+  };
+  const call = { batch: 2, queryLength: 40, keyLength: 70, params: { window: 9 } };
+  const arrays = { doc: Int32Array.from({ length: 2 * 70 }, (_, i) => Math.floor(i / 30)) };
+  const storage = new Map<string, string>();
+  const { winner, timings } = await tune(device, {}, { ...call, arrays, storage, rounds: 2, variants: ["f32-gpu", "f32-software"] });
+  expect(timings.map((each) => [each.variant, each.runs, each.skipped])).toEqual([
+    ["f32-gpu", 2, undefined],
+    ["f32-software", 2, undefined],
+  ]);
+  expect([...storage.values()]).toEqual([winner]);
+  expect((await create(device)).variant.name).toBe(winner);
+  await expect(tune(device, {}, call)).rejects.toThrow("ATTN5205: doc");
 });
 
 softwareTest("a generated file runs: tables, layers, phases and every kind of bit input", async ({ device }) => {

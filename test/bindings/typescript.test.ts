@@ -85,7 +85,7 @@ test("standalone files import nothing", () => {
 
 /** Right and wrong uses of the generated types. */
 const USES = (from: string, ids: string): string => `
-import { createEverything, createPackedDocuments, createSliding, requirements, slidingRequirements } from "${from}";
+import { createEverything, createPackedDocuments, createSliding, requirements, slidingRequirements, tuneEverything, tunePackedDocuments, tuneSliding } from "${from}";
 
 export async function use(adapter: GPUAdapter, buffer: GPUBuffer, array: Float32Array, ids: ${ids}): Promise<Float32Array> {
   const device = await adapter.requestDevice(requirements(adapter));
@@ -128,6 +128,26 @@ export async function use(adapter: GPUAdapter, buffer: GPUBuffer, array: Float32
   await createEverything(device, { heads: 8 });
   // @ts-expect-error: lse is emitted
   everything.encode(encoder, { ...tensors, tree: buffer, map: buffer, cols: buffer, diags: buffer, lists: { offsets: buffer, indices: buffer } }, { length: 27, params: { rows: 2 }, layer: 1, phase: "decode" });
+
+  const storage = new Map<string, string>();
+  const onProgress = ({ variant, done, of, time }: { variant: string; done: number; of: number; time?: number | undefined }) =>
+    console.log(variant.length, done / of, time?.toFixed(2));
+  const { winner, timings } = await tuneSliding(device, {}, { length: 4096, storage, onProgress, signal: AbortSignal.timeout(1000) });
+  await createSliding(device, { headDim: 128 }, { tuned: storage });
+  await createSliding(device, {}, { tuned: localStorage, variant: winner });
+  const times: (number | undefined)[] = timings.map((each) => each.milliseconds);
+  await tunePackedDocuments(device, { heads: 8 }, { queryLength: 1, keyLength: times.length, arrays: { doc: ids } });
+  await tuneEverything(device, {}, { length: 27, params: { rows: 2 }, layer: 1, phase: "decode", arrays: { ...inputs, q: new Uint16Array(4) } });
+  // @ts-expect-error: a length is missing
+  await tuneSliding(device, {}, { storage });
+  // @ts-expect-error: not a head dim of the file
+  await tuneSliding(device, { headDim: 96 }, { length: 5 });
+  // @ts-expect-error: no such input
+  await tuneSliding(device, {}, { length: 5, arrays: { doc: ids } });
+  // @ts-expect-error: the input is missing
+  await tunePackedDocuments(device, {}, { length: 5 });
+  // @ts-expect-error: the input is missing
+  await tunePackedDocuments(device, {}, { length: 5, arrays: { q: array } });
   return out;
 }
 `;
@@ -196,7 +216,7 @@ test("what the file holds is the manifest: kernels byte for byte, scalars number
 test("declarations whose names would meet get other names", async () => {
   const names = ["a_b", "aB", "x", "x_shape", "map", "promise", "attention", "attn_error", "launch_values", "to_scalar"];
   const many = names.map((name) => withoutKernels(compiled({ ...sliding, name })));
-  const created = (text: string): string[] => [...text.matchAll(/^export async function (\w+)/gm)].map((match) => match[1]!);
+  const created = (text: string): string[] => [...text.matchAll(/^export async function (create\w+)/gm)].map((match) => match[1]!);
   const expected = [
     ...["createAB", "createAB2", "createX", "createXShape2", "createMap2", "createPromise2", "createAttention2"],
     ...["createAttnError2", "createLaunchValues", "createToScalar"],

@@ -54,7 +54,7 @@ test.runIf(existsSync("/dev/full"))("a stdout that takes nothing is said in a li
 });
 
 test("an interrupt ends a long command at once, and nothing half-written is left", async () => {
-  const { child, text, ended } = start(["mask", "two.attn#dense", "--seq", "60000", "--format", "json", "--out", "mask.json"]);
+  const { child, text, ended } = start(["mask", "two.attn#sliding", "--seq", "30000", "--head", "0", "--out", "mask.npy"]);
   // It is at work when it shows progress.
   await new Promise<void>((resolve) => child.stderr!.on("data", () => text.stderr.includes("row") && resolve()));
   child.kill("SIGINT");

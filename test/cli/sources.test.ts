@@ -100,8 +100,8 @@ test("explain finds a code in any form", async () => {
 
 test.each([
   ["ATTN2901", "did you mean ATTN2001?"],
-  ["windows", "CODE is windows; expected the code of a diagnostic"],
-  ["two.attn#dense", "the cost report of an operator is not supported yet by this version"],
+  ["windows", "the argument is windows; expected FILE#NAME, or the code of a diagnostic"],
+  ["two.attn#dense", "dense works at any length; say which"],
 ])("explain %s", async (code, words) => {
   const result = await attnc(folder, "explain", code);
   expect(result).toMatchObject({ code: 2, stdout: "" });

@@ -1,11 +1,10 @@
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "vitest";
+import { findDeno, findLavapipe } from "../../bench/device/find-deno.js";
 import { fromTypedJson, toTypedJson } from "./typed-json.js";
 
 /**
@@ -19,29 +18,10 @@ interface DenoDevice {
   readonly driver: string;
 }
 
-function findExecutable(): string | undefined {
-  const require = createRequire(import.meta.url);
-  try {
-    const own = createRequire(require.resolve("deno/package.json"));
-    const executable = join(dirname(own.resolve(`@deno/linux-${process.arch}-glibc/package.json`)), "deno");
-    return existsSync(executable) ? executable : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function findLavapipe(): string | undefined {
-  for (const folder of ["/usr/share/vulkan/icd.d", "/usr/local/share/vulkan/icd.d", "/etc/vulkan/icd.d"]) {
-    const name = existsSync(folder) ? readdirSync(folder).find((file) => /^lvp_icd.*\.json$/.test(file)) : undefined;
-    if (name !== undefined) return join(folder, name);
-  }
-  return undefined;
-}
-
 /** The device, or why there is none. */
 function findDenoDevice(): DenoDevice | string {
   if (process.platform !== "linux") return "lavapipe is looked for on Linux only";
-  const executable = findExecutable();
+  const executable = findDeno();
   if (executable === undefined) return "the npm package `deno` is not installed for this machine";
   const driver = findLavapipe();
   if (driver === undefined) return "lavapipe is not installed (Debian: mesa-vulkan-drivers)";

@@ -1,4 +1,3 @@
-import { launchModule } from "../../driver/launch.js";
 import type { MaskModule } from "../../mask/ir.js";
 import * as m from "../../mask/make.js";
 import { countTiles } from "../../tiles/plan.js";
@@ -12,7 +11,8 @@ import { headEvaluator } from "../../mask/evaluate.js";
 import type { MaskEnv } from "../../mask/evaluate.js";
 import { queryOffset } from "../../tiles/plan.js";
 import { sampleRows } from "../../../runtime/verify/rows.js";
-import { openExecutor } from "../executor.js";
+import { kernelFor, openExecutor, tunedNote } from "../executor.js";
+import type { DeviceKernel } from "../executor.js";
 import { badOption } from "../flags.js";
 import type { DeviceChoice, LengthFlags, ShapeFlags } from "../flags.js";
 import { print, printJson, say } from "../io.js";
@@ -26,6 +26,7 @@ import type { ExitCode } from "../stop.js";
 export interface BenchFlags extends ShapeFlags, LengthFlags {
   readonly runs: number;
   readonly device: DeviceChoice;
+  readonly tuned: boolean;
   readonly format: "text" | "json";
 }
 
@@ -42,7 +43,7 @@ export async function bench(argument: string, flags: BenchFlags): Promise<ExitCo
   }
   const progress = new Progress();
   progress.update("opening the device");
-  const executor = await openExecutor(flags.device, "times");
+  const executor = await openExecutor(flags.device, { use: "times" });
   const gpu = executor.gpu!;
   progress.clear();
   const { headDim, valueDim, dtype } = module.shape;
@@ -51,8 +52,13 @@ export async function bench(argument: string, flags: BenchFlags): Promise<ExitCo
       `timing ${module.name} on ${gpu.description}: ${env.NQ} queries, ${env.N} keys, ${env.heads} heads, batch ${batch}, dim ${headDim}, ${dtype}`,
     );
   progress.update("compiling");
-  const pattern = await Timed.load(gpu, module, env, batch);
-  const dense = await Timed.load(gpu, denseLike(module), env, batch);
+  const kernel = kernelFor(gpu, module, flags.tuned);
+  const pattern = await Timed.load(gpu, kernel, module, env, batch);
+  const dense = await Timed.load(gpu, kernelFor(gpu, denseLike(module), false), denseLike(module), env, batch);
+  if (kernel.variant !== undefined) {
+    progress.clear();
+    say(tunedNote(module.name, kernel.variant));
+  }
   const times: { pattern: number[]; dense: number[] } = { pattern: [], dense: [] };
   // The first run of each warms up; then in turns, so that a change of the machine's speed meets both.
   for (let run = -1; run < flags.runs; run++) {
@@ -105,7 +111,18 @@ export async function bench(argument: string, flags: BenchFlags): Promise<ExitCo
 /** The same space with nothing left out: what the pattern is compared with. */
 function denseLike(module: MaskModule): MaskModule {
   const mask = module.space.causal ? m.le(m.k, m.q) : m.bool(true);
-  return { ...module, name: "dense", params: [], inputs: [], tables: [], scalars: [], phases: [], mask };
+  return {
+    ...module,
+    layout: undefined,
+    orders: undefined,
+    name: "dense",
+    params: [],
+    inputs: [],
+    tables: [],
+    scalars: [],
+    phases: [],
+    mask,
+  };
 }
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
@@ -121,14 +138,14 @@ class Timed {
     private readonly buffers: { readonly q: GPUBuffer; readonly k: GPUBuffer; readonly v: GPUBuffer; readonly out: GPUBuffer },
   ) {}
 
-  static async load(gpu: OpenedDevice, module: MaskModule, env: MaskEnv, batch: number): Promise<Timed> {
+  static async load(gpu: OpenedDevice, kernel: DeviceKernel, module: MaskModule, env: MaskEnv, batch: number): Promise<Timed> {
     const { heads, kvHeads, headDim, valueDim, dtype } = module.shape;
     const half = dtype === "f16";
     const operator = await createAttention(
       gpu.device,
-      launchModule(module),
+      kernel.compiled,
       { heads, kvHeads, headDim, valueDim },
-      { profile: gpu.profile },
+      { profile: gpu.profile, variant: kernel.variant },
     );
     const source = random(1);
     const fill = (count: number): Float32Array<ArrayBuffer> => {

@@ -6,6 +6,7 @@ import type { MaskModule } from "../../mask/ir.js";
 import { printProgram } from "../../program/print.js";
 import { printSchedule } from "../../schedule/print.js";
 import { dimsOf } from "../../driver/dims.js";
+import type { ScheduleChoice } from "../../driver/launch.js";
 import { wgslVariants } from "../../targets/wgsl/operator.js";
 import { planTiles } from "../../tiles/plan.js";
 import { printPlan } from "../../tiles/print.js";
@@ -19,6 +20,7 @@ import { Progress } from "../progress.js";
 import { splitTarget } from "../sources.js";
 import { EXIT, Stop } from "../stop.js";
 import type { ExitCode } from "../stop.js";
+import { tunedFile } from "../tuned-file.js";
 import { version } from "../version.js";
 import { writeFiles } from "../write-files.js";
 
@@ -28,6 +30,8 @@ export interface BuildFlags extends ShapeFlags {
   readonly dims?: readonly number[];
   readonly standalone?: boolean;
   readonly js?: boolean;
+  readonly schedules?: ScheduleChoice;
+  readonly tuned?: boolean;
   readonly emit?: "mask" | "tiles" | "program" | "wgsl";
   readonly watch?: boolean;
 }
@@ -35,6 +39,8 @@ export interface BuildFlags extends ShapeFlags {
 /** `attnc build`: bindings and kernels of every operator, or one level of them on stdout. */
 export async function build(args: readonly string[], flags: BuildFlags): Promise<ExitCode> {
   checkTargets(flags.target);
+  if (flags.tuned && flags.emit !== undefined)
+    badOption("--emit", flags.emit, "no --emit with --tuned: that orders what is written to files");
   if (flags.watch) return watch(args, flags);
   return buildOnce(args, flags);
 }
@@ -54,7 +60,7 @@ async function buildOnce(args: readonly string[], flags: BuildFlags): Promise<Ex
   await sayDiagnostics(warnings);
   notes.forEach(say);
   if (flags.emit !== undefined) {
-    for (const { module } of operators) print(level(module, flags.emit, flags.dims ?? []));
+    for (const { module } of operators) print(level(module, flags.emit, flags));
     return EXIT.ok;
   }
   const files = await generate(operators, flags);
@@ -70,6 +76,8 @@ async function generate(operators: readonly Operator[], flags: BuildFlags): Prom
   progress.update("loading the printers of bindings");
   const { buildFiles } = await import("../../driver/build.js");
   const files = new Map<string, string>();
+  const winners: string[] = [];
+  const memory = flags.tuned ? tunedFile() : undefined;
   for (const [i, source] of sources.entries()) {
     progress.update(`${i + 1}/${sources.length} ${source}`);
     const modules = operators.filter(({ file }) => file === source).map(({ module }) => module);
@@ -78,6 +86,9 @@ async function generate(operators: readonly Operator[], flags: BuildFlags): Prom
       source,
       headDims: flags.dims ?? [],
       js: flags.js,
+      schedules: flags.schedules,
+      recall: memory?.latest,
+      onWinner: (name, schedule) => winners.push(`${name}: ${schedule} comes first, which attnc tune found the fastest`),
       standalone: flags.standalone ? runtimeSources() : undefined,
     });
     const folder = flags.out ?? dirname(source);
@@ -89,21 +100,24 @@ async function generate(operators: readonly Operator[], flags: BuildFlags): Prom
     }
   }
   progress.done();
+  winners.forEach(say);
+  if (memory !== undefined && winners.length === 0)
+    say(`no schedule of these operators is remembered in ${memory.path}: attnc tune measures`);
   return files;
 }
 
-function level(module: MaskModule, emit: NonNullable<BuildFlags["emit"]>, headDims: readonly number[]): string {
+function level(module: MaskModule, emit: NonNullable<BuildFlags["emit"]>, { dims = [], schedules }: BuildFlags): string {
   switch (emit) {
     case "mask":
       return printModule(module);
     case "tiles":
       return `${module.name}\n${printPlan(planTiles(module))}`;
     case "program":
-      return wgslVariants(module, dimsOf(module, headDims))
+      return wgslVariants(module, dimsOf(module, dims), schedules)
         .map(({ program, schedule }) => printSchedule(schedule, program.module.shape) + printProgram(program))
         .join("\n");
     case "wgsl":
-      return wgslVariants(module, dimsOf(module, headDims))
+      return wgslVariants(module, dimsOf(module, dims), schedules)
         .map(({ variant }) => variant.wgsl)
         .join("\n");
   }

@@ -1,7 +1,7 @@
 import { writeNpy } from "../../../runtime/tensor/npy.js";
 import type { MaskModule } from "../../mask/ir.js";
 import { segmentsLength } from "../../mask/space.js";
-import { openExecutor } from "../executor.js";
+import { openExecutor, tunedNote } from "../executor.js";
 import { badOption } from "../flags.js";
 import type { DeviceChoice, LengthFlags, ShapeFlags } from "../flags.js";
 import { readInputs } from "../inputs.js";
@@ -24,6 +24,7 @@ export interface RunFlags extends ShapeFlags, LengthFlags {
   readonly scale?: number;
   readonly input?: readonly string[];
   readonly device: DeviceChoice;
+  readonly tuned: boolean;
 }
 
 /** `attnc run`: the generated kernel on tensors from files; their shapes say heads, lengths and dims. */
@@ -49,7 +50,7 @@ export async function run(argument: string, flags: RunFlags): Promise<ExitCode> 
 
   const progress = new Progress();
   progress.update("opening the device");
-  const executor = await openExecutor(flags.device);
+  const executor = await openExecutor(flags.device, { tuned: flags.tuned });
   progress.update(`${module.name}: compiling for ${executor.description}`);
   const operator = await executor.load(module);
   progress.update(`${module.name}: running on ${executor.description}`);
@@ -65,6 +66,7 @@ export async function run(argument: string, flags: RunFlags): Promise<ExitCode> 
   files.set(flags.out, writeNpy({ dtype, shape: [batch, heads, queries, valueDim], data: result.out }));
   if (flags.lse !== undefined) files.set(flags.lse, writeNpy({ dtype: "f32", shape: [batch, heads, queries], data: result.lse }));
   writeFiles(files);
+  if (operator.tuned) say(tunedNote(module.name, operator.variant));
   say(`ran ${module.name} on ${executor.description}`);
   say(`wrote ${[...files.keys()].join(" and ")}: [${[batch, heads, queries, valueDim].join(", ")}], ${dtype}`);
   return EXIT.ok;

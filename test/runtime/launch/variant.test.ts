@@ -7,10 +7,11 @@ import { denseModule, variant } from "./fixture.js";
 
 const module = denseModule({
   variants: [
-    variant({ name: "plain-software", profile: "software", threads: 64 }),
-    variant({ name: "plain-gpu", profile: "gpu", threads: 128, workgroupBytes: 14_000 }),
-    variant({ name: "half-gpu", profile: "gpu", features: ["shader-f16"], workgroupBytes: 8_000 }),
     variant({ name: "wide-gpu", profile: "gpu", features: ["shader-f16", "subgroups"], threads: 512 }),
+    variant({ name: "half-gpu", profile: "gpu", features: ["shader-f16"], workgroupBytes: 8_000 }),
+    variant({ name: "plain-gpu", profile: "gpu", threads: 128, workgroupBytes: 14_000 }),
+    variant({ name: "second-gpu", profile: "gpu", threads: 64 }),
+    variant({ name: "plain-software", profile: "software", threads: 64 }),
   ],
 });
 
@@ -36,7 +37,8 @@ test.each([
   ["gpu", device(["shader-f16", "subgroups"]), "half-gpu"],
   ["gpu", device(["shader-f16", "subgroups"], wide), "wide-gpu"],
   ["software", device(["shader-f16", "subgroups"], wide), "plain-software"],
-  ["gpu", device([], { maxComputeWorkgroupStorageSize: 10_000 }), "plain-software"],
+  ["simd", device([]), "plain-software"],
+  ["gpu", device([], { maxComputeWorkgroupStorageSize: 10_000 }), "second-gpu"],
 ] as const)("profile %s and a device choose a kernel", (profile, capabilities, expected) => {
   expect(chooseVariant(module, resolveShape(module), capabilities, profile).name).toBe(expected);
 });
@@ -62,7 +64,7 @@ test("requirements ask an adapter for all it can give to some kernel, or for the
 
 test.each([
   [{ vendor: "google", architecture: "swiftshader", description: "SwiftShader driver 5.0.0" }, "software"],
-  [{ description: "llvmpipe (LLVM 15.0.6, 256 bits)" }, "software"],
+  [{ description: "llvmpipe (LLVM 15.0.6, 256 bits)" }, "simd"],
   [{ description: "Microsoft Basic Render Driver" }, "software"],
   [{ vendor: "nvidia", architecture: "hopper", description: "NVIDIA H200" }, "gpu"],
   [{ vendor: "intel", isFallbackAdapter: true }, "software"],
