@@ -1,23 +1,12 @@
-import { headEvaluator } from "../mask/evaluate.js";
+import { compileMask } from "../mask/compile.js";
 import type { MaskEnv } from "../mask/evaluate.js";
 import type { MaskModule } from "../mask/ir.js";
-import { headKey, queryOffset } from "../tiles/plan.js";
+import { headKey, planTiles, queryOffset } from "../tiles/plan.js";
+import { tilePlane } from "../tiles/subdivide.js";
 import { writeNpy } from "../../runtime/tensor/npy.js";
 
 /** Called with the number of rows that are done, and of all. */
 type OnRow = (done: number, total: number) => void;
-
-/** The heads in groups that the mask cannot tell apart, each in rising order. */
-export function headGroups(module: MaskModule, env: MaskEnv, heads: readonly number[]): readonly (readonly number[])[] {
-  const groups = new Map<string, number[]>();
-  for (const head of heads) {
-    const key = headKey(module, env, head);
-    const group = groups.get(key);
-    if (group) group.push(head);
-    else groups.set(key, [head]);
-  }
-  return [...groups.values()];
-}
 
 /** Most characters of a head's rows that are kept for the heads that have the same. */
 const MOST_KEPT = 2 ** 27;
@@ -50,12 +39,11 @@ export function* maskJson(module: MaskModule, env: MaskEnv, heads: readonly numb
 
 /** The fields of a head but its number, and the brace that closes it. */
 function* headJson(module: MaskModule, env: MaskEnv, head: number, onRow: (done: number) => void): Generator<string> {
-  const looks = headEvaluator(module, env, 0, head);
-  const offset = queryOffset(module, env);
+  const runsOf = keyRuns(module, env, head);
   let pairs = 0;
   yield `"rows":[`;
   for (let row = 0; row < env.NQ; row++) {
-    const runs = keyRuns(looks, offset + row, env.N);
+    const runs = runsOf(row);
     for (const [start, end] of runs) pairs += end - start;
     yield (row === 0 ? "" : ",") + JSON.stringify(runs);
     onRow(row + 1);
@@ -63,16 +51,30 @@ function* headJson(module: MaskModule, env: MaskEnv, head: number, onRow: (done:
   yield `],"pairs":${pairs}}`;
 }
 
-/** Runs of keys `[start, end)` that a query looks at. */
-function keyRuns(looks: (q: number, k: number) => boolean, q: number, keys: number): readonly (readonly [number, number])[] {
-  const runs: [number, number][] = [];
-  for (let k = 0; k < keys; k++) {
-    if (!looks(q, k)) continue;
-    const last = runs[runs.length - 1];
-    if (last && last[1] === k) last[1] = k + 1;
-    else runs.push([k, k + 1]);
-  }
-  return runs;
+/** Keys that are decided together where the mask is the same for all of them. */
+const STRETCH = 64;
+
+/** Runs of keys `[start, end)` that the query of a row looks at. */
+function keyRuns(module: MaskModule, env: MaskEnv, head: number): (row: number) => readonly (readonly [number, number])[] {
+  // In the order of positions, whatever order a kernel takes them in.
+  const positions = { ...module, layout: undefined };
+  const plane = tilePlane(positions, planTiles(positions), env, { head, blockQ: 1, blockK: STRETCH });
+  const looks = compileMask(module, env, 0, head);
+  const offset = queryOffset(module, env);
+  return (row) => {
+    const runs: [number, number][] = [];
+    const add = (start: number, end: number): void => {
+      const last = runs[runs.length - 1];
+      if (last && last[1] === start) last[1] = end;
+      else runs.push([start, end]);
+    };
+    plane.row(row, (run) => {
+      const [start, end] = [run.first * STRETCH, Math.min(run.end * STRETCH, env.N)];
+      if (run.class === "full") add(start, end);
+      else for (let k = start; k < end; k++) if (looks(offset + row, k)) add(k, k + 1);
+    });
+    return runs;
+  };
 }
 
 /** Most bytes of an .npy mask. */
@@ -93,7 +95,7 @@ export function maskNpy(module: MaskModule, env: MaskEnv, heads: readonly number
       continue;
     }
     known.set(key, i);
-    const looks = headEvaluator(module, env, 0, head);
+    const looks = compileMask(module, env, 0, head);
     for (let row = 0; row < NQ; row++) {
       const at = i * size + row * N;
       for (let k = 0; k < N; k++) data[at + k] = looks(offset + row, k) ? 1 : 0;

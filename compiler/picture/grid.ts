@@ -34,8 +34,8 @@ export interface GridOptions {
   readonly onRow?: ((done: number) => void) | undefined;
 }
 
-/** Exact classes of all tiles of one head. */
-export function tileGrid(module: MaskModule, env: MaskEnv, options: GridOptions): TileGrid {
+/** Exact classes of all tiles of one head, in the order of positions: a layout does not show. */
+export function tileGrid({ layout: _, ...module }: MaskModule, env: MaskEnv, options: GridOptions): TileGrid {
   const cells: Cell[][] = [];
   let pairs = 0;
   for (const tile of exactTiles(module, planTiles(module), env, options)) {

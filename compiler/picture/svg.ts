@@ -2,14 +2,14 @@ import { caption, percent } from "./grid.js";
 import type { Cell, TileGrid } from "./grid.js";
 
 const CELL = 8;
-const GAP = 24;
-const LEGEND = 44;
+export const GAP = 24;
+export const LEGEND = 44;
 
 export const colours = { full: "#1b4f8f", partial: "#8fb8e8", empty: "#f3f1ec", ink: "#222222" } as const;
 
 /** Most grids in a row. */
 const PER_ROW = 4;
-const TITLE = 26;
+export const TITLE = 26;
 
 /** Draws grids side by side and in rows, queries downwards and keys to the right. */
 export function svg(grids: readonly TileGrid[]): string {
@@ -37,7 +37,8 @@ export function svg(grids: readonly TileGrid[]): string {
   ].join("\n");
 }
 
-function draw(grid: TileGrid, x: number, y: number): readonly string[] {
+/** One grid with its title above it, from a corner. */
+export function draw(grid: TileGrid, x: number, y: number): readonly string[] {
   return [
     `<text x="${x}" y="${y + 16}">${escape(titleOf(grid))}</text>`,
     `<g transform="translate(${x} ${y + TITLE})">`,
@@ -50,16 +51,16 @@ function draw(grid: TileGrid, x: number, y: number): readonly string[] {
 
 const titleOf = (grid: TileGrid): string => `${caption(grid)}: ${percent(grid.density)}`;
 
-const heightOf = (grid: TileGrid): number => grid.cells.length * CELL;
+export const heightOf = (grid: TileGrid): number => grid.cells.length * CELL;
 
-const sizeOf = (grid: TileGrid): string =>
+export const sizeOf = (grid: TileGrid): string =>
   `tiles of ${grid.blockQ} queries x ${grid.blockK} keys; ${grid.queries} queries down, ${grid.keys} keys across`;
 
 /** A letter takes about six units. */
-const textWidth = (text: string): number => text.length * 6;
+export const textWidth = (text: string): number => text.length * 6;
 
 /** A small grid is as wide as its title. */
-const widthOf = (grid: TileGrid): number => Math.max(columnsOf(grid) * CELL, textWidth(titleOf(grid)));
+export const widthOf = (grid: TileGrid): number => Math.max(columnsOf(grid) * CELL, textWidth(titleOf(grid)));
 
 const columnsOf = (grid: TileGrid): number => grid.cells[0]?.length ?? 0;
 
@@ -85,7 +86,8 @@ function rectangle(run: Run, row: number): string {
   return `<rect x="${run.start * CELL}" y="${row * CELL}" width="${width}" height="${CELL}" fill="${colours[run.class]}"/>`;
 }
 
-function legend(size: string, height: number): string {
+/** What the colours mean, and the sizes, above the lower edge. */
+export function legend(size: string, height: number): string {
   const items = (["full", "partial", "empty"] as const).map((name, i) => {
     const x = GAP + i * 62;
     return `<rect x="${x}" y="${height - 34}" width="10" height="10" fill="${colours[name]}" stroke="#cccccc"/><text x="${x + 14}" y="${height - 25}">${name}</text>`;
@@ -93,6 +95,6 @@ function legend(size: string, height: number): string {
   return [...items, `<text x="${GAP}" y="${height - 8}">${size}</text>`].join("\n");
 }
 
-function escape(text: string): string {
+export function escape(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

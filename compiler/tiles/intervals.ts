@@ -264,7 +264,8 @@ class Rectangle {
   cut(name: "q" | "k", item: BoolExpr): boolean {
     const { facts } = this.scope;
     if (!facts || item.kind !== "compare" || readsInput(item)) return false;
-    const { bands, exact } = solve(item, { name, length: facts.length[name] });
+    // What wider bands leave out, the conditions themselves leave out too.
+    const { bands, exact } = solve(item, { name, length: facts.length[name], relax: false });
     const band = hullOf(bands);
     // Ends that may leave 32 bits would cut off too much, and those that the other position does not move cut off nothing.
     const other = name === "q" ? "k" : "q";

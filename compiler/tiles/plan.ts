@@ -1,6 +1,7 @@
-import { headEvaluator, kvHeadOf } from "../mask/evaluate.js";
+import { kvHeadOf } from "../mask/evaluate.js";
 import type { MaskEnv } from "../mask/evaluate.js";
 import type { MaskModule } from "../mask/ir.js";
+import { overPlaces, positions, queryRows, queryStandsAt } from "../mask/layout/places.js";
 import * as m from "../mask/make.js";
 import { simplifyBool } from "../mask/simplify.js";
 import { keyOf, mapLeaves, some } from "../mask/walk.js";
@@ -12,6 +13,8 @@ import { factsOf, knowledge, wholeTile } from "./intervals.js";
 import { withoutIdlePeriods } from "./periods.js";
 import { keyRanges } from "./ranges.js";
 import type { KeyRange } from "./ranges.js";
+import { tilePlane } from "./subdivide.js";
+import type { TileRun } from "./subdivide.js";
 
 /**
  * What the analysis knows of a mask, for every length and tile size at once: which keys a tile of
@@ -19,18 +22,40 @@ import type { KeyRange } from "./ranges.js";
  */
 export interface TilePlan {
   readonly ranges: readonly KeyRange[];
+  /**
+   * Widths, in tiles, of the aligned blocks of a range that are asked about as a whole before their
+   * tiles are, ascending; none where the ranges leave little to pass over.
+   */
+  readonly spans: readonly number[];
   readonly may: TileCond;
   readonly must: TileCond;
+  /** With a layout: whether a tile of places holds a query of the call; if not, there is nothing to do for it. */
+  readonly queries?: TileCond | undefined;
   /** `dynamic` when the caller's inputs decide; no form of this version needs a table. */
   readonly form: "ranges" | "dynamic";
 }
 
+const plans = new WeakMap<MaskModule, TilePlan>();
+
+/** Worked out once for a module. */
 export function planTiles(module: MaskModule): TilePlan {
-  const mask = withoutIdlePeriods(module.mask);
-  const { may, must } = knowledge(mask, wholeTile, factsOf(module));
-  const dynamic = some(module.mask, (node) => node.kind === "load" || node.kind === "bit");
-  return { ranges: keyRanges({ ...module, mask }), may, must, form: dynamic ? "dynamic" : "ranges" };
+  let plan = plans.get(module);
+  if (!plan) plans.set(module, (plan = newPlan(module)));
+  return plan;
 }
+
+function newPlan(module: MaskModule): TilePlan {
+  const over = overPlaces(module);
+  const mask = withoutIdlePeriods(over.mask);
+  const { may, must } = knowledge(mask, wholeTile, factsOf(over));
+  const dynamic = some(module.mask, (node) => node.kind === "load" || node.kind === "bit");
+  const { ranges, exact } = keyRanges({ ...over, mask });
+  const queries = module.layout && knowledge(queryStandsAt(module.layout), wholeTile, factsOf(over)).may;
+  return { ranges, spans: exact ? [] : SPANS, may, must, queries, form: dynamic ? "dynamic" : "ranges" };
+}
+
+/** A block of 32 tiles, and one of 32 blocks: so the questions asked follow the border of the pattern and not the length. */
+const SPANS = [32, 1024] as const;
 
 export type TileClass = "empty" | "partial" | "full";
 
@@ -80,40 +105,29 @@ export interface ClassifiedTile {
   readonly area: number;
 }
 
-/**
- * Exact classes of all tiles of one head and batch entry: the analysis where it is certain, and
- * where it is not, the pairs themselves.
- */
+/** Exact classes of all tiles of one head and batch entry, row by row; see {@link tilePlane}. */
 export function* exactTiles(
   module: MaskModule,
   plan: TilePlan,
   env: MaskEnv,
   at: { readonly head: number; readonly batch?: number; readonly blockQ: number; readonly blockK: number },
 ): Generator<ClassifiedTile> {
-  const batch = at.batch ?? 0;
-  const frame = tileFrame(module, env, batch, at.head);
-  const looks = headEvaluator(module, env, batch, at.head);
-  const offset = queryOffset(module, env);
-  for (let qTile = 0; qTile * at.blockQ < env.NQ; qTile++) {
-    const q0 = offset + qTile * at.blockQ;
-    const q1 = offset + Math.min((qTile + 1) * at.blockQ, env.NQ) - 1;
-    const visited = visitedTiles(plan.ranges, frame, q0, q1, at.blockK);
-    for (let kTile = 0; kTile * at.blockK < env.N; kTile++) {
-      const k0 = kTile * at.blockK;
-      const k1 = Math.min(k0 + at.blockK, env.N) - 1;
-      const inRange = visited.some(([first, end]) => first <= kTile && kTile < end);
-      const known = inRange ? classify(plan, frame, q0, q1, k0, k1) : "empty";
-      const area = (q1 - q0 + 1) * (k1 - k0 + 1);
-      const pairs = known === "partial" ? countPairs(looks, q0, q1, k0, k1) : known === "full" ? area : 0;
-      yield { qTile, kTile, class: pairs === 0 ? "empty" : pairs === area ? "full" : "partial", pairs, area };
+  const plane = tilePlane(module, plan, env, at);
+  const { first, end } = queryRows(module, env);
+  const rows = end - first;
+  for (let qTile = 0; qTile < plane.rows; qTile++) {
+    const height = Math.min(at.blockQ, rows - qTile * at.blockQ);
+    const runs: TileRun[] = [];
+    plane.row(qTile, (run) => runs.push(run));
+    let next = 0;
+    for (let kTile = 0; kTile < plane.columns; kTile++) {
+      const area = height * Math.min(at.blockK, env.N - kTile * at.blockK);
+      if (runs[next] && kTile === runs[next]!.end) next++;
+      const run = runs[next];
+      if (!run || kTile < run.first) yield { qTile, kTile, class: "empty", pairs: 0, area };
+      else yield { qTile, kTile, class: run.class, pairs: run.class === "full" ? area : run.pairs, area };
     }
   }
-}
-
-function countPairs(looks: (q: number, k: number) => boolean, q0: number, q1: number, k0: number, k1: number): number {
-  let pairs = 0;
-  for (let q = q0; q <= q1; q++) for (let k = k0; k <= k1; k++) if (looks(q, k)) pairs++;
-  return pairs;
 }
 
 /**
@@ -128,19 +142,20 @@ export function unvisitedKeys(
 ): Uint8Array {
   const plan = planTiles(module);
   const unvisited = new Uint8Array(batch * env.kvHeads * env.N).fill(1);
-  const offset = queryOffset(module, env);
+  const rows = queryRows(module, env);
+  const tokens = positions(module, env);
   for (let b = 0; b < batch; b++) {
     for (let h = 0; h < env.heads; h++) {
       const frame = tileFrame(module, env, b, h);
       const row = (b * env.kvHeads + kvHeadOf(h, env.heads, env.kvHeads)) * env.N;
-      for (let first = 0; first < env.NQ; first += tiles.tileQ) {
-        const q0 = offset + first;
-        const q1 = offset + Math.min(first + tiles.tileQ, env.NQ) - 1;
+      for (let q0 = rows.first; q0 < rows.end; q0 += tiles.tileQ) {
+        const q1 = Math.min(q0 + tiles.tileQ, rows.end) - 1;
         for (const [start, end] of visitedTiles(plan.ranges, frame, q0, q1, tiles.tileK)) {
           for (let tile = start; tile < end; tile++) {
             const k0 = tile * tiles.tileK;
             const k1 = Math.min(k0 + tiles.tileK, env.N) - 1;
-            if (classify(plan, frame, q0, q1, k0, k1) !== "empty") unvisited.fill(0, row + k0, row + k1 + 1);
+            if (classify(plan, frame, q0, q1, k0, k1) === "empty") continue;
+            for (let k = k0; k <= k1; k++) unvisited[row + (tokens ? tokens[k]! : k)] = 0;
           }
         }
       }
@@ -154,6 +169,7 @@ export function countTiles(
   module: MaskModule,
   env: MaskEnv,
   blocks: { readonly blockQ: number; readonly blockK: number },
+  onProgress?: (head: number, share: number) => void,
 ): readonly TileCount[] {
   const plan = planTiles(module);
   const distinct = new Map<string, Omit<TileCount, "head">>();
@@ -162,9 +178,13 @@ export function countTiles(
     const key = headKey(module, env, head);
     let count = distinct.get(key);
     if (!count) {
-      const sums = { full: 0, partial: 0, empty: 0 };
-      for (const tile of exactTiles(module, plan, env, { head, ...blocks })) sums[tile.class]++;
-      distinct.set(key, (count = sums));
+      const { full, partial, empty } = tilePlane(module, plan, env, {
+        head,
+        blockQ: blocks.blockQ,
+        blockK: blocks.blockK,
+        onProgress: (share) => onProgress?.(head, share),
+      }).sums();
+      distinct.set(key, (count = { full, partial, empty }));
     }
     return { head, ...count };
   });

@@ -79,6 +79,8 @@ export class TilePrinter {
 export function printPlan(plan: TilePlan): string {
   const printer = new TilePrinter([...plan.ranges.flatMap((range) => [range.lo, range.hi]), plan.may, plan.must]);
   const ranges = plan.ranges.map((range, i) => `range ${i}: keys ${printer.print(range.lo)} .. ${printer.print(range.hi)} (end excluded)`);
+  const blocks = plan.spans.map((span) => `${span}`).reverse();
+  const spans = blocks.length === 0 ? [] : [`asked first about blocks of ${blocks.join(" and ")} key tiles`];
   const classes = [`empty unless ${printer.print(plan.may)}`, `full if ${printer.print(plan.must)}`];
-  return [`form ${plan.form}`, ...printer.definitions, ...ranges, ...classes, ""].join("\n");
+  return [`form ${plan.form}`, ...printer.definitions, ...ranges, ...spans, ...classes, ""].join("\n");
 }

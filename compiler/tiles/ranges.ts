@@ -10,20 +10,29 @@ export interface KeyRange {
   readonly hi: TileExpr;
 }
 
+/** The ranges of a tile of queries, and whether keys in them are left out for other reasons than a tile's own width. */
+export interface KeyRanges {
+  readonly ranges: readonly KeyRange[];
+  /** Row by row, the ranges hold the keys that the mask looks at and no others. */
+  readonly exact: boolean;
+}
+
 /**
  * A short union of key ranges that holds every key a tile of queries may see. The mask is solved for
  * `k`, query by query; what does not solve leaves its part of the range open. The ranges may overlap.
  */
-export function keyRanges(module: MaskModule): readonly KeyRange[] {
+export function keyRanges(module: MaskModule): KeyRanges {
   const { fits, length } = factsOf(module);
   // An end may leave 32 bits where the mask it was solved from does not: it stays open then.
-  const { bands } = solve(module.mask, { name: "k", length: length.k });
+  const { bands, exact } = solve(module.mask, { name: "k", length: length.k, relax: true });
   const safe = bands.map((band) => ({
     lo: band.lo && fits(band.lo) ? band.lo : undefined,
     hi: band.hi && fits(band.hi) ? band.hi : undefined,
   }));
-  return safe.map((band) => ({
+  const ranges = safe.map((band) => ({
     lo: band.lo ? interval(band.lo, wholeTile).lo : t.int(0),
     hi: band.hi ? interval(band.hi, wholeTile).hi : t.variable("N"),
   }));
+  const kept = safe.every((band, i) => band.lo === bands[i]!.lo && band.hi === bands[i]!.hi);
+  return { ranges, exact: exact && kept };
 }

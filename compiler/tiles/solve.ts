@@ -1,5 +1,6 @@
 import type { BoolExpr, CompareOp, IntExpr } from "../mask/ir.js";
 import { some } from "../mask/walk.js";
+import { constantBounds } from "./constant-bounds.js";
 
 /**
  * The values `lo <= x < hi` of one variable x, the other one being given; an end that is left out is
@@ -14,6 +15,8 @@ export interface Band {
 export interface Unknown {
   readonly name: "q" | "k";
   readonly length: IntExpr;
+  /** Whether a part of a sum may be replaced by its bounds, so that the band is wider. */
+  readonly relax: boolean;
 }
 
 export interface Solution {
@@ -109,10 +112,13 @@ class Solver {
         return this.isolate(e.a, flipped[relation], negate(other));
       case "add": {
         const [inner, outer] = mentions(e.a, this.unknown.name) ? [e.a, e.b] : [e.b, e.a];
-        return mentions(outer, this.unknown.name) ? this.open() : this.isolate(inner, relation, binary("sub", other, outer));
+        if (mentions(outer, this.unknown.name)) return this.isolateSum(e.a, e.b, relation, other);
+        return this.isolate(inner, relation, binary("sub", other, outer));
       }
       case "sub":
-        if (mentions(e.a, this.unknown.name) && mentions(e.b, this.unknown.name)) return this.open();
+        if (mentions(e.a, this.unknown.name) && mentions(e.b, this.unknown.name)) {
+          return this.isolateSum(e.a, negate(e.b), relation, other);
+        }
         return mentions(e.a, this.unknown.name)
           ? this.isolate(e.a, relation, binary("add", other, e.b))
           : this.isolate(e.b, flipped[relation], binary("sub", e.a, other));
@@ -162,16 +168,40 @@ class Solver {
       case "max": {
         // min(a, b) < c is a < c or b < c; min(a, b) > c is both; max the other way round.
         const either = (e.kind === "min") === (relation === "<" || relation === "<=");
-        const side = (part: IntExpr): readonly Band[] => {
-          if (mentions(part, this.unknown.name)) return this.isolate(part, relation, other);
-          const cond = asCondition(part, relation, other);
-          return isPlain(cond) ? [everything] : this.chooseBands(cond, [everything], []);
-        };
-        return either ? this.unite(side(e.a), side(e.b)) : this.intersect(side(e.a), side(e.b));
+        const [a, b] = [this.side(e.a, relation, other), this.side(e.b, relation, other)];
+        return either ? this.unite(a, b) : this.intersect(a, b);
       }
+      case "select":
+        return this.unite(
+          this.intersect(this.bands(e.cond, true), this.side(e.a, relation, other)),
+          this.intersect(this.bands(e.cond, false), this.side(e.b, relation, other)),
+        );
       default:
         return this.open();
     }
+  }
+
+  /** Solves for the unknown in a part of an expression, which may be without it: then the relation holds for a whole row or not at all. */
+  private side(part: IntExpr, relation: Relation, other: IntExpr): readonly Band[] {
+    if (mentions(part, this.unknown.name)) return this.isolate(part, relation, other);
+    const cond = asCondition(part, relation, other);
+    return isPlain(cond) ? [everything] : this.chooseBands(cond, [everything], []);
+  }
+
+  /** Of a sum whose parts both have the unknown in them, one that stays between constants counts as these. */
+  private isolateSum(a: IntExpr, b: IntExpr, relation: Relation, other: IntExpr): readonly Band[] {
+    if (!this.unknown.relax) return this.open();
+    for (const [part, rest] of [
+      [b, a],
+      [a, b],
+    ] as const) {
+      const { low, high } = constantBounds(part);
+      const least = relation === "<" || relation === "<=" ? low : high;
+      if (!Number.isFinite(least)) continue;
+      this.exact = false;
+      return this.isolate(rest, relation, binary("sub", other, constant(least)));
+    }
+    return this.open();
   }
 
   private intersect(a: readonly Band[], b: readonly Band[]): readonly Band[] {

@@ -59,7 +59,9 @@ export function* staticOperators(): Generator<readonly [name: string, module: Ma
         const module = buildOperators(checked, attention.name, { params }).modules[0];
         if (!module || !isStatic(module)) continue;
         const set = Object.entries(params).map(([name, value]) => ` ${name}=${value}`);
-        yield [attention.name + set.join(""), module];
+        // With a layout: places as if they were positions.
+        const { layout, ...rest } = module;
+        yield [attention.name + set.join(""), { ...rest, mask: layout?.mask ?? module.mask }];
       }
     }
   }

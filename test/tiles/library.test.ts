@@ -15,8 +15,10 @@ const EXCEPTIONS: Readonly<Record<string, readonly [emptyAsPartial: number, full
   "shifted_windows height=27 width=37": [54, 0],
   "proxies_mix frames=5 height=11 width=18": [259, 0],
   "proxies_spread frames=5 height=11 width=18": [248, 0],
-  "grat_criss_cross frames=5 height=11 width=18": [0, 18],
-  "grat_surrounding frames=5 height=11 width=18": [226, 0],
+  // A run of places that goes on in another row of cells is judged as the box around both parts.
+  grat_surrounding: [42, 0],
+  "grat_criss_cross frames=5 height=11 width=18": [242, 93],
+  "grat_surrounding frames=5 height=11 width=18": [436, 3],
   "neighborhood_2d height=27 width=37 window=6 stride=4 dilation=2": [489, 0],
   "neighborhood_3d frames=5 height=11 width=18": [286, 0],
   "neighborhood_3d_causal_time frames=5 height=11 width=18": [177, 0],
@@ -25,6 +27,12 @@ const EXCEPTIONS: Readonly<Record<string, readonly [emptyAsPartial: number, full
   // The same; and the least distances on two axes may belong to different pairs.
   visual_radius: [34, 0],
   "visual_radius height=27 width=37": [188, 0],
+  // A tile over two residues, as runs of 64 places are split by tiles of 128 and by tiles that do not begin at a multiple of
+  // their size: kernels have neither.
+  "neighborhood_1d length=1000 window=50 dilation=3": [4, 0],
+  "neighborhood_1d_causal length=1000 window=50 dilation=3": [6, 0],
+  dilated_window: [4, 0],
+  dilated_window_full: [4, 0],
   // Tiles with tokens on both sides of the place where shifted groups begin again.
   sink_lora: [12, 0],
 };
