@@ -49,7 +49,7 @@ let packed: readonly string[] = [];
 
 beforeAll(() => {
   // `npm test` has built already.
-  if (stale()) run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.build.json"], root);
+  if (stale()) expect(run("npm", ["run", "--silent", "build"], root)).toMatchObject({ code: 0 });
   const { stdout } = run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", project], root);
   const [pack] = JSON.parse(stdout) as [{ filename: string; files: { path: string }[] }];
   packed = pack.files.map(({ path }) => path);
@@ -79,8 +79,8 @@ test("the package holds what it needs and nothing else", () => {
     /^(README\.md|CHANGELOG\.md|LICENSE|package\.json)$/,
     // The pictures that the two READMEs show, and what they are made from.
     /^patterns\/(README\.md|rows\.json|pictures\/[a-z0-9_]+\.svg)$/,
-    // What the demo of the repository runs.
-    /^dist\/scripts\/demo\.(js|d\.ts)$/,
+    // The licences of what the command line is bundled with.
+    /^dist\/compiler\/cli\/THIRD_PARTY_NOTICES\.txt$/,
   ];
   expect(packed.filter((path) => !allowed.some((pattern) => pattern.test(path)))).toEqual([]);
   for (const needed of ["dist/compiler/cli/main.js", "dist/compiler/index.js", "dist/compiler/index.d.ts", "dist/runtime/index.js"])
@@ -89,6 +89,14 @@ test("the package holds what it needs and nothing else", () => {
     const files = readdirSync(join(root, folder), { withFileTypes: true }).filter((entry) => entry.isFile());
     for (const { name } of files) expect(packed).toContain(`${folder}/${name}`);
   }
+});
+
+test("the command line is bundled, with the licences of what is in it", () => {
+  const files = packed.filter((path) => path.startsWith("dist/compiler/cli/"));
+  expect(files.filter((path) => !/\/(main\.js|THIRD_PARTY_NOTICES\.txt|chunks\/[^/]+\.js)$/.test(path))).toEqual([]);
+  const notices = readFileSync(join(root, "dist/compiler/cli/THIRD_PARTY_NOTICES.txt"), "utf8");
+  expect(notices).toMatch(/^chevrotain 11[^]*Apache License[^]*^commander 14[^]*MIT License/m);
+  expect(notices).not.toMatch(/no licence/);
 });
 
 test("every entry of the exports can be imported, with its types", () => {

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from "commander";
 import type { Command } from "commander";
 import { diagnostic } from "../diagnostics/report.js";
+import type { ScheduleChoice } from "../driver/launch.js";
 import { EXIT, Stop } from "./stop.js";
 
 /** What the shape options of a command hold. */
@@ -53,6 +54,9 @@ function parseInteger(text: string, least: number): number | undefined {
   return /^\d+$/.test(text) && value >= least && value <= GREATEST ? value : undefined;
 }
 
+/** A comma-separated list of names. */
+export const names = (text: string): readonly string[] => text.split(",").map((part) => part.trim());
+
 export function finite(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("It should be a finite number.");
@@ -93,8 +97,12 @@ export function shapeOptions(command: Command): Command {
 }
 
 export function lengthOptions(command: Command): Command {
+  return callOptions(command.option("--seq <n>", "number of keys", integer(1)));
+}
+
+/** What a call takes besides its number of keys. */
+export function callOptions(command: Command): Command {
   return command
-    .option("--seq <n>", "number of keys", integer(1))
     .option("--q-seq <n>", "number of queries; as many as keys by default", integer(1))
     .option("--layer <n>", "the layer, for masks that depend on it", integer(0))
     .option("--layers <n>", "number of layers", integer(1))
@@ -114,6 +122,24 @@ export function deviceOption(command: Command): Command {
     device,
     "auto",
   );
+}
+
+const PROFILES = ["gpu", "software", "simd"] as const;
+
+/** Which schedules a build carries: `best` or `all`, kinds of devices, or both. */
+export function schedules(text: string): ScheduleChoice {
+  const words = text.split(",").map((word) => word.trim());
+  const profiles = PROFILES.filter((profile) => words.includes(profile));
+  const known: readonly string[] = ["best", "all", ...PROFILES];
+  if (words.some((word) => !known.includes(word)) || (words.includes("best") && words.includes("all"))) {
+    throw new InvalidArgumentError(`It should be best or all, kinds of devices (${PROFILES.join(", ")}), or both, separated by commas.`);
+  }
+  return { all: words.includes("all"), ...(profiles.length > 0 ? { profiles } : {}) };
+}
+
+/** For commands that use what `attnc tune` found. */
+export function tunedOption(command: Command): Command {
+  return command.option("--no-tuned", "ignore what attnc tune found on this device");
 }
 
 /** `NAME=VALUE` pairs of an option that may be given again. */

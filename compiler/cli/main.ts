@@ -1,15 +1,8 @@
 #!/usr/bin/env node
-import { reportError, runCommandLine } from "./command-line.js";
-import { watchStdout } from "./io.js";
-import type { ExitCode } from "./stop.js";
+import * as nodeModule from "node:module";
 
-/** Native device objects keep the process alive: it ends when its output is written. */
-function end(code: ExitCode): void {
-  process.exitCode = code;
-  // Errors of the last write are told just after its callback.
-  process.stdout.write("", () => process.stderr.write("", () => setImmediate(() => process.exit(code))));
-}
-
-watchStdout();
-process.on("uncaughtException", (error) => void reportError(error).then(end));
-void runCommandLine(process.argv.slice(2)).then(end);
+/** Keeps compiled code between runs, where Node can (22.8 and later): loading takes half of a short command's time. */
+(nodeModule as { enableCompileCache?: () => unknown }).enableCompileCache?.();
+// Only what is imported after that is kept.
+const { start } = await import("./start.js");
+start();

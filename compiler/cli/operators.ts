@@ -3,6 +3,7 @@ import { diagnostic } from "../diagnostics/report.js";
 import { suggest } from "../diagnostics/suggest.js";
 import { buildOperators, checkFile, hasErrors } from "../driver/pipeline.js";
 import type { Built, Checked } from "../driver/pipeline.js";
+import { fixedIntegers } from "../mask/build/build.js";
 import { settableNames } from "../mask/build/settings.js";
 import type { MaskSettings } from "../mask/build/settings.js";
 import type { MaskModule } from "../mask/ir.js";
@@ -59,12 +60,33 @@ function build(chosen: readonly Chosen[], warnings: readonly Diagnostic[], flags
 
 /** The one operator that a command works on. */
 export function oneOperator(argument: string, flags: ShapeFlags): MaskModule {
+  return oneOperatorWithVariants(argument, flags).module;
+}
+
+/** An operator, and how to build it with other values of the integers that are fixed when it is compiled. */
+export interface VariableOperator {
+  readonly module: MaskModule;
+  readonly integers: readonly { readonly name: string; readonly value: number }[];
+  /** Undefined where that value is refused, or warned about. */
+  readonly withInteger: (name: string, value: number) => MaskModule | undefined;
+}
+
+export function oneOperatorWithVariants(argument: string, flags: ShapeFlags): VariableOperator {
   const { chosen, warnings } = choose([argument]);
   if (chosen.length > 1) {
     const names = chosen.map(({ checked, attention }) => `${checked.file.name}#${attention.name}`).join(", ");
     throw new Stop([diagnostic("ATTN6203", undefined, { file: argument, count: chosen.length, names })], EXIT.usage);
   }
-  return build(chosen, warnings, flags).operators[0]!.module;
+  const { module, settings } = build(chosen, warnings, flags).operators[0]!;
+  const [one] = chosen;
+  return {
+    module,
+    integers: fixedIntegers(one!.attention, settings),
+    withInteger: (name, value) => {
+      const { modules, diagnostics } = buildAlone(one!, { ...settings, params: { ...settings.params, [name]: value } });
+      return diagnostics.length > 0 ? undefined : modules[0];
+    },
+  };
 }
 
 /** The attentions that arguments name, and warnings about their files. */

@@ -1,5 +1,19 @@
 import { Command } from "commander";
-import { choice, deviceOption, finite, inputOption, integer, integers, lengthOptions, notYet, shapeOptions } from "./flags.js";
+import {
+  callOptions,
+  choice,
+  deviceOption,
+  finite,
+  inputOption,
+  integer,
+  integers,
+  lengthOptions,
+  names,
+  notYet,
+  schedules,
+  shapeOptions,
+  tunedOption,
+} from "./flags.js";
 import type { ExitCode } from "./stop.js";
 import { version } from "./version.js";
 
@@ -53,6 +67,8 @@ export function buildProgram(done: (code: ExitCode) => void): Command {
     .option("--dims <list>", "head dims to make kernels for, e.g. 64,128; those of the shape by default", integers(4))
     .option("--standalone", "inline the runtime: the generated file depends on nothing")
     .option("--js", "write JavaScript and declarations in place of TypeScript")
+    .option("--schedules <list>", "best or all; kinds of devices (gpu, software, simd), gpu,software by default; or both", schedules)
+    .option("--tuned", "put the schedule that attnc tune found the fastest first")
     .option(
       "--emit <level>",
       "print a level to stdout in place of writing files: mask, tiles, program or wgsl",
@@ -64,6 +80,8 @@ export function buildProgram(done: (code: ExitCode) => void): Command {
       examples(
         "build sliding.attn --target wgsl",
         "build src --target wgsl --out gen --standalone --js",
+        "build sliding.attn --target wgsl --schedules all",
+        "build sliding.attn --target wgsl --schedules gpu,software,simd --tuned",
         "build sliding.attn --target wgsl --emit program",
       ),
     )
@@ -99,14 +117,24 @@ export function buildProgram(done: (code: ExitCode) => void): Command {
     .addHelpText("after", examples("tiles sliding.attn --seq 4096", "tiles masks.attn#power --seq 8192 --block-q 128 --format json"))
     .action(action(async () => (await import("./commands/tiles.js")).tiles as Action));
 
-  program
-    .command("explain")
-    .description("explain a diagnostic at length")
-    .argument("<code>", "its code, or the number of it")
-    .addHelpText("after", examples("explain ATTN1001", "explain 2001"))
+  inputOption(lengthOptions(shapeOptions(program.command("explain"))))
+    .description("report what an operator costs: pairs, tiles, FLOPs, bytes, receptive field; or explain a diagnostic at length")
+    .argument("<file#name|code>", "one operator; or the code of a diagnostic, or its number")
+    .option("--format <format>", "text, json or svg; by the ending of --out, or text", choice("text", "json", "svg"))
+    .option("--out <file>", "write to a file")
+    .addHelpText(
+      "after",
+      examples(
+        "explain sliding.attn --seq 4096",
+        "explain masks.attn#strided --seq 65536 --heads 32 --kv-heads 8 --format json",
+        "explain masks.attn#strided --seq 65536 --out cost.svg",
+        "explain ATTN1001",
+        "explain 2001",
+      ),
+    )
     .action(action(async () => (await import("./commands/explain.js")).explain as Action));
 
-  deviceOption(inputOption(lengthOptions(shapeOptions(program.command("run")))))
+  tunedOption(deviceOption(inputOption(lengthOptions(shapeOptions(program.command("run"))))))
     .description("run the generated kernel on your tensors")
     .argument("<file#name>", "one operator")
     .requiredOption("--q <file>", "queries [batch, heads, length, dim] (.npy, or file.safetensors:name)")
@@ -124,7 +152,7 @@ export function buildProgram(done: (code: ExitCode) => void): Command {
     )
     .action(action(async () => (await import("./commands/run.js")).run as Action));
 
-  deviceOption(shapeOptions(program.command("verify")))
+  tunedOption(deviceOption(shapeOptions(program.command("verify"))))
     .description("prove the generated kernels equal to dense reference attention in float64")
     .argument("<file...>", ".attn files or folders")
     .option("--seq <list>", "lengths, separated by commas", integers(1))
@@ -140,13 +168,29 @@ is "NaN", "Infinity" or "-Infinity".
     )
     .action(action(async () => (await import("./commands/verify.js")).verify as Action));
 
-  deviceOption(lengthOptions(shapeOptions(program.command("bench"))))
+  tunedOption(deviceOption(lengthOptions(shapeOptions(program.command("bench")))))
     .description("time the kernel beside the generated dense kernel on the same device")
     .argument("<file#name>", "one operator")
     .option("--runs <n>", "counted runs of each", integer(1), 5)
     .option("--format <format>", "text or json", choice("text", "json"), "text")
     .addHelpText("after", examples("bench sliding.attn --seq 4096", "bench masks.attn#strided --seq 2048 --heads 4 --format json"))
     .action(action(async () => (await import("./commands/bench.js")).bench as Action));
+
+  deviceOption(inputOption(callOptions(shapeOptions(program.command("tune")))))
+    .description("measure the schedules of an operator on this device and remember the fastest")
+    .argument("<file...>", ".attn files or folders, or FILE#NAME")
+    .option("--seq <list>", "numbers of keys, separated by commas; 1024 by default", integers(1))
+    .option("--schedules <names>", "only these, separated by commas; all that suit the device by default", names)
+    .option("--rounds <n>", "most timed runs of each schedule", integer(1), 9)
+    .option("--format <format>", "text or json", choice("text", "json"), "text")
+    .addHelpText(
+      "after",
+      `${examples("tune sliding.attn --seq 1024,4096", "tune masks.attn#power --device software --head-dim 128", "tune patterns --format json")}
+run, bench and verify use the fastest schedule on the same device from then on (--no-tuned ignores it);
+build --tuned puts it first. It is remembered in XDG_CACHE_HOME/attnc/tuned.json, or ~/.cache/attnc/tuned.json.
+`,
+    )
+    .action(action(async () => (await import("./commands/tune.js")).tune as Action));
 
   program
     .command("init")

@@ -29,7 +29,7 @@ export function verifyJson(device: string, results: readonly OperatorResult[]): 
   };
 }
 
-function caseJson(one: CaseResult): unknown {
+export function caseJson(one: CaseResult): unknown {
   const { maxAbs, relL2, lseMaxAbs, tolerance, lseTolerance, worst, ...rest } = one;
   const errors = Object.entries({ maxAbs, relL2, lseMaxAbs, tolerance, lseTolerance }).map(([key, value]) => [key, finite(value)]);
   const element = worst && { ...worst, expected: texted(worst.expected), got: texted(worst.got), tolerance: finite(worst.tolerance) };
@@ -49,10 +49,11 @@ export function verifyText(result: OperatorResult): string {
   const worst = result.cases.reduce((a, b) => (b.maxAbs / b.tolerance > a.maxAbs / a.tolerance ? b : a));
   const line = `${result.ok ? "ok  " : "FAIL"} ${name} ${String(result.cases.length).padStart(3)} cases  max error ${worst.maxAbs.toExponential(1)} of ${worst.tolerance.toExponential(1)} allowed`;
   const failed = result.cases.filter((c) => !c.ok);
-  return [line, ...failed.slice(0, 3).map(failure)].join("\n");
+  return [line, ...failed.slice(0, 3).map(caseFailure)].join("\n");
 }
 
-function failure(one: CaseResult): string {
+/** The case, and the worst of its elements. */
+export function caseFailure(one: CaseResult): string {
   const where = `     ${one.name}, ${one.queries} queries, ${one.seq} keys, ${one.heads}/${one.kvHeads} heads, batch ${one.batch}`;
   const problem = one.problem === undefined ? "" : `: ${one.problem}`;
   if (!one.worst) return where + problem;
