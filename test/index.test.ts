@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { expect, test } from "vitest";
-import { check, compile, explain, format, generate, libraryFile, memoryHost, renderPretty } from "../compiler/index.js";
+import { check, compile, cost, explain, format, generate, libraryFile, memoryHost, renderPretty } from "../compiler/index.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -102,6 +102,17 @@ attention b { space seq causal
   expect(check(text).map((d) => d.code)).toEqual(["ATTN2010", "ATTN2011"]);
   expect(compile(text, { host }).operators.map((o) => o.name)).toEqual(["a", "b"]);
   expect(compile(text, { host, name: "b" }).operators.map((o) => o.name)).toEqual(["b"]);
+});
+
+test("cost reports what a call costs", () => {
+  const text =
+    "attention close {\n  space seq causal\n  attend q - k < 128\n}\nattention own {\n  space seq causal\n  input doc : ids\n  attend doc[q] == doc[k]\n}\n";
+  const [close, own] = compile(text).operators;
+  const report = cost(close!, { length: 4096 });
+  // 128 keys for each query but the first 127, in each of 8 heads.
+  expect(report.ideal.pairs).toBe(8 * (128 * 4096 - (127 * 128) / 2));
+  expect(report.evictable).toMatchObject({ evictable: true, scope: "every length" });
+  expect(() => cost(own!, { length: 4096 })).toThrow("own depends on its inputs: doc");
 });
 
 test("mistakes are values", () => {

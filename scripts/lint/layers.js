@@ -24,6 +24,7 @@ export const layers = {
     "compiler/tiles",
     "compiler/program",
     "compiler/picture",
+    "compiler/schedule",
     "compiler/targets",
     "compiler/bindings",
     "runtime/launch",

@@ -1,12 +1,11 @@
 import type { MaskEnv } from "../../mask/evaluate.js";
 import type { MaskModule } from "../../mask/ir.js";
+import { scheduledTiles } from "../../driver/cost.js";
 import { costSvg } from "../../picture/cost-svg.js";
 import { blockFor, tileGrid } from "../../picture/grid.js";
 import type { TileGrid } from "../../picture/grid.js";
-import { chooseSchedule } from "../../schedule/profiles.js";
-import type { Profile } from "../../schedule/schedule.js";
 import { costReport } from "../../tiles/report.js";
-import type { CostReport, ScheduledTiles } from "../../tiles/report.js";
+import type { CostReport } from "../../tiles/report.js";
 import type { Variant } from "../../tiles/suggest.js";
 import { costJson } from "../cost-json.js";
 import { costText, costTitle } from "../cost-text.js";
@@ -31,9 +30,6 @@ export interface ExplainFlags extends ShapeFlags, LengthFlags {
   readonly format?: Format;
   readonly out?: string;
 }
-
-/** The profiles of generated files; the first is the default. */
-const PROFILES: readonly Profile[] = ["gpu", "software"];
 
 /** `attnc explain FILE#NAME`: the cost report of an operator. */
 export function explainOperator(argument: string, flags: ExplainFlags): ExitCode {
@@ -91,19 +87,6 @@ function masks(module: MaskModule, env: MaskEnv, report: CostReport, progress: P
     progress.update(`${module.name}: picture of heads ${heads.join(", ")}`);
     return tileGrid(module, env, { head: heads[0]!, heads, blockQ: tileQ * times, blockK: tileK * times });
   });
-}
-
-/** The tile sizes of the schedules that generated files carry, each once. */
-function scheduledTiles(module: MaskModule): readonly ScheduledTiles[] {
-  const half = module.shape.dtype === "f16" ? "native" : "none";
-  const found: { tileQ: number; tileK: number; schedules: string[] }[] = [];
-  for (const profile of PROFILES) {
-    const { name, tileQ, tileK } = chooseSchedule(profile, module.shape, half);
-    const same = found.find((size) => size.tileQ === tileQ && size.tileK === tileK);
-    if (same) same.schedules.push(name);
-    else found.push({ tileQ, tileK, schedules: [name] });
-  }
-  return found;
 }
 
 /** Sizes that tiles have: parameters that are multiples of one often cut less across tiles. */
