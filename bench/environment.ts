@@ -14,6 +14,7 @@ export function environmentOf(device: BenchDevice | undefined): Readonly<Record<
     ...(device?.peer !== undefined && { "onnxruntime-web": device.peer }),
     Node: process.versions.node,
     processor: `${processors[0]?.model.trim() ?? "unknown"}, ${processors.length} threads`,
-    system: `${type()} ${release()}`,
+    // The version without what a distribution or a host adds to it.
+    system: `${type()} ${release().split(".").slice(0, 2).join(".")}`,
   };
 }
