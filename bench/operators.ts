@@ -6,6 +6,7 @@ import { nodeHost, packageRoot } from "../compiler/cli/host.js";
 import { renderPretty } from "../compiler/diagnostics/render.js";
 import type { MaskSettings } from "../compiler/mask/build/settings.js";
 import type { MaskModule } from "../compiler/mask/ir.js";
+import { PROFILES } from "../compiler/schedule/profiles.js";
 import { sourceFile } from "../compiler/source/file.js";
 import type { LaunchVariable } from "../runtime/launch/module.js";
 import type { Mode, OwnContestant } from "./measure/contestant.js";
@@ -23,7 +24,7 @@ export function loadOperator(file: string, name: string, settings: MaskSettings)
   const { modules, diagnostics } = buildOperators(checkFile(sourceFile(path, readFileSync(path, "utf8")), nodeHost), name, settings);
   const [mask] = modules;
   if (mask === undefined || hasErrors(diagnostics)) throw new Error(renderPretty(diagnostics));
-  return { mask, module: launchModule(mask, [], { profiles: ["gpu", "software", "simd"] }) };
+  return { mask, module: launchModule(mask, [], { profiles: PROFILES }) };
 }
 
 export interface ContestantOptions {

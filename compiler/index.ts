@@ -6,7 +6,8 @@
  */
 import type { GeneratedFile } from "./bindings/typescript.js";
 import type { Diagnostic } from "./diagnostics/diagnostic.js";
-import { scheduledTiles } from "./driver/cost.js";
+import { costOfCall } from "./driver/cost.js";
+import type { AttentionCall } from "./driver/cost.js";
 import { launchModule } from "./driver/launch.js";
 import type { AttentionModule } from "./driver/launch.js";
 import { buildOperators, checkFile } from "./driver/pipeline.js";
@@ -15,7 +16,6 @@ import type { MaskModule } from "./mask/ir.js";
 import { memoryHost } from "./semantics/host.js";
 import type { SourceHost } from "./semantics/host.js";
 import { sourceFile } from "./source/file.js";
-import { costReport } from "./tiles/report.js";
 import type { CostReport } from "./tiles/report.js";
 import { format as formatFile } from "./syntax/format.js";
 
@@ -25,6 +25,7 @@ export { renderPretty, toGithub, toJson, type JsonDiagnostic, type JsonReport, t
 export { explanation as explain } from "./diagnostics/report.js";
 export type { MaskSettings } from "./mask/build/settings.js";
 export { libraryFile, memoryHost, type SourceHost } from "./semantics/host.js";
+export type { AttentionCall } from "./driver/cost.js";
 export type { CostReport } from "./tiles/report.js";
 export { positionAt, sourceFile, type Position, type SourceFile, type Span } from "./source/file.js";
 
@@ -99,29 +100,15 @@ export function compile(text: string, options: CompileOptions = {}): Compiled {
   return { operators, diagnostics: built.diagnostics };
 }
 
-export interface CostCall {
-  /** Number of keys, and of queries unless `queryLength` says otherwise. */
-  readonly length: number;
-  readonly queryLength?: number | undefined;
-  readonly batch?: number | undefined;
-  /** Values of runtime parameters, in place of their defaults. */
-  readonly params?: Readonly<Record<string, number>> | undefined;
-  readonly layer?: number | undefined;
-  readonly layers?: number | undefined;
-}
-
 /**
  * What one call of an operator costs, as `attnc explain` reports it: densities, tiles, FLOPs and bytes,
  * keys touched when decoding, the receptive field, what may be evicted, and which tiles or layouts would
- * be cheaper. For operators whose pairs the caller's inputs decide there is nothing to count: it throws.
+ * be cheaper. A call that the kernels would refuse throws their error; where the caller's inputs decide
+ * the pairs there is nothing to count, and it throws a TypeError.
  */
-export function cost({ mask }: CompiledOperator, call: CostCall): CostReport {
+export function cost({ mask, launch }: CompiledOperator, call: AttentionCall): CostReport {
   if (mask.inputs.length > 0) throw new TypeError(`${mask.name} depends on its inputs: ${mask.inputs.map(({ name }) => name).join(", ")}`);
-  const { heads, kvHeads } = mask.shape;
-  const params = Object.fromEntries(mask.params.map(({ name, default: value }) => [name, call.params?.[name] ?? value ?? 0]));
-  const { length: N, queryLength: NQ = N, layer = 0, layers = layer + 1 } = call;
-  const env = { N, NQ, heads, kvHeads, layer, layers, step: 0, steps: 1, phase: 0, params };
-  return costReport(mask, env, { batch: call.batch ?? 1, tiles: scheduledTiles(mask) });
+  return costOfCall(mask, launch, call);
 }
 
 /** The files that `attnc build --target wgsl` writes: typed bindings with the kernels in them, and the kernels as texts. */

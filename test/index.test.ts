@@ -113,6 +113,13 @@ test("cost reports what a call costs", () => {
   expect(report.ideal.pairs).toBe(8 * (128 * 4096 - (127 * 128) / 2));
   expect(report.evictable).toMatchObject({ evictable: true, scope: "every length" });
   expect(() => cost(own!, { length: 4096 })).toThrow("own depends on its inputs: doc");
+  // A call is checked as the kernels check it.
+  const open = compile("attention open {\n  space grid(x: ?)\n  attend q.x == k.x\n}\n").operators[0]!;
+  expect(() => cost(close!, { length: 0 })).toThrow("ATTN5202");
+  expect(() => cost(close!, { length: 64, params: { widow: 3 } })).toThrow("ATTN5203");
+  expect(() => cost(open, { length: 64 })).toThrow("ATTN5203");
+  expect(() => cost(open, { length: 64, params: { x: 63 } })).toThrow("ATTN5202");
+  expect(cost(open, { length: 64, params: { x: 64 } }).ideal.pairs).toBe(8 * 64);
 });
 
 test("mistakes are values", () => {

@@ -141,7 +141,7 @@ function suggestionLines(suggestions: readonly Suggestion[]): readonly string[] 
 }
 
 /** One suggestion with its figures. */
-export function suggestionText({ change, changesMeaning, before, after }: Suggestion): string {
+function suggestionText({ change, changesMeaning, before, after }: Suggestion): string {
   const flops = `computes ${percent(after.computed)} of the pairs for ${percent(before.computed)}`;
   const looked = changesMeaning ? `, looks at ${percent(after.density)} for ${percent(before.density)}: another mask` : "";
   return `${change}: ${flops}${looked}; at most ${times(after.bound)} over dense for ${times(before.bound)}, ${after.intensity.toFixed(1)} FLOPs per byte for ${before.intensity.toFixed(1)}`;

@@ -2,6 +2,7 @@ import { InvalidArgumentError } from "commander";
 import type { Command } from "commander";
 import { diagnostic } from "../diagnostics/report.js";
 import type { ScheduleChoice } from "../driver/launch.js";
+import { PROFILES } from "../schedule/profiles.js";
 import { EXIT, Stop } from "./stop.js";
 
 /** What the shape options of a command hold. */
@@ -123,8 +124,6 @@ export function deviceOption(command: Command): Command {
     "auto",
   );
 }
-
-const PROFILES = ["gpu", "software", "simd"] as const;
 
 /** Which schedules a build carries: `best` or `all`, kinds of devices, or both. */
 export function schedules(text: string): ScheduleChoice {

@@ -1,14 +1,13 @@
 import type { MaskModule } from "../mask/ir.js";
+import { PROFILES } from "../schedule/profiles.js";
 import type { AttentionModule, KernelVariant } from "../../runtime/launch/module.js";
 import type { DeviceProfile } from "../../runtime/launch/profile.js";
 import { tunedModuleKey } from "../../runtime/launch/tuned.js";
 import { kinship } from "../../runtime/launch/variant.js";
 import { launchModule } from "./launch.js";
 
-const PROFILES: readonly DeviceProfile[] = ["gpu", "software", "simd"];
-
 /** The kinds of device whose schedules are worth trying on one: its own first. */
-export function kindred(profile: DeviceProfile): readonly DeviceProfile[] {
+function kindred(profile: DeviceProfile): readonly DeviceProfile[] {
   return PROFILES.filter((each) => kinship(each, profile) > 0).sort((a, b) => kinship(b, profile) - kinship(a, profile));
 }
 

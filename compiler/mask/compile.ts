@@ -1,4 +1,4 @@
-import { evaluateInt, evaluateScalars, inputHead, intBinary } from "./evaluate.js";
+import { compareInts, evaluateInt, evaluateScalars, inputHead, intBinary } from "./evaluate.js";
 import type { BitsValue, IdsValue, MaskEnv, PairEnv } from "./evaluate.js";
 import type { BoolExpr, CompareOp, IntBinary, IntExpr, MaskModule } from "./ir.js";
 import { withOrders } from "./layout/orders.js";
@@ -18,10 +18,10 @@ export function compileMask(module: MaskModule, env: MaskEnv, b: number, h: numb
 }
 
 /** What stays the same for all pairs that a compiled mask is asked for. */
-export type Fixed = Omit<PairEnv, "q" | "k">;
+type Fixed = Omit<PairEnv, "q" | "k">;
 
 /** As `evaluateBool`. What the environment lacks is an error when it is asked for. */
-export function compileBool(expr: BoolExpr, at: Fixed): Looks {
+function compileBool(expr: BoolExpr, at: Fixed): Looks {
   const built = bool(expr, at);
   return typeof built === "boolean" ? () => built : built;
 }
@@ -77,7 +77,7 @@ function junction(expr: Extract<BoolExpr, { readonly kind: "and" | "or" }>, at: 
 }
 
 function comparison(op: CompareOp, a: Int | number, b: Int | number): Looks | boolean {
-  if (typeof a === "number" && typeof b === "number") return compare(op, a, b);
+  if (typeof a === "number" && typeof b === "number") return compareInts(op, a, b);
   if (typeof b === "number") return comparisonWith(op, a as Int, b);
   const left = closure(a);
   switch (op) {
@@ -102,19 +102,6 @@ function comparisonWith(op: CompareOp, a: Int, b: number): Looks {
       return (q, k) => a(q, k) === b;
     case "ne":
       return (q, k) => a(q, k) !== b;
-  }
-}
-
-function compare(op: CompareOp, a: number, b: number): boolean {
-  switch (op) {
-    case "lt":
-      return a < b;
-    case "le":
-      return a <= b;
-    case "eq":
-      return a === b;
-    case "ne":
-      return a !== b;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { BoolExpr, HostExpr, IntBinary, IntExpr, MaskModule, Variable } from "./ir.js";
+import type { BoolExpr, CompareOp, HostExpr, IntBinary, IntExpr, MaskModule, Variable } from "./ir.js";
 import { withOrders } from "./layout/orders.js";
 
 /**
@@ -92,6 +92,19 @@ export interface PairEnv {
   readonly k: number;
 }
 
+export function compareInts(op: CompareOp, a: number, b: number): boolean {
+  switch (op) {
+    case "lt":
+      return a < b;
+    case "le":
+      return a <= b;
+    case "eq":
+      return a === b;
+    case "ne":
+      return a !== b;
+  }
+}
+
 export function evaluateBool(expr: BoolExpr, at: PairEnv): boolean {
   switch (expr.kind) {
     case "bool":
@@ -99,18 +112,8 @@ export function evaluateBool(expr: BoolExpr, at: PairEnv): boolean {
     case "compare": {
       const a = evaluateInt(expr.a, at);
       const b = evaluateInt(expr.b, at);
-      switch (expr.op) {
-        case "lt":
-          return a < b;
-        case "le":
-          return a <= b;
-        case "eq":
-          return a === b;
-        case "ne":
-          return a !== b;
-      }
+      return compareInts(expr.op, a, b);
     }
-    // falls through: never, every operator returns
     case "and":
       return expr.items.every((item) => evaluateBool(item, at));
     case "or":

@@ -1,5 +1,4 @@
 import type { MaskModule } from "../mask/ir.js";
-import type { RowLengths } from "../tiles/row-lengths.js";
 import { rowLengths } from "../tiles/row-lengths.js";
 import { needsMask, planTiles } from "../tiles/plan.js";
 import type { TilePlan } from "../tiles/plan.js";
@@ -14,14 +13,13 @@ export function lower(
   module: MaskModule,
   tiles: { readonly tileQ: number; readonly tileK: number },
   plan: TilePlan = planTiles(module),
-  rows: RowLengths = rowLengths(module, plan),
 ): TileProgram {
   return {
     module,
     token: module.layout?.token,
     queries: plan.queries,
     ...tiles,
-    order: rows.order,
+    order: rowLengths(module, plan).order,
     body: [
       { op: "load", to: "Q" },
       { op: "fill", to: "m", value: LEAST_MAXIMUM },

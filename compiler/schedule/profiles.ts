@@ -1,6 +1,12 @@
 import { illegal } from "./schedule.js";
 import type { GridSchedule, Limits, Problem, Profile, RowsSchedule, Schedule } from "./schedule.js";
 
+/** All kinds of devices. */
+export const PROFILES: readonly Profile[] = ["gpu", "software", "simd"];
+
+/** Those that generated files carry kernels for, the default first: real GPUs, and software renderers where there is none. */
+export const SHIPPED_PROFILES: readonly Profile[] = ["gpu", "software"];
+
 /** What a profile offers, before the head dims and the device's limits have their say. */
 type Candidate =
   | Pick<GridSchedule, "layout" | "tileQ" | "tileK" | "rowThreads" | "columnThreads" | "exchange">
@@ -32,7 +38,7 @@ const rows = (threads: number, rowsPerThread: number, keysPerStep: number, tileK
 /**
  * Candidates by profile, best first. GPUs want many threads with small register blocks. Software
  * devices run a thread on a part of one core's vector unit and want large ones: there a load costs
- * some twenty multiply-adds, so what counts is how many of these each load serves.
+ * many multiply-adds, so what counts is how many of these each load serves.
  */
 const candidates: Record<Profile, readonly Candidate[]> = {
   gpu: [

@@ -90,9 +90,9 @@ export const queryFloats = (s: GridSchedule, p: Problem): number => (s.keepQuery
 export const sharedFloats = (s: GridSchedule): number => Math.max(s.chunk * s.tileK, s.tileK * s.tileQ);
 
 /** Multiply-adds that a step of a rows schedule writes out: compilers take seconds for more. */
-export const MOST_UNROLLED = 2048;
+const MOST_UNROLLED = 2048;
 
-export const unrolled = (s: RowsSchedule, p: Problem): number => s.rowsPerThread * s.keysPerStep * (p.headDim + p.valueDim);
+const unrolled = (s: RowsSchedule, p: Problem): number => s.rowsPerThread * s.keysPerStep * (p.headDim + p.valueDim);
 
 /** Why a schedule cannot be used for a problem under given limits, or undefined where it can. */
 export function illegal(s: Schedule, p: Problem, limits: Limits = BASELINE_LIMITS): string | undefined {
@@ -119,6 +119,10 @@ function illegalGrid(s: GridSchedule, p: Problem): string | undefined {
 function illegalRows(s: RowsSchedule, p: Problem): string | undefined {
   if (s.tileQ % s.rowsPerThread !== 0 || s.rowsPerThread % 4 !== 0) return "each thread must own a multiple of 4 query rows";
   if (s.tileK % s.keysPerStep !== 0) return `steps of ${s.keysPerStep} keys must divide the key tile of ${s.tileK}`;
+  // The mask of a tile is kept in words with a bit for each row and so many keys; no step has keys of two words.
+  const keysPerWord = Math.floor(32 / s.rowsPerThread);
+  if (keysPerWord % s.keysPerStep !== 0 || s.tileK % keysPerWord !== 0)
+    return `words of ${s.rowsPerThread} rows x ${keysPerWord} keys must hold whole steps and divide the key tile`;
   if (unrolled(s, p) > MOST_UNROLLED)
     return `${unrolled(s, p)} multiply-adds in a row are more than the ${MOST_UNROLLED} a compiler is asked to take`;
   return undefined;

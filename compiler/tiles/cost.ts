@@ -66,7 +66,7 @@ export interface CallShape {
 export const bytesOf = (dtype: Dtype): number => (dtype === "f16" ? 2 : 4);
 
 /** A product with the key and one with the value: two operations for each of their dims. */
-export const flopsPerPair = (shape: Pick<CallShape, "headDim" | "valueDim">): number => 2 * shape.headDim + 2 * shape.valueDim;
+const flopsPerPair = (shape: Pick<CallShape, "headDim" | "valueDim">): number => 2 * shape.headDim + 2 * shape.valueDim;
 
 /** Exact counts of each group of equal heads. */
 export function groupCosts(

@@ -43,7 +43,7 @@ const MOST_LAYERS = 64;
 const LISTED = 16;
 
 /** The length that is looked at, undefined where the question has no meaning or the length is fixed and too long. */
-export function receptiveLength(module: MaskModule, env: MaskEnv): number | undefined {
+function receptiveLength(module: MaskModule, env: MaskEnv): number | undefined {
   if (module.space.kind === "cross") return undefined;
   if (readsInputs(module)) return env.NQ === env.N && env.N <= MOST_TOKENS ? env.N : undefined;
   if (module.space.axes.length > 0) return env.N <= MOST_GRID_TOKENS ? env.N : undefined;

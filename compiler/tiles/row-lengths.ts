@@ -22,11 +22,20 @@ const SAMPLES = 32;
 /** A causal mask's longest row is twice as long as the mean. */
 const UNEVEN = 4;
 
+const known = new WeakMap<TilePlan, RowLengths>();
+
+/** Worked out once for a plan, which is that of the module. */
+export function rowLengths(module: MaskModule, plan: TilePlan): RowLengths {
+  let lengths = known.get(plan);
+  if (!lengths) known.set(plan, (lengths = countedRows(module, plan)));
+  return lengths;
+}
+
 /**
  * Counted at one length, with the defaults of the declaration; where the caller's inputs or the extents
  * of a grid decide, rows are taken to grow as under a causal mask.
  */
-export function rowLengths(module: MaskModule, plan: TilePlan): RowLengths {
+function countedRows(module: MaskModule, plan: TilePlan): RowLengths {
   if (module.inputs.length > 0 || module.space.axes.length > 0) return { order: "last first", uneven: false };
   const { heads, kvHeads } = module.shape;
   const params = Object.fromEntries(module.params.map(({ name, default: value, min }) => [name, value ?? min ?? 1]));

@@ -1,4 +1,4 @@
-import { bindGroupLayout } from "./bind-layout.js";
+import { bindGroupLayout, KERNEL_BINDINGS } from "./bind-layout.js";
 import { bufferPart, checkAliasing, checkBindingSize, tensorBinding, type BufferPart, type BufferRef } from "./buffers.js";
 import { resolveCall, resolveShape, type AttentionCall, type AttentionShape, type ResolvedCall, type ResolvedShape } from "./call.js";
 import { ConstantBuffers } from "./constant-buffers.js";
@@ -14,6 +14,7 @@ import { encodePrepare, preparePipelines, sourceWords, type InputParts, type Pre
 import { profileOf, type DeviceProfile } from "./profile.js";
 import { runOnArrays, type AttentionArrays, type AttentionOutput } from "./run.js";
 import {
+  checkSplit,
   dispatchSplit,
   SplitBuffers,
   splitOf,
@@ -299,17 +300,6 @@ export class AttentionOperator {
   }
 }
 
-/** Bindings of a kernel: uniforms, q, k, v, aux, out, lse. */
-const KERNEL_BINDINGS: readonly GPUBufferBindingType[] = [
-  "uniform",
-  "read-only-storage",
-  "read-only-storage",
-  "read-only-storage",
-  "read-only-storage",
-  "storage",
-  "storage",
-];
-
 /** The kernel that won here, where it is one that can be used. */
 async function tunedVariant(
   device: GPUDevice,
@@ -325,7 +315,7 @@ async function tunedVariant(
 /**
  * Makes an operator of a compiled module on the app's device: chooses a kernel, by what `tuneAttention`
  * found if it was asked, and compiles it, once for each device. Rejects with an {@link AttnError}:
- * ATTN5101 to ATTN5105, ATTN5109, ATTN5201.
+ * ATTN5101 to ATTN5105, ATTN5109, ATTN5201, ATTN5212.
  */
 export async function createAttention(
   device: GPUDevice,
@@ -341,6 +331,7 @@ export async function createAttention(
   const variant = chooseVariant(module, resolved, device, profile, name);
   const layout = bindGroupLayout(device, "attnc", KERNEL_BINDINGS);
   const pipelineLayout = () => device.createPipelineLayout({ label: "attnc", bindGroupLayouts: [layout] });
+  if (options.split !== undefined && options.split !== false) checkSplit(options.split);
   const mayCut = options.split !== false && (profile === "gpu" || options.split !== undefined);
   const [pipeline, prepare, pipelines] = await Promise.all([
     compilePipeline(device, `${module.name} ${variant.name}`, variant.wgsl, pipelineLayout),

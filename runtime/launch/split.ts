@@ -1,6 +1,7 @@
-import { bindGroupLayout } from "./bind-layout.js";
+import { bindGroupLayout, KERNEL_BINDINGS } from "./bind-layout.js";
 import type { ResolvedCall } from "./call.js";
 import { foldWorkgroups } from "./dispatch.js";
+import { AttnError } from "./errors.js";
 import { USAGE_STORAGE } from "./gpu-flags.js";
 import type { KernelVariant } from "./module.js";
 import { compilePipeline } from "./pipeline.js";
@@ -11,6 +12,23 @@ export interface SplitOptions {
   readonly busy?: number | undefined;
   /** Key tiles that a part has at least; 8 by default. */
   readonly leastShare?: number | undefined;
+}
+
+/** Throws ATTN5212 where the numbers of the options are none to cut by. */
+export function checkSplit(options: SplitOptions): void {
+  for (const [name, standard] of [
+    ["busy", BUSY],
+    ["leastShare", LEAST_SHARE],
+  ] as const) {
+    const value = options[name] ?? standard;
+    if (Number.isInteger(value) && value >= 1 && value <= MOST) continue;
+    throw new AttnError("ATTN5212", {
+      field: `split.${name}`,
+      expected: `a whole number from 1 to ${MOST}`,
+      found: String(value),
+      remedy: `Leave it out for ${standard}.`,
+    });
+  }
 }
 
 /** What a launch in parts needs. */
@@ -25,6 +43,8 @@ export interface Split {
 
 const BUSY = 256;
 const LEAST_SHARE = 8;
+/** No device has use for more workgroups at a time, and no sequence more tiles. */
+const MOST = 1 << 20;
 
 /**
  * Whether and how a call is computed in parts: where it has too few query tiles to keep a device busy,
@@ -52,24 +72,15 @@ export function splitOf(
 
 type Name = "plan" | "parts" | "merge";
 
-/** Bindings of the three kernels, after the uniforms. */
+/** Bindings of the three kernels; `parts` has the plan and the results of parts behind those of every kernel. */
 const SPLIT_BINDINGS: Record<Name, readonly GPUBufferBindingType[]> = {
-  plan: ["read-only-storage", "storage"],
-  parts: [
-    "read-only-storage",
-    "read-only-storage",
-    "read-only-storage",
-    "read-only-storage",
-    "storage",
-    "storage",
-    "read-only-storage",
-    "storage",
-  ],
-  merge: ["read-only-storage", "read-only-storage", "storage", "storage"],
+  plan: ["uniform", "read-only-storage", "storage"],
+  parts: [...KERNEL_BINDINGS, "read-only-storage", "storage"],
+  merge: ["uniform", "read-only-storage", "read-only-storage", "storage", "storage"],
 };
 
 /** Storage buffers that a launch in parts binds at a time. */
-const PARTS_STORAGE_BUFFERS = SPLIT_BINDINGS.parts.length;
+const PARTS_STORAGE_BUFFERS = SPLIT_BINDINGS.parts.length - 1;
 
 interface Kernel {
   readonly pipeline: GPUComputePipeline;
@@ -84,7 +95,7 @@ export async function splitPipelines(device: GPUDevice, label: string, variant: 
   const texts = variant.split;
   if (texts === undefined || device.limits.maxStorageBuffersPerShaderStage < PARTS_STORAGE_BUFFERS) return undefined;
   const kernel = async (name: Name): Promise<Kernel> => {
-    const layout = bindGroupLayout(device, `attnc ${name}`, ["uniform", ...SPLIT_BINDINGS[name]]);
+    const layout = bindGroupLayout(device, `attnc ${name}`, SPLIT_BINDINGS[name]);
     const pipelineLayout = () => device.createPipelineLayout({ label: `attnc ${name}`, bindGroupLayouts: [layout] });
     return { layout, pipeline: await compilePipeline(device, `${label} ${name}`, texts[name], pipelineLayout) };
   };

@@ -63,6 +63,12 @@ test("a schedule of whole rows that breaks no rule is legal", () => {
 test.each<[string, Partial<RowsSchedule>, Partial<Problem>, string]>([
   ["two rows per thread", { rowsPerThread: 2 }, {}, "each thread must own a multiple of 4 query rows"],
   ["steps that leave a rest", { keysPerStep: 3 }, {}, "steps of 3 keys must divide the key tile of 32"],
+  [
+    "steps with keys of two words of the mask",
+    { tileQ: 256, rowsPerThread: 32, keysPerStep: 2 },
+    { headDim: 8, valueDim: 8 },
+    "words of 32 rows x 1 keys must hold whole steps and divide the key tile",
+  ],
   ["too long a step", { keysPerStep: 4 }, {}, "4096 multiply-adds in a row are more than the 2048 a compiler is asked to take"],
   ["too many threads", { tileQ: 4096 }, {}, "512 threads are more than the 256 of the device"],
 ])("whole rows refused: %s", (_, schedule, dims, reason) => {

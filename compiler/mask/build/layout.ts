@@ -12,7 +12,7 @@ import type { Frame, Lowering } from "./lower.js";
 import { constantOf } from "./value.js";
 
 /** Puts the tokens of a module in another order. */
-export type Reorder = (module: MaskModule) => MaskModule;
+type Reorder = (module: MaskModule) => MaskModule;
 
 /** What a `layout` clause asks for, its numbers worked out and checked. */
 export function reorderOf({ layout }: AttentionModel, space: Space, frame: Frame, lowering: Lowering): Reorder | undefined {

@@ -1,11 +1,10 @@
 import type { MaskModule } from "../../mask/ir.js";
 import { lower } from "../../program/lower.js";
 import type { TileProgram } from "../../program/ir.js";
-import { chooseSchedule, legalSchedules } from "../../schedule/profiles.js";
+import { chooseSchedule, legalSchedules, SHIPPED_PROFILES } from "../../schedule/profiles.js";
 import { threadsOf, workgroupBytes } from "../../schedule/schedule.js";
 import type { Profile, Schedule } from "../../schedule/schedule.js";
 import { planTiles } from "../../tiles/plan.js";
-import { rowLengths } from "../../tiles/row-lengths.js";
 import type { KernelVariant, UniformField } from "../../../runtime/launch/module.js";
 import { printKernel } from "./kernel.js";
 import { printSplitKernels } from "./split.js";
@@ -33,24 +32,20 @@ export interface ScheduleChoice {
   readonly all?: boolean | undefined;
 }
 
-/** What apps meet: real GPUs, and software renderers where there is none. */
-const SHIPPED: readonly Profile[] = ["gpu", "software"];
-
 /** All kernels of an operator: for each pair of dims, kind of device and way of reading 16-bit tensors, best first. */
 export function wgslVariants(module: MaskModule, dims: readonly Dims[], choice: ScheduleChoice = {}): readonly CompiledVariant[] {
   const plan = planTiles(module);
-  const rows = rowLengths(module, plan);
   const fields = uniformFields(module);
   const halves: readonly Schedule["half"][] = module.shape.dtype === "f16" ? ["native", "packed"] : ["none"];
   return dims.flatMap((pair) => {
     const shaped: MaskModule = { ...module, shape: { ...module.shape, ...pair } };
-    const schedules = (choice.profiles ?? SHIPPED).flatMap((profile) =>
+    const schedules = (choice.profiles ?? SHIPPED_PROFILES).flatMap((profile) =>
       halves.flatMap((half) =>
         choice.all === true ? legalSchedules(profile, shaped.shape, half) : [chooseSchedule(profile, shaped.shape, half)],
       ),
     );
     return schedules.map((schedule) => {
-      const program = lower(shaped, schedule, plan, rows);
+      const program = lower(shaped, schedule, plan);
       return { program, schedule, variant: variantOf(program, schedule, fields) };
     });
   });

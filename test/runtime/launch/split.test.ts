@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it, test } from "vitest";
-import { splitOf } from "../../../runtime/launch/split.js";
+import { checkSplit, splitOf } from "../../../runtime/launch/split.js";
 import type { ResolvedCall } from "../../../runtime/launch/call.js";
 import { variant } from "./fixture.js";
 
@@ -26,6 +26,15 @@ test("parts that the device has no room for are not made", () => {
   const small = { maxStorageBufferBindingSize: 1 << 20, maxBufferSize: 1 << 28 };
   expect(splitOf(kernel, call(65536, 1), 1, false, {}, small)).toBeUndefined();
   expect(splitOf(kernel, call(65536, 1), 1, false, { busy: 16 }, small)?.scratchBytes).toBe(4 * 32 * 32 * 68);
+});
+
+test.each([
+  [{ busy: 0 }, "split.busy", "0"],
+  [{ leastShare: -1 }, "split.leastShare", "-1"],
+  [{ leastShare: 1.5 }, "split.leastShare", "1.5"],
+  [{ busy: Infinity }, "split.busy", "Infinity"],
+])("%j is nothing to cut by", (options, field, found) => {
+  expect(() => checkSplit(options)).toThrow(expect.objectContaining({ code: "ATTN5212", field, found }) as Error);
 });
 
 it("has room for every part that the plan's kernel makes", () => {
