@@ -1,7 +1,7 @@
 import { diagnostic } from "../diagnostics/report.js";
 import type { MaskEnv } from "../mask/evaluate.js";
 import type { MaskModule } from "../mask/ir.js";
-import { usedLaunchVariables } from "../targets/wgsl/uniforms.js";
+import { usedLaunchVariables } from "../targets/print/uniforms.js";
 import { EXIT, Stop } from "./stop.js";
 
 interface Missing {

@@ -1,7 +1,7 @@
 import type { Axis, MaskModule } from "../mask/ir.js";
 import { segmentsLength } from "../mask/space.js";
 import { fixedCounts } from "../targets/manifest.js";
-import { usedLaunchVariables } from "../targets/wgsl/uniforms.js";
+import { usedLaunchVariables } from "../targets/print/uniforms.js";
 import { standardCases } from "../../runtime/verify/cases.js";
 import type { LaunchValues, VerifyCase } from "../../runtime/verify/cases.js";
 import { fixedLength } from "./lengths.js";

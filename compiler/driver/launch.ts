@@ -2,7 +2,7 @@ import type { MaskModule } from "../mask/ir.js";
 import { attentionModule } from "../targets/manifest.js";
 import { wgslVariants } from "../targets/wgsl/operator.js";
 import type { ScheduleChoice } from "../targets/wgsl/operator.js";
-import { uniformFields } from "../targets/wgsl/uniforms.js";
+import { uniformFields } from "../targets/print/uniforms.js";
 import type { AttentionModule } from "../../runtime/launch/module.js";
 import { dimsOf } from "./dims.js";
 

@@ -5,7 +5,7 @@ import { hostBinary, hostUnary, toScalar } from "../mask/evaluate.js";
 import type { HostExpr, HostScalar, MaskModule, Table } from "../mask/ir.js";
 import { walkHost } from "../mask/walk.js";
 import type { AttentionModule, KernelVariant, LengthRule, ScalarEnv, UniformField } from "../../runtime/launch/module.js";
-import { usedLaunchVariables } from "./wgsl/uniforms.js";
+import { usedLaunchVariables } from "./print/uniforms.js";
 
 /** What a target made of a mask module. */
 export interface Kernels {

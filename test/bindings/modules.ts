@@ -3,7 +3,7 @@ import type { CompiledOperator } from "../../compiler/bindings/typescript.js";
 import type { HostExpr, MaskModule } from "../../compiler/mask/ir.js";
 import * as m from "../../compiler/mask/make.js";
 import { wgslVariants, type Dims } from "../../compiler/targets/wgsl/operator.js";
-import { uniformFields } from "../../compiler/targets/wgsl/uniforms.js";
+import { uniformFields } from "../../compiler/targets/print/uniforms.js";
 
 /** Mask modules by hand, and what the back half of the compiler makes of them. */
 

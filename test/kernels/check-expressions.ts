@@ -3,8 +3,9 @@ import { headEvaluator } from "../../compiler/mask/evaluate.js";
 import type { MaskModule } from "../../compiler/mask/ir.js";
 import { attentionModule } from "../../compiler/targets/manifest.js";
 import { wgslVariants } from "../../compiler/targets/wgsl/operator.js";
-import { ScalarPrinter } from "../../compiler/targets/wgsl/scalars.js";
-import { uniformFields } from "../../compiler/targets/wgsl/uniforms.js";
+import { declare, wgsl } from "../../compiler/targets/wgsl/dialect.js";
+import { ScalarPrinter } from "../../compiler/targets/print/scalars.js";
+import { uniformFields } from "../../compiler/targets/print/uniforms.js";
 import { compileCond, compileInt, tileFrame } from "../../compiler/tiles/evaluate.js";
 import { planTiles } from "../../compiler/tiles/plan.js";
 import type { TilePlan } from "../../compiler/tiles/plan.js";
@@ -38,8 +39,8 @@ async function check(device: GPUDevice, random: MaskModule, cases: readonly Veri
   const module: MaskModule = { ...random, shape: { ...random.shape, ...DIMS, dtype: "f32" } };
   const plan = planTiles(module);
   const { variant } = wgslVariants(module, [DIMS]).find(({ variant: { profile } }) => profile === "gpu")!;
-  const wgsl = shader(variant.wgsl, plan);
-  const launch = attentionModule(module, { uniforms: uniformFields(module), variants: [{ ...variant, wgsl }] });
+  const text = shader(variant.wgsl, plan);
+  const launch = attentionModule(module, { uniforms: uniformFields(module), variants: [{ ...variant, wgsl: text }] });
   const operator = await createAttention(device, launch);
   for (const one of cases) {
     const found = await differenceIn(operator, module, plan, variant.tileQ, {
@@ -55,14 +56,14 @@ async function check(device: GPUDevice, random: MaskModule, cases: readonly Veri
 
 /** What stands before a kernel's work, and in place of the work the values of its expressions. */
 function shader(kernel: string, plan: TilePlan): string {
-  const printer = new ScalarPrinter([plan.may, plan.must, ...plan.ranges.flatMap(({ lo, hi }) => [lo, hi])]);
+  const printer = new ScalarPrinter(wgsl, [plan.may, plan.must, ...plan.ranges.flatMap(({ lo, hi }) => [lo, hi])]);
   const [may, must] = [printer.print(plan.may), printer.print(plan.must)];
   const inside = plan.ranges.map(({ lo, hi }) => `(${printer.print(lo)} <= k0 && k0 < ${printer.print(hi)})`).join(" || ") || "false";
   return `${kernel.slice(0, kernel.indexOf("  let row_thread")).replace(
     "@compute",
     `
 fn conditions(q0: i32, q1: i32, k0: i32, k1: i32, h: i32, kvh: i32, b: i32) -> vec3<bool> {
-  ${[...printer.outer, ...printer.inner].join("\n  ")}
+  ${[...printer.outer, ...printer.inner].map(declare).join("\n  ")}
   return vec3<bool>(${may}, ${must}, ${inside});
 }
 

@@ -6,7 +6,7 @@ import { interpret } from "../../compiler/program/interpret.js";
 import type { TileProgram } from "../../compiler/program/ir.js";
 import { attentionModule } from "../../compiler/targets/manifest.js";
 import { wgslVariants } from "../../compiler/targets/wgsl/operator.js";
-import { uniformFields } from "../../compiler/targets/wgsl/uniforms.js";
+import { uniformFields } from "../../compiler/targets/print/uniforms.js";
 import { unvisitedKeys } from "../../compiler/tiles/plan.js";
 import { createAttention } from "../../runtime/launch/operator.js";
 import type { AttentionOperator } from "../../runtime/launch/operator.js";

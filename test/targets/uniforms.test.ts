@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { attentionModule } from "../../compiler/targets/manifest.js";
 import { wgslVariants } from "../../compiler/targets/wgsl/operator.js";
-import { uniformFields } from "../../compiler/targets/wgsl/uniforms.js";
+import { uniformFields } from "../../compiler/targets/print/uniforms.js";
 import { resolveCall, resolveShape } from "../../runtime/launch/call.js";
 import type { AttentionCall } from "../../runtime/launch/call.js";
 import { layoutAux } from "../../runtime/launch/input-layout.js";

@@ -3,6 +3,7 @@ import { queryFloats, sharedFloats, threadsOf } from "../../schedule/schedule.js
 import type { GridSchedule } from "../../schedule/schedule.js";
 import { columnsPerWord } from "./mask-function.js";
 import { component, plus, range, TileOperations } from "./operations.js";
+import type { Masking } from "./operations.js";
 
 /** The grid layout: operands meet in workgroup memory, threads of a row exchange its maximum and its sum. */
 export class GridOperations extends TileOperations<GridSchedule> {
@@ -60,9 +61,9 @@ let shuffled = workgroupUniformLoad(&all_in_place);`;
   }
 
   /** Bits for up to 32 scores at a time, in a rolled loop, where the tile is masked. */
-  keyTile(work: (mask: () => void) => void, masked: string | undefined): void {
+  keyTile(work: (mask: () => void) => void, masking: Masking): void {
     work(() => {
-      this.text.block(`if (${masked!})`, () => {
+      this.whereMasked(masking, () => {
         for (let first = 0, word = 0; first < this.columns; first += this.columnsPerWord, word++) {
           this.text.line(`let looks_${word} = looks_at(q0 + own_row, k0 + own_column${plus(first)}, h, kvh, b);`);
         }

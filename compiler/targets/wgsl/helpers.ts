@@ -1,28 +1,14 @@
 import type { Input, MaskModule } from "../../mask/ir.js";
 import { SUMMARY_TOKENS } from "../../tiles/expr.js";
-import { uniformName } from "./names.js";
-import { loadedInputs } from "./uniforms.js";
+import { usedHelpers } from "../print/helpers.js";
+import type { Helper } from "../print/helpers.js";
+import { uniformName } from "../print/names.js";
+import { loadedInputs } from "../print/uniforms.js";
 
 /** The helper functions a kernel may call; those it does not mention are left out of the text. */
 export function printHelpers(module: MaskModule, text: string): readonly string[] {
   const all = [...arithmetic, ...(module.scalars.length > 0 ? [scalarHelper(module)] : []), ...loadedInputs(module).flatMap(inputHelpers)];
-  const used = new Set<string>();
-  const collect = (source: string): void => {
-    for (const helper of all) {
-      if (!used.has(helper.name) && source.includes(`${helper.name}(`)) {
-        used.add(helper.name);
-        collect(helper.text);
-      }
-    }
-  };
-  collect(text);
-  const texts = new Map(all.map((helper) => [helper.name, helper.text]));
-  return [...texts].filter(([name]) => used.has(name)).map(([, helper]) => helper);
-}
-
-interface Helper {
-  readonly name: string;
-  readonly text: string;
+  return usedHelpers(all, text);
 }
 
 /** Divisors are positive: the compiler has refused others. */

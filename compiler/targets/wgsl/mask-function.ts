@@ -1,5 +1,6 @@
 import type { BoolExpr } from "../../mask/ir.js";
-import { printBool } from "./expressions.js";
+import { printBool } from "../print/expressions.js";
+import { wgsl } from "./dialect.js";
 
 /** Key columns of a thread whose pairs with all its rows fit into one 32-bit word. */
 export const columnsPerWord = (rows: number, columns: number): number => Math.min(Math.floor(32 / rows), columns);
@@ -10,7 +11,7 @@ export const columnsPerWord = (rows: number, columns: number): number => Math.mi
  */
 export function printMaskFunction(looks: BoolExpr, rows: number, perWord: number): string {
   return `fn looks(q: i32, k: i32, h: i32, kvh: i32, b: i32) -> bool {
-  return k < u.keys && ${printBool(looks)};
+  return k < u.keys && ${printBool(looks, wgsl)};
 }
 
 // One bit for each pair of ${rows} queries and ${perWord} keys.

@@ -10,6 +10,9 @@ import type { TokenRows } from "./token-rows.js";
 /** Statements that work on tiles and need no more than themselves; the others are the structure around them. */
 export type TileStmt = Exclude<Stmt, { op: "keyTiles" | "when" | "mask" }>;
 
+/** Which of the key tiles that some code works on are masked: none of them, each, or where a condition says so. */
+export type Masking = { readonly kind: "never" | "always" } | { readonly kind: "where"; readonly condition: string };
+
 /**
  * Prints the operations on tiles for one thread, in registers: scores as vec4s over query rows
  * (`s_c_r`: key column c, row group r of the thread), the output as vec4s over value columns
@@ -50,9 +53,9 @@ export abstract class TileOperations<S extends Schedule = Schedule> {
   abstract place(): string;
   /**
    * What a thread does for one key tile: `work` prints the statements in the loops that the layout has,
-   * and the masking where the layout does it, if not itself. `masked` is the condition of the masking.
+   * and calls for the masking where the program has it, unless no tile is masked.
    */
-  abstract keyTile(work: (mask: () => void) => void, masked: string | undefined): void;
+  abstract keyTile(work: (mask: () => void) => void, masking: Masking): void;
   protected abstract load(stmt: Extract<Stmt, { op: "load" }>): void;
   protected abstract dot(): void;
   protected abstract rowMax(): void;
@@ -95,6 +98,12 @@ export abstract class TileOperations<S extends Schedule = Schedule> {
       case "storeLse":
         return this.storeLse();
     }
+  }
+
+  /** Prints what only masked tiles need, behind the uniform branch that it takes. */
+  protected whereMasked(masking: Masking, print: () => void): void {
+    if (masking.kind === "where") this.text.block(`if (${masking.condition})`, print);
+    else if (masking.kind === "always") print();
   }
 
   protected eachRowGroup(visit: (r: number) => void): void {

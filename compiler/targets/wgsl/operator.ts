@@ -9,7 +9,7 @@ import type { KernelVariant, UniformField } from "../../../runtime/launch/module
 import { printKernel } from "./kernel.js";
 import { printSplitKernels } from "./split.js";
 import { keyRowBytes } from "./token-rows.js";
-import { uniformFields } from "./uniforms.js";
+import { uniformFields } from "../print/uniforms.js";
 
 /** One head dim and value dim a kernel is made for. */
 export interface Dims {

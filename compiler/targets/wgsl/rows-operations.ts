@@ -2,6 +2,7 @@ import type { Stmt } from "../../program/ir.js";
 import type { RowsSchedule } from "../../schedule/schedule.js";
 import { columnsPerWord } from "./mask-function.js";
 import { component, plus, range, TileOperations } from "./operations.js";
+import type { Masking } from "./operations.js";
 
 /**
  * The rows layout: a thread holds its query rows and their outputs in registers and reads every key
@@ -29,14 +30,14 @@ let own_row = i32(lane) * ${this.rows};`;
    * A tile has a key, so its end is tested after a step: those devices run a loop's body once more than
    * its test lets through.
    */
-  keyTile(work: (mask: () => void) => void, masked: string | undefined): void {
+  keyTile(work: (mask: () => void) => void, masking: Masking): void {
     const { keysPerStep, tileK } = this.schedule;
     const perWord = this.columnsPerWord;
-    if (masked !== undefined) {
+    if (masking.kind !== "never") {
       const words = tileK / perWord;
       this.text.line(`var looks_bits: array<u32, ${words}>;`);
-      for (let w = 0; w < words; w++) this.text.line(`looks_bits[${w}] = 0xffffffffu;`);
-      this.text.block(`if (${masked})`, () => {
+      if (masking.kind === "where") for (let w = 0; w < words; w++) this.text.line(`looks_bits[${w}] = 0xffffffffu;`);
+      this.whereMasked(masking, () => {
         this.text.block(`for (var w = 0; w < ${words}; w++)`, () =>
           this.text.line(`looks_bits[w] = looks_at(q0 + own_row, k0 + w * ${perWord}, h, kvh, b);`),
         );

@@ -6,11 +6,11 @@ import type { KeyRange } from "../../tiles/ranges.js";
 import type { UniformField } from "../../../runtime/launch/module.js";
 import { printHelpers } from "./helpers.js";
 import { printKernel } from "./kernel.js";
-import { ScalarPrinter } from "./scalars.js";
+import { ScalarPrinter } from "../print/scalars.js";
 import { storageFor } from "./storage.js";
 import { floatLiteral, KernelText } from "./text.js";
 import { tilePlace } from "./tile-place.js";
-import { printUniforms } from "./uniforms.js";
+import { declare, printUniforms, wgsl } from "./dialect.js";
 
 /**
  * The kernels of a launch that cuts long rows into parts, for calls with few query tiles (decoding) and
@@ -101,12 +101,12 @@ function printPlanKernel(program: TileProgram, uniforms: readonly UniformField[]
 /** Key tiles in the ranges of a query tile; one that two ranges hold counts twice. */
 function printCount(program: TileProgram, ranges: readonly KeyRange[]): string {
   const ends = ranges.map(({ lo, hi }) => [t.max(lo, t.int(0)), t.min(hi, t.variable("N"))] as const);
-  const scalars = new ScalarPrinter(ends.flat());
+  const scalars = new ScalarPrinter(wgsl, ends.flat());
   const text = new KernelText();
   text.line(tilePlace(program));
   const counts = ends.map(([lo, hi], i) => {
     const [first, end] = [scalars.print(lo), scalars.print(hi)];
-    for (const shared of scalars.outer.splice(0)) text.line(shared);
+    for (const shared of scalars.outer.splice(0)) text.line(declare(shared));
     text.line(`let first_${i} = ${first};`);
     text.line(`let end_${i} = ${end};`);
     return `select(0, (end_${i} + ${program.tileK - 1}) / ${program.tileK} - first_${i} / ${program.tileK}, first_${i} < end_${i})`;

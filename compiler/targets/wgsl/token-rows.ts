@@ -2,7 +2,8 @@ import type { TileProgram } from "../../program/ir.js";
 import { some } from "../../mask/walk.js";
 import { BASELINE_LIMITS, workgroupBytes } from "../../schedule/schedule.js";
 import type { Schedule } from "../../schedule/schedule.js";
-import { printInt } from "./expressions.js";
+import { printInt } from "../print/expressions.js";
+import { wgsl } from "./dialect.js";
 
 /**
  * Where the rows of tensors lie that tiles are made of, as texts: the one seam between a row of a tile and
@@ -52,7 +53,7 @@ export function tokenRows(program: TileProgram, schedule: Schedule): TokenRows {
     keepsKeys: keyRowBytes(program, schedule) > 0,
     functions: `// The position of the token at a place.
 fn token_row(k: i32) -> i32 {
-${b}  return ${printInt(token)};
+${b}  return ${printInt(token, wgsl)};
 }
 
 // The query of the call at a place; negative where there is none.

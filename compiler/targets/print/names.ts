@@ -1,4 +1,4 @@
-/** Names in the generated text. A prefix keeps what users call things apart from WGSL's own words. */
+/** Names in the generated text. A prefix keeps what users call things apart from a language's own words. */
 
 const fixed: Readonly<Record<string, string>> = { N: "keys", NQ: "queries", kvHeads: "kv_heads" };
 

@@ -1,7 +1,5 @@
-import type { Input, MaskModule } from "../../mask/ir.js";
-import { some } from "../../mask/walk.js";
-import { hostChildren } from "../../mask/walk.js";
-import type { HostExpr } from "../../mask/ir.js";
+import type { HostExpr, Input, MaskModule } from "../../mask/ir.js";
+import { hostChildren, some } from "../../mask/walk.js";
 import type { InputField, LaunchVariable, UniformField, UniformSource } from "../../../runtime/launch/module.js";
 import { uniformName } from "./names.js";
 
@@ -52,8 +50,4 @@ export function usedLaunchVariables(module: MaskModule): readonly LaunchVariable
 
 function hostMentions(e: HostExpr, name: LaunchVariable): boolean {
   return (e.kind === "var" && e.name === name) || hostChildren(e).some((child) => hostMentions(child, name));
-}
-
-export function printUniforms(fields: readonly UniformField[]): string {
-  return ["struct Uniforms {", ...fields.map((f) => `  ${f.name}: ${f.type},`), "}"].join("\n");
 }

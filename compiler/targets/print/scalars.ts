@@ -1,25 +1,36 @@
 import type { TileCond, TileExpr } from "../../tiles/expr.js";
 import { children } from "../../tiles/walk.js";
+import type { Dialect } from "./dialect.js";
 import { binary, comparison, intLiteral } from "./expressions.js";
 import { scalarWord, uniformName } from "./names.js";
 
 type Node = TileExpr | TileCond;
 
+/** A value that is computed once and then goes by its name. */
+export interface SharedValue {
+  readonly name: string;
+  readonly type: "int" | "bool";
+  readonly text: string;
+}
+
 /**
- * Prints tile expressions as statements of two scopes: what depends on the key tile goes inside its
+ * Prints tile expressions as values of two scopes: what depends on the key tile goes inside its
  * loop, the rest before it. A node used more than once is computed once.
  */
 export class ScalarPrinter {
-  /** Statements before the loop over key tiles, and inside of it. */
-  readonly outer: string[] = [];
-  readonly inner: string[] = [];
+  /** What is to be computed before the loop over key tiles, and inside of it, in this order. */
+  readonly outer: SharedValue[] = [];
+  readonly inner: SharedValue[] = [];
   private readonly names = new Map<Node, string>();
   private readonly uses = new Map<Node, number>();
   private readonly perTile = new Map<Node, boolean>();
   private count = 0;
 
   /** `roots` are all expressions that will be printed: their uses are counted first. */
-  constructor(roots: readonly Node[]) {
+  constructor(
+    private readonly dialect: Dialect,
+    roots: readonly Node[],
+  ) {
     for (const root of roots) this.countUses(root);
   }
 
@@ -29,7 +40,7 @@ export class ScalarPrinter {
     const text = this.text(node);
     if (isLeaf(node) || (this.uses.get(node) ?? 0) < 2) return text;
     const name = `t${this.count++}`;
-    (this.dependsOnKeys(node) ? this.inner : this.outer).push(`let ${name} = ${text};`);
+    (this.dependsOnKeys(node) ? this.inner : this.outer).push({ name, type: typeOf(node), text });
     this.names.set(node, name);
     return name;
   }
@@ -70,7 +81,7 @@ export class ScalarPrinter {
       case "neg":
         return `-(${p(node.a)})`;
       case "select":
-        return `select(${p(node.b)}, ${p(node.a)}, ${p(node.cond)})`;
+        return this.dialect.select(p(node.cond), p(node.a), p(node.b));
       case "idMin":
         return `min_id_${node.input}(b, ${p(node.lo)}, ${p(node.hi)})`;
       case "idMax":
@@ -100,6 +111,10 @@ export class ScalarPrinter {
 }
 
 const tileVariables: ReadonlySet<string> = new Set(["q0", "q1", "k0", "k1", "h", "kvh", "b"]);
+
+const conditions: ReadonlySet<Node["kind"]> = new Set(["bool", "lt", "le", "eq", "ne", "and", "or", "not", "pow2In", "anyBit", "allBits"]);
+
+const typeOf = (node: Node): SharedValue["type"] => (conditions.has(node.kind) ? "bool" : "int");
 
 function isLeaf(node: Node): boolean {
   return node.kind === "int" || node.kind === "bool" || node.kind === "var" || node.kind === "param";

@@ -1,12 +1,14 @@
 import type { BoolExpr, IntExpr } from "../../mask/ir.js";
 import { children } from "../../mask/walk.js";
+import type { Dialect } from "./dialect.js";
 import { scalarWord, uniformName } from "./names.js";
 
 /**
- * Mask expressions as WGSL, inside a function whose parameters are `q`, `k`, `h`, `kvh` and `b`.
- * Integers are i32; floor division and remainder go through helpers unless the divisor is a power of two.
+ * Mask expressions where `q`, `k`, `h`, `kvh` and `b` are names in scope. Integers have 32 bits; floor
+ * division and remainder go through helpers unless the divisor is a power of two.
  */
-export function printInt(e: IntExpr): string {
+export function printInt(e: IntExpr, dialect: Dialect): string {
+  const int = (x: IntExpr): string => printInt(x, dialect);
   switch (e.kind) {
     case "int":
       return intLiteral(e.value);
@@ -17,38 +19,40 @@ export function printInt(e: IntExpr): string {
     case "scalar":
       return scalarWord(e.slot);
     case "neg":
-      return `-(${printInt(e.a)})`;
+      return `-(${int(e.a)})`;
     case "abs":
-      return `abs(${printInt(e.a)})`;
+      return `abs(${int(e.a)})`;
     case "select":
-      return `select(${printInt(e.b)}, ${printInt(e.a)}, ${printBool(e.cond)})`;
+      return dialect.select(printBool(e.cond, dialect), int(e.a), int(e.b));
     case "load":
-      return `id_${e.input}(b, ${printInt(e.index)})`;
+      return `id_${e.input}(b, ${int(e.index)})`;
     default:
-      return binary(e.kind, printInt(e.a), printInt(e.b), e.b.kind === "int" ? e.b.value : undefined);
+      return binary(e.kind, int(e.a), int(e.b), e.b.kind === "int" ? e.b.value : undefined);
   }
 }
 
 const pairVariables: ReadonlySet<string> = new Set(["q", "k", "h", "kvh", "b"]);
 
-export function printBool(e: BoolExpr): string {
+export function printBool(e: BoolExpr, dialect: Dialect): string {
+  const int = (x: IntExpr): string => printInt(x, dialect);
+  const bool = (x: BoolExpr): string => printBool(x, dialect);
   switch (e.kind) {
     case "bool":
       return String(e.value);
     case "compare":
-      return `(${printInt(e.a)} ${comparison[e.op]} ${printInt(e.b)})`;
+      return `(${int(e.a)} ${comparison[e.op]} ${int(e.b)})`;
     case "and":
-      return `(${e.items.map(printBool).join(" && ")})`;
+      return `(${e.items.map(bool).join(" && ")})`;
     case "or":
-      return `(${e.items.map(printBool).join(" || ")})`;
+      return `(${e.items.map(bool).join(" || ")})`;
     case "not":
-      return `!${parenthesized(printBool(e.a))}`;
+      return `!${parenthesized(bool(e.a))}`;
     case "choose":
-      return `select(${printBool(e.b)}, ${printBool(e.a)}, ${printBool(e.cond)})`;
+      return dialect.select(bool(e.cond), bool(e.a), bool(e.b));
     case "pow2":
-      return `is_pow2(${printInt(e.a)})`;
+      return `is_pow2(${int(e.a)})`;
     case "bit":
-      return `bit_${e.input}(b, h, ${printInt(e.row)}, ${printInt(e.col)})`;
+      return `bit_${e.input}(b, h, ${int(e.row)}, ${int(e.col)})`;
   }
 }
 
@@ -56,7 +60,7 @@ export const comparison = { lt: "<", le: "<=", eq: "==", ne: "!=" } as const;
 
 const parenthesized = (text: string): string => (text.startsWith("(") || /^\w+(\(|$)/.test(text) ? text : `(${text})`);
 
-/** The least int32 has no literal of its own in WGSL: its digits alone are out of range. */
+/** The least int32 has no literal of its own: its digits alone are out of range. */
 export function intLiteral(value: number): string {
   if (value === -2147483648) return "(-2147483647 - 1)";
   return value < 0 ? `(${value})` : String(value);

@@ -1,0 +1,250 @@
+import type { Stmt } from "../../program/ir.js";
+import type { Schedule } from "../../schedule/schedule.js";
+import type { TileCond } from "../../tiles/expr.js";
+import * as t from "../../tiles/expr.js";
+import type { Masking } from "./operations.js";
+import type { ScalarPrinter } from "./scalars.js";
+import type { KernelText } from "./text.js";
+
+export type KeyTiles = Extract<Stmt, { op: "keyTiles" }>;
+
+/** The tiles of a range, from `first` up to `end`, as texts. */
+interface Ends {
+  readonly first: string;
+  readonly end: string;
+}
+
+/**
+ * Prints the walk over the key tiles of a program: the ranges one after another, the questions that are asked of
+ * their tiles, and the loops in which `work` prints what is done for a tile `k0` to `k1`. All of it is uniform.
+ */
+export class KeyTilesPrinter {
+  constructor(
+    private readonly text: KernelText,
+    private readonly scalars: ScalarPrinter,
+    private readonly schedule: Schedule,
+    /** A workgroup may have the part `part` of `parts` of the tiles, counted over all ranges. */
+    private readonly inParts: boolean,
+    private readonly work: (masking: Masking) => void,
+  ) {}
+
+  /** `masked` is the condition under which a tile is masked, if some are. */
+  print(stmt: KeyTiles, masked: TileCond | undefined): void {
+    const count = stmt.ranges.length;
+    if (count === 0) return;
+    const before = this.text.mark();
+    const ends = stmt.ranges.map((range, i) => this.rangeEnds(range, count === 1 ? "" : `_${i}`));
+    if (count === 1) {
+      if (this.inParts) this.share([ends[0]!]);
+      this.walk(stmt, masked, this.ownEnds(ends[0]!), false);
+    } else this.walkRanges(stmt, masked, ends);
+    // What the conditions share and does not depend on the keys was found while printing the loop.
+    before(["", ...this.scalars.outer.splice(0)]);
+  }
+
+  private rangeEnds({ lo, hi }: KeyTiles["ranges"][number], own: string): Ends {
+    const { tileK } = this.schedule;
+    this.text.line(`let first_key${own} = ${this.scalars.print(t.max(lo, t.int(0)))};`);
+    this.text.line(`let end_key${own} = ${this.scalars.print(t.min(hi, t.variable("N")))};`);
+    // Rounding out to tiles would give a range without keys a tile.
+    const end = `select(0, (end_key${own} + ${tileK - 1}) / ${tileK}, first_key${own} < end_key${own})`;
+    return { first: `first_key${own} / ${tileK}`, end };
+  }
+
+  private walkRanges(stmt: KeyTiles, masked: TileCond | undefined, ends: readonly Ends[]): void {
+    const count = ends.length;
+    this.text.line(`var first_tile: array<i32, ${count}>;`);
+    this.text.line(`var end_tile: array<i32, ${count}>;`);
+    ends.forEach(({ first, end }, i) => {
+      this.text.line(`first_tile[${i}] = ${first};`);
+      this.text.line(`end_tile[${i}] = ${end};`);
+    });
+    if (this.inParts) {
+      this.share(ends.map((_, i) => ({ first: `first_tile[${i}]`, end: `end_tile[${i}]` })));
+      this.text.line("var passed = 0;");
+    }
+    this.text.block(`for (var range = 0; range < ${count}; range++)`, () => {
+      const present = { first: "first_tile[range]", end: "end_tile[range]" };
+      const own = this.ownEnds(present, "passed");
+      if (this.inParts) this.text.line(`passed += ${tilesOf(present)};`);
+      this.walk(stmt, masked, own, true);
+    });
+  }
+
+  /** How many tiles a part has. */
+  private share(ends: readonly Ends[]): void {
+    this.text.line(`let share = (${ends.map(tilesOf).join(" + ")} + parts - 1) / parts;`);
+  }
+
+  /** Of the tiles of a range those of this workgroup; earlier ranges have `passed` tiles. */
+  private ownEnds({ first, end }: Ends, passed?: string): Ends {
+    if (this.inParts) {
+      const [before, least] = passed === undefined ? ["", "part * share"] : [` - ${passed}`, `max(part * share - ${passed}, 0)`];
+      this.text.line(`let begin = ${first} + ${least};`);
+      this.text.line(`let end = min(${end}, ${first} + (part + 1) * share${before});`);
+      return { first: "begin", end: "end" };
+    }
+    this.text.line(`let end = ${end};`);
+    return { first, end: "end" };
+  }
+
+  /** The tiles of one range. Ranges may overlap: `overlaps` leaves out what an earlier one holds. */
+  private walk(stmt: KeyTiles, masked: TileCond | undefined, ends: Ends, overlaps: boolean): void {
+    if (masked === undefined || isTrue(masked)) this.oneLoop(stmt, ends, overlaps, masked);
+    else if (this.schedule.loops === "one") this.oneLoop(stmt, ends, overlaps, masked);
+    else this.twoLoops(stmt, ends, overlaps, masked);
+  }
+
+  private oneLoop(stmt: KeyTiles, { first, end }: Ends, overlaps: boolean, masked: TileCond | undefined): void {
+    if (stmt.spans.length === 0) {
+      this.text.block(`for (var tile = ${first}; tile < ${end}; tile++)`, () => {
+        if (overlaps) this.leaveVisited();
+        this.keysOf("tile");
+        if (!isTrue(stmt.may)) this.text.line(`if (!(${this.condition(stmt.may)})) {\n  continue;\n}`);
+        this.workWhere(masked);
+      });
+      return;
+    }
+    this.text.line(`var tile = ${first};`);
+    this.text.block("loop", () => {
+      this.passOver(stmt);
+      this.text.line("if (tile >= end) {\n  break;\n}");
+      if (overlaps) this.leaveVisited();
+      this.keysOf("tile");
+      this.workWhere(masked);
+      this.text.block("continuing", () => this.text.line("tile++;"));
+    });
+  }
+
+  private workWhere(masked: TileCond | undefined): void {
+    if (masked === undefined) return this.work({ kind: "never" });
+    if (isTrue(masked)) return this.work({ kind: "always" });
+    this.text.line(`let masked = ${this.condition(masked)};`);
+    this.work({ kind: "where", condition: "masked" });
+  }
+
+  /** Moves `tile` to the next one that may look: blocks are asked first, from the widest that begins here. */
+  private passOver(stmt: KeyTiles): void {
+    this.text.line("// Empty blocks of tiles are passed over as a whole.");
+    this.text.line("var span = span_at(tile);");
+    this.text.block("loop", () => {
+      this.text.line("if (tile >= end) {\n  break;\n}");
+      this.keysOf("tile", "span");
+      this.text.block(`if (${this.condition(stmt.may)})`, () => {
+        this.text.line("if (span == 1) {\n  break;\n}");
+        this.text.line(`span = ${narrower(stmt.spans)};`);
+      });
+      this.text.line("else {\n  tile += span;\n  span = span_at(tile);\n}");
+    });
+    // The names of this loop end with it.
+    this.scalars.leaveKeyTile();
+  }
+
+  /**
+   * Runs of neighbouring tiles of one kind: `tile` goes ahead and asks, each tile once, and where the kind changes the
+   * run up to there is worked off, in the loop of full tiles or in that of partial ones.
+   */
+  private twoLoops(stmt: KeyTiles, { first }: Ends, overlaps: boolean, masked: TileCond): void {
+    this.text.line(`// The run of tiles of a kind that is not worked off yet, up to \`tile\`, which is asked next.
+var tile = ${first};
+var run = tile;
+var run_kind = EMPTY;`);
+    this.text.block("loop", () => {
+      this.ask(stmt, overlaps, masked);
+      this.text.block("if (kind != run_kind)", () => {
+        this.text.block("if (run_kind == FULL)", () => this.workOff({ kind: "never" }));
+        this.text.block("if (run_kind == PARTIAL)", () => this.workOff({ kind: "always" }));
+        this.text.line("run = tile;\nrun_kind = kind;");
+      });
+      this.text.line("if (tile >= end) {\n  break;\n}");
+      this.text.line(`tile += ${stmt.spans.length === 0 ? "1" : "span"};`);
+    });
+    // The names of the questions end with their loop.
+    this.scalars.leaveKeyTile();
+  }
+
+  private workOff(masking: Masking): void {
+    this.text.block("for (var own = run; own < tile; own++)", () => {
+      this.keysOf("own");
+      this.work(masking);
+    });
+  }
+
+  /** Finds the `kind` of the tile, where it is one of the range; with blocks, of the `span` tiles that begin here. */
+  private ask(stmt: KeyTiles, overlaps: boolean, masked: TileCond): void {
+    const { spans, may } = stmt;
+    this.text.line("var kind = EMPTY;");
+    if (spans.length === 0) {
+      this.text.block("if (tile < end)", () => {
+        this.keysOf("tile");
+        if (isTrue(may)) this.judge(overlaps, masked);
+        else this.text.block(`if (${this.condition(may)})`, () => this.judge(overlaps, masked));
+      });
+      return;
+    }
+    this.text.line("// Empty blocks of tiles are passed over as a whole.");
+    this.text.line("var span = span_at(tile);");
+    this.text.block("while (tile < end)", () => {
+      this.keysOf("tile", "span");
+      this.text.line(`if (!(${this.condition(may)})) {\n  break;\n}`);
+      this.text.block("if (span == 1)", () => {
+        this.judge(overlaps, masked);
+        this.text.line("break;");
+      });
+      this.text.line(`span = ${narrower(spans)};`);
+    });
+  }
+
+  /** The kind of a tile that may look. */
+  private judge(overlaps: boolean, masked: TileCond): void {
+    const kind = (): void => this.text.line(`kind = select(FULL, PARTIAL, ${this.condition(masked)});`);
+    if (!overlaps) return kind();
+    this.text.line(visited);
+    this.text.block("if (!visited)", kind);
+  }
+
+  private leaveVisited(): void {
+    this.text.line(`${visited}\nif (visited) {\n  continue;\n}`);
+  }
+
+  private keysOf(tile: string, span?: string): void {
+    const { tileK } = this.schedule;
+    this.text.line(`let k0 = ${tile} * ${tileK};`);
+    this.text.line(`let k1 = min(k0 + ${span === undefined ? "" : `${span} * `}${tileK}, u.keys) - 1;`);
+  }
+
+  private condition(cond: TileCond): string {
+    const text = this.scalars.print(cond);
+    for (const shared of this.scalars.inner.splice(0)) this.text.line(shared);
+    return text;
+  }
+}
+
+export const isTrue = (cond: TileCond): boolean => cond.kind === "bool" && cond.value;
+
+const tilesOf = ({ first, end }: Ends): string => `max(${end} - ${first}, 0)`;
+
+const visited = `// Ranges may overlap: a tile that an earlier one holds has been visited.
+var visited = false;
+for (var earlier = 0; earlier < range; earlier++) {
+  visited = visited || (first_tile[earlier] <= tile && tile < end_tile[earlier]);
+}`;
+
+/** The next narrower block. */
+const narrower = (spans: readonly number[]): string =>
+  spans.reduceRight((rest, width, i) => `select(${rest}, ${spans[i - 1] ?? 1}, span == ${width})`, "1");
+
+/** Declarations of the module that the walk needs. */
+export function walkDeclarations(body: readonly Stmt[], schedule: Schedule): readonly string[] {
+  return [...(schedule.loops === "two" ? kinds : []), ...spanHelper(body)];
+}
+
+const kinds = ["// What is to be done for a key tile.", "const EMPTY = 0;", "const FULL = 1;", "const PARTIAL = 2;", ""];
+
+/** The widest block of tiles that begins at a tile, where the program asks about blocks. */
+function spanHelper(body: readonly Stmt[]): readonly string[] {
+  const spans = body.flatMap((stmt) => (stmt.op === "keyTiles" ? stmt.spans : []));
+  if (spans.length === 0) return [];
+  const widest = spans.reduce((rest, span) => `select(${rest}, ${span}, tile % ${span} == 0)`, "1");
+  return [`fn span_at(tile: i32) -> i32 {\n  return ${widest};\n}`, ""];
+}
