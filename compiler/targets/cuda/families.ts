@@ -1,0 +1,5 @@
+import { cores } from "./cores/family.js";
+import type { Family } from "./family.js";
+
+/** All families, best first. */
+export const FAMILIES: readonly Family[] = [cores];

@@ -1,0 +1,53 @@
+import type { TileProgram } from "../../program/ir.js";
+import type { CudaDtype, CudaKernel, TensorMapBoxes } from "../../../runtime/cuda/module.js";
+
+/** What a kernel is made for. */
+export interface CudaProblem {
+  readonly dtype: CudaDtype;
+  readonly headDim: number;
+  readonly valueDim: number;
+  /** Rows of tiles are not neighbours in memory: see the layouts of the language. */
+  readonly gathered: boolean;
+}
+
+/** What every schedule of a CUDA kernel says; families add their own sizes. */
+export interface CudaSchedule {
+  /** Rows of queries and keys per tile. */
+  readonly tileQ: number;
+  readonly tileK: number;
+  readonly threads: number;
+  readonly sharedBytes: number;
+  /** Blocks take one tile of queries after another. */
+  readonly persistent: boolean;
+  readonly tensorMaps?: TensorMapBoxes | undefined;
+}
+
+/** One kernel of a source: a tile program, laid on threads for a problem. */
+export interface Instance<S extends CudaSchedule = CudaSchedule> {
+  readonly program: TileProgram;
+  readonly schedule: S;
+  readonly problem: CudaProblem;
+  readonly kernel: CudaKernel;
+}
+
+/**
+ * One way to lay tile programs on the threads of a block. Its `text` defines the operations of
+ * statements.ts on a tile; its bodies make such a tile and put the statements to it.
+ */
+export interface Family<S extends CudaSchedule = CudaSchedule> {
+  readonly name: string;
+  /** Least compute capability, times ten, and whether later ones are without what it uses. */
+  readonly architecture: number;
+  readonly architectureOnly: boolean;
+  /** The sections of primitives that `text` uses beside the common one. */
+  readonly primitives: readonly ("sm80" | "sm90")[];
+  readonly text: string;
+  /** The schedule for a problem; undefined where the family has none. */
+  readonly schedule: (problem: CudaProblem) => S | undefined;
+  /** What a kernel takes beside the tensors. */
+  readonly parameters: string;
+  /** The body of a kernel, from the statements of its program. */
+  body(instance: Instance<S>): string;
+}
+
+export const elementType: Readonly<Record<CudaDtype, string>> = { f32: "float", f16: "f16", bf16: "bf16" };

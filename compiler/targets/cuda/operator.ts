@@ -1,0 +1,62 @@
+import type { MaskModule } from "../../mask/ir.js";
+import { lower } from "../../program/lower.js";
+import type { CudaDtype, CudaKernel, CudaModule } from "../../../runtime/cuda/module.js";
+import { uniformFields } from "../print/uniforms.js";
+import { FAMILIES } from "./families.js";
+import type { CudaProblem, CudaSchedule, Family } from "./family.js";
+import { packsHeads } from "./pattern.js";
+import { printSource } from "./source.js";
+import type { FamilyInstance } from "./source.js";
+
+/** The CUDA source of an operator for each of the problems, with what a launcher must know of its kernels, best first. */
+export function cudaKernels(module: MaskModule, problems: readonly CudaProblem[]): CudaModule["cuda"] {
+  const instances = problems.flatMap((problem) => {
+    const reason = refusal(problem);
+    if (reason !== undefined) throw new Error(`no CUDA kernel for dims ${problem.headDim}, ${problem.valueDim}: ${reason}`);
+    return FAMILIES.flatMap((family) => {
+      const schedule = family.schedule(problem);
+      return schedule === undefined ? [] : [instanceOf(module, problem, family, schedule)];
+    });
+  });
+  return { source: printSource(module, uniformFields(module), instances), kernels: instances.map(({ kernel }) => kernel) };
+}
+
+/** Why there is no kernel for a problem, or undefined where there is one. */
+export function refusal(problem: CudaProblem): string | undefined {
+  const { headDim, valueDim } = problem;
+  if (headDim % 4 !== 0 || valueDim % 4 !== 0) return "head dims must be multiples of 4";
+  if (FAMILIES.every((family) => family.schedule(problem) === undefined)) return "no family of kernels has tiles of that size";
+  return undefined;
+}
+
+function instanceOf(module: MaskModule, problem: CudaProblem, family: Family, schedule: CudaSchedule): FamilyInstance {
+  const { dtype, headDim, valueDim } = problem;
+  const { tileQ, tileK, threads, sharedBytes, persistent, tensorMaps } = schedule;
+  const shaped: MaskModule = { ...module, shape: { ...module.shape, headDim, valueDim } };
+  const kernel: CudaKernel = {
+    name: `${family.name}-${dtype}`,
+    symbol: `attnc_${module.name}_${family.name}_${dtype}_d${headDim}${valueDim === headDim ? "" : `x${valueDim}`}`,
+    architecture: family.architecture,
+    architectureOnly: family.architectureOnly,
+    dtype,
+    headDim,
+    valueDim,
+    tileQ,
+    tileK,
+    threads,
+    sharedBytes,
+    persistent,
+    packsHeads: packsHeads(module),
+    ...(tensorMaps === undefined ? {} : { tensorMaps }),
+  };
+  return { family, program: lower(shaped, schedule), schedule, problem, kernel };
+}
+
+/** All pairs of a dtype and dims of an operator. */
+export function problemsOf(
+  module: MaskModule,
+  dtypes: readonly CudaDtype[],
+  dims: readonly { readonly headDim: number; readonly valueDim: number }[],
+): readonly CudaProblem[] {
+  return dtypes.flatMap((dtype) => dims.map((pair) => ({ dtype, ...pair, gathered: module.layout !== undefined })));
+}

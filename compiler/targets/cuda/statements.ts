@@ -1,0 +1,65 @@
+import type { Stmt } from "../../program/ir.js";
+import { indent } from "./pattern.js";
+
+/**
+ * The statements of a tile program as calls of a tile's operations, which each family of kernels has
+ * under the same names: it decides where operands are and who owns what.
+ */
+export function printStatements(body: readonly Stmt[]): string {
+  return body.map((stmt) => (stmt.op === "keyTiles" ? printKeyTiles(stmt) : operation(stmt))).join("\n");
+}
+
+/** Tiles without and with a mask have loops of their own, so that the former hold nothing of it. */
+function printKeyTiles({ body }: Extract<Stmt, { op: "keyTiles" }>): string {
+  const step = (masked: boolean): string =>
+    indent(
+      [...body.flatMap((stmt) => (stmt.op === "when" ? (masked ? stmt.body.map(operation) : []) : [operation(stmt)])), "tile.next();"].join(
+        "\n",
+      ),
+      2,
+    );
+  return `while (tile.more()) {
+  while (tile.full()) {
+${step(false)}
+  }
+  while (tile.partial()) {
+${step(true)}
+  }
+}`;
+}
+
+const loads = { Q: "load_query", K: "load_keys", V: "load_values" } as const;
+const fills = { m: "fill_max", l: "fill_sum", O: "fill_output" } as const;
+
+function operation(stmt: Stmt): string {
+  switch (stmt.op) {
+    case "load":
+      return `tile.${loads[stmt.to]}();`;
+    case "fill":
+      if (stmt.to === "n" || stmt.to === "a") break;
+      return `tile.${fills[stmt.to]}(${stmt.value === 0 ? "0.0f" : `${stmt.value}f`});`;
+    case "dot":
+      return "tile.dot();";
+    case "mask":
+      return "tile.mask();";
+    case "rowMax":
+      return "tile.row_max();";
+    case "exp2":
+      return stmt.to === "a" ? "tile.rescale_factor();" : "tile.exponentials();";
+    case "copy":
+      return "tile.keep_max();";
+    case "scale":
+      return stmt.to === "l" ? "tile.scale_sum();" : "tile.scale_output();";
+    case "addRowSum":
+      return "tile.add_row_sum();";
+    case "accumulate":
+      return "tile.accumulate();";
+    case "normalize":
+      return "tile.normalize();";
+    case "store":
+      return "tile.store_output();";
+    case "storeLse":
+      return "tile.store_lse();";
+  }
+  throw new Error(`${stmt.op} where kernels have no place for it`);
+}
