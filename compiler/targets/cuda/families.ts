@@ -1,5 +1,6 @@
 import { cores } from "./cores/family.js";
+import { mma } from "./mma/family.js";
 import type { Family } from "./family.js";
 
 /** All families, best first. */
-export const FAMILIES: readonly Family[] = [cores];
+export const FAMILIES: readonly Family[] = [mma, cores];

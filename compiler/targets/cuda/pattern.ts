@@ -41,7 +41,7 @@ __device__ __forceinline__ bool looks(int q, int k) const {
   const place = printPlace(module, order);
   const helpers = printHelpers(module, looks + walk + place);
   return `// Masks with up to ${MOST_UNROLLED} operations are written out for each pair of a thread.
-constexpr int MASK_UNROLL = ${size(mask) <= MOST_UNROLLED ? 32 : 1};
+[[maybe_unused]] constexpr int MASK_UNROLL = ${size(mask) <= MOST_UNROLLED ? 32 : 1};
 
 struct Pattern {
   const Uniforms& u;
@@ -101,6 +101,10 @@ function printPlace(module: MaskModule, order: Order): string {
     q1 = ${offset}(min(first_row + tile_q, ${count}) - 1)${packs ? " / pack" : ""};
   }
 ${token}
+  // Whether the tile holds a query of the call.
+  __device__ __forceinline__ bool any_query() const {
+${indent(anyQuery(module), 2)}
+  }
   __device__ __forceinline__ bool has_query(int row) const { return ${exists}; }
 
   // The row of the queries' tensor that a row of the tile is, ${packs ? "" : "and "}its position in the mask.
@@ -117,11 +121,18 @@ ${token}
 };`;
 }
 
+function anyQuery(module: MaskModule): string {
+  const { queries } = planTiles(module);
+  if (queries === undefined) return "return true;";
+  const scalars = new ScalarPrinter(cpp, [queries]);
+  const text = scalars.print(queries);
+  return [...scalars.outer.map(declaration), `return ${text};`].join("\n");
+}
+
 function printKeyTiles(plan: TilePlan): string {
   const bounds = plan.ranges.map(({ lo, hi }) => [t.max(lo, t.int(0)), t.min(hi, t.variable("N"))] as const);
-  const scalars = new ScalarPrinter(cpp, [...bounds.flat(), plan.may, plan.must, ...(plan.queries ? [plan.queries] : [])]);
+  const scalars = new ScalarPrinter(cpp, [...bounds.flat(), plan.may, plan.must]);
   const ends = bounds.map(([lo, hi]) => [scalars.print(lo), scalars.print(hi)] as const);
-  const queries = plan.queries === undefined ? "true" : scalars.print(plan.queries);
   const may = conditionIn(scalars, plan.may);
   const must = conditionIn(scalars, plan.must);
   const { outer } = scalars;
@@ -137,27 +148,27 @@ function printKeyTiles(plan: TilePlan): string {
   const spans = plan.spans;
   const widest = spans.reduce((rest, span) => `(tile % ${span} == 0 ? ${span} : ${rest})`, "1");
   const narrower = spans.reduceRight((rest, width, i) => `(span == ${width} ? ${spans[i - 1] ?? 1} : ${rest})`, "1");
-  return `// The key tiles of a tile of queries: those of each range in rising order, none twice, empty ones left out.
-template <int TILE_K>
-struct KeyTiles : Place {
+  return `// How far the walk over the key tiles of a tile of queries has come: data, that one thread may hand to another.
+struct Walk {
   int range;
   int tile;
   int span;
   // Whether some pair of the present tile is not looked at.
   bool masked;
 ${indent([...ends.map((_, i) => `int first_${i};\nint end_${i};`), ...members].join("\n"))}
+};
 
-  __device__ inline KeyTiles(const Place& place) : Place(place) {
+// The key tiles of a tile of queries: those of each range in rising order, none twice, empty ones left out.
+template <int TILE_K>
+struct KeyTiles : Place, Walk {
+  __device__ __forceinline__ KeyTiles(const Place& place, const Walk& walk) : Place(place), Walk(walk) {}
+  __device__ inline explicit KeyTiles(const Place& place) : Place(place), Walk{} {
 ${indent([...fill, ...ends.flatMap(([lo, hi], i) => [`first_${i} = ${lo};`, `end_${i} = ${hi};`, tilesOf(i)])].join("\n"), 2)}
-    range = 0;
-    masked = false;
     tile = ${count === 0 ? "0" : "first_0"};
     span = span_at();
     find();
   }
 
-  // Whether the tile of queries holds one of the call.
-  __device__ __forceinline__ bool any_query() const { return ${queries}; }
   __device__ __forceinline__ bool more() const { return range < ${count}; }
   __device__ __forceinline__ bool full() const { return more() && !masked; }
   __device__ __forceinline__ bool partial() const { return more() && masked; }

@@ -9,7 +9,10 @@ export function printStatements(body: readonly Stmt[]): string {
   return body.map((stmt) => (stmt.op === "keyTiles" ? printKeyTiles(stmt) : operation(stmt))).join("\n");
 }
 
-/** Tiles without and with a mask have loops of their own, so that the former hold nothing of it. */
+/**
+ * Tiles without and with a mask have loops of their own, so that the former hold nothing of it. Which
+ * pairs are looked at is found before the scores are there: it needs registers that they take later.
+ */
 function printKeyTiles({ body }: Extract<Stmt, { op: "keyTiles" }>): string {
   const step = (masked: boolean): string =>
     indent(

@@ -21,6 +21,6 @@ export const cores: Family<CoresSchedule> = {
   }) => `extern __shared__ __align__(1024) unsigned char shared_memory[];
 const Place place(u, aux, blockIdx.x, ${s.tileQ});
 CoresTile<${[elementType[dtype], headDim, valueDim, s.tileQ, s.tileK, s.chunk, s.valueKeys].join(", ")}> tile(u, query, key, value, output, lse, place, shared_memory);
-if (!tile.any_query()) return;
+if (!place.any_query()) return;
 ${printStatements(program.body)}`,
 };

@@ -30,6 +30,7 @@ struct CoresTile {
   int own_column;
   int column_thread;
 
+  unsigned int looked;
   float s[ROWS][COLUMNS];
   float o[ROWS][GROUPS][4];
   float m[ROWS];
@@ -48,7 +49,6 @@ struct CoresTile {
     own_column = column_thread * COLUMNS;
   }
 
-  __device__ __forceinline__ bool any_query() const { return tiles.any_query(); }
   __device__ __forceinline__ bool more() const { return tiles.more(); }
   __device__ __forceinline__ bool full() const { return tiles.full(); }
   __device__ __forceinline__ bool partial() const { return tiles.partial(); }
@@ -101,19 +101,21 @@ struct CoresTile {
     }
   }
 
-  __device__ __forceinline__ void mask() {
+  // A bit for each pair of a thread, found before the scores take their registers.
+  __device__ __forceinline__ void look() {
     static_assert(ROWS * COLUMNS <= 32, "a bit for each pair");
-    unsigned int looked = 0u;
-    // The position of a row takes divisions: once for all its pairs.
-    int position[ROWS];
-#pragma unroll
-    for (int r = 0; r < ROWS; r++) position[r] = place.position(own_row + r);
+    looked = 0u;
 #pragma unroll
     for (int r = 0; r < ROWS; r++) {
+      // The position of a row takes divisions: once for all its pairs.
+      const int q = place.position(own_row + r);
 #pragma unroll MASK_UNROLL
       for (int c = 0; c < COLUMNS; c++)
-        looked |= (place.looks(position[r], tiles.first_key() + own_column + c) ? 1u : 0u) << (r * COLUMNS + c);
+        looked |= (place.looks(q, tiles.first_key() + own_column + c) ? 1u : 0u) << (r * COLUMNS + c);
     }
+  }
+
+  __device__ __forceinline__ void mask() {
 #pragma unroll
     for (int r = 0; r < ROWS; r++) {
 #pragma unroll
