@@ -39,6 +39,8 @@ export interface Family<S extends CudaSchedule = CudaSchedule> {
   /** Least compute capability, times ten, and whether later ones are without what it uses. */
   readonly architecture: number;
   readonly architectureOnly: boolean;
+  /** Tensor cores take the weights in the type of the values. */
+  readonly roundsWeights?: boolean;
   /** The sections of primitives that `text` uses beside the common one. */
   readonly primitives: readonly ("sm80" | "sm90")[];
   readonly text: string;
@@ -46,6 +48,8 @@ export interface Family<S extends CudaSchedule = CudaSchedule> {
   readonly schedule: (problem: CudaProblem) => S | undefined;
   /** What a kernel takes beside the tensors. */
   readonly parameters: string;
+  /** Widths of the warpgroup products of a kernel, where it has some. */
+  productWidths?(instance: Instance<S>): readonly number[];
   /** The body of a kernel, from the statements of its program. */
   body(instance: Instance<S>): string;
 }

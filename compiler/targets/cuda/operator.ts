@@ -47,6 +47,7 @@ function instanceOf(module: MaskModule, problem: CudaProblem, family: Family, sc
     sharedBytes,
     persistent,
     packsHeads: packsHeads(module),
+    ...(family.roundsWeights === true && dtype !== "f32" ? { weights: dtype } : {}),
     ...(tensorMaps === undefined ? {} : { tensorMaps }),
   };
   return { family, program: lower(shaped, schedule), schedule, problem, kernel };

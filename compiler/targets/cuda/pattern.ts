@@ -88,6 +88,9 @@ function printPlace(module: MaskModule, order: Order): string {
   int q0;
   int q1;
 
+  // Tiles of queries of a launch.
+  __device__ __forceinline__ static int count(const Uniforms& u) { return u.tiles * ${heads} * u.batch; }
+
   // Tiles of a head one after another, the ${order}: those are the longest.
   __device__ __forceinline__ Place(const Uniforms& uniforms, const unsigned int* words, int id, int tile_q)
       : Pattern{uniforms, words, 0, 0, 0} {

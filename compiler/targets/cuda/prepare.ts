@@ -1,12 +1,12 @@
 /**
- * Kernels that bring the caller's inputs into the form that attention kernels read, as words of \`aux\`:
+ * Kernels of an operator that bring the caller's inputs into the form that attention kernels read, as words of \`aux\`:
  * twins of the shaders in runtime/launch/prepare, with the same parameters in the same order.
  */
-export const PREPARE = /* cpp */ `
+export const printPrepare = (operator: string): string => /* cpp */ `
 struct Prepare { int p[8]; };
 
 // Ids, and beside them the least and the greatest of each 32 tokens: count, tiles, length, base, summary.
-extern "C" __global__ void attnc_prepare_ids(const Prepare prepare, const int* source, unsigned int* aux, const int* indices) {
+extern "C" __global__ void attnc_${operator}_prepare_ids(const Prepare prepare, const int* source, unsigned int* aux, const int* indices) {
   const int i = blockIdx.x * 64 + threadIdx.x;
   if (i >= prepare.p[0]) return;
   const int tiles = prepare.p[1];
@@ -26,14 +26,14 @@ extern "C" __global__ void attnc_prepare_ids(const Prepare prepare, const int* s
 }
 
 // Words of packed bits: count, base.
-extern "C" __global__ void attnc_prepare_words(const Prepare prepare, const int* source, unsigned int* aux, const int* indices) {
+extern "C" __global__ void attnc_${operator}_prepare_words(const Prepare prepare, const int* source, unsigned int* aux, const int* indices) {
   const int i = blockIdx.x * 64 + threadIdx.x;
   if (i < prepare.p[0]) aux[prepare.p[1] + i] = static_cast<unsigned int>(source[i]);
 }
 
 // Lists of key positions, or of offsets moved by a bias, into rows of bits that were cleared before; what
 // lies outside of a row is padding: count, list length, base, row stride, columns, bias.
-extern "C" __global__ void attnc_prepare_lists(const Prepare prepare, const int* source, unsigned int* aux, const int* indices) {
+extern "C" __global__ void attnc_${operator}_prepare_lists(const Prepare prepare, const int* source, unsigned int* aux, const int* indices) {
   const int i = blockIdx.x * 64 + threadIdx.x;
   if (i >= prepare.p[0]) return;
   const long long column = static_cast<long long>(source[i]) + prepare.p[5];
@@ -43,7 +43,7 @@ extern "C" __global__ void attnc_prepare_lists(const Prepare prepare, const int*
 }
 
 // Lists of key blocks by offsets, a thread for each row: count, rows, index count, base, row stride, columns.
-extern "C" __global__ void attnc_prepare_csr(const Prepare prepare, const int* source, unsigned int* aux, const int* indices) {
+extern "C" __global__ void attnc_${operator}_prepare_csr(const Prepare prepare, const int* source, unsigned int* aux, const int* indices) {
   const int i = blockIdx.x * 64 + threadIdx.x;
   if (i >= prepare.p[0]) return;
   const int at = i + i / prepare.p[1];

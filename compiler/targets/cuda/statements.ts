@@ -14,13 +14,11 @@ export function printStatements(body: readonly Stmt[]): string {
  * pairs are looked at is found before the scores are there: it needs registers that they take later.
  */
 function printKeyTiles({ body }: Extract<Stmt, { op: "keyTiles" }>): string {
-  const step = (masked: boolean): string =>
-    indent(
-      [...body.flatMap((stmt) => (stmt.op === "when" ? (masked ? stmt.body.map(operation) : []) : [operation(stmt)])), "tile.next();"].join(
-        "\n",
-      ),
-      2,
-    );
+  const step = (masked: boolean): string => {
+    const work = body.flatMap((stmt) => (stmt.op === "when" ? (masked ? stmt.body : []) : [stmt]));
+    const look = work.some(({ op }) => op === "mask") ? ["tile.look();"] : [];
+    return indent([...look, ...work.map(operation), "tile.next();"].join("\n"), 2);
+  };
   return `while (tile.more()) {
   while (tile.full()) {
 ${step(false)}
@@ -34,7 +32,8 @@ ${step(true)}
 const loads = { Q: "load_query", K: "load_keys", V: "load_values" } as const;
 const fills = { m: "fill_max", l: "fill_sum", O: "fill_output" } as const;
 
-function operation(stmt: Stmt): string {
+/** A statement as the call of an operation. */
+export function operation(stmt: Stmt): string {
   switch (stmt.op) {
     case "load":
       return `tile.${loads[stmt.to]}();`;

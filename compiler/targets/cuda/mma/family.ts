@@ -10,6 +10,7 @@ export const mma: Family<MmaSchedule> = {
   name: "mma",
   architecture: 80,
   architectureOnly: false,
+  roundsWeights: true,
   primitives: ["sm80"],
   text: MMA_TILE,
   schedule: mmaSchedule,

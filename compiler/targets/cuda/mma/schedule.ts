@@ -13,10 +13,14 @@ const SHARED_BYTES = 99 * 1024;
 /** The walk over key tiles, and the tiles it has found: the kernel asserts that they fit. */
 const WALK_BYTES = 1024;
 
-/** Sizes by the greater of the two dims, the first that fits: outputs and scores of a thread stay in registers. */
+/**
+ * Sizes by the greater of the two dims, the first that fits: outputs and scores of a thread stay in registers, with
+ * room for what the longest masks of the library need.
+ */
 const SIZES = [
   { dims: 64, warps: 4, rowTiles: 2, tileK: 64, stages: 3 },
-  { dims: 128, warps: 4, rowTiles: 2, tileK: 32, stages: 3 },
+  { dims: 96, warps: 4, rowTiles: 2, tileK: 32, stages: 3 },
+  { dims: 128, warps: 8, rowTiles: 1, tileK: 64, stages: 2 },
   { dims: 256, warps: 4, rowTiles: 1, tileK: 32, stages: 2 },
 ] as const;
 

@@ -144,7 +144,12 @@ struct MmaTile {
   // The present tile has come; all warps are through with the one before, whose stage another takes.
   __device__ __forceinline__ void load_keys() {
     copies_wait<STAGES - 2>();
-    if (threadIdx.x == at % WARPS * 32) find(KeyTiles<TILE_K>(place, *walk), STAGES - 1);
+    if (threadIdx.x == at % WARPS * 32) {
+      Place here = place;
+      compute_anew(here.q0);
+      compute_anew(here.q1);
+      find(KeyTiles<TILE_K>(here, *walk), STAGES - 1);
+    }
     block_barrier();
     fetch(STAGES - 1);
   }
@@ -153,6 +158,8 @@ struct MmaTile {
   __device__ __forceinline__ void load_values() {}
 
   __device__ __forceinline__ void dot() {
+    // Addresses of chunks are cheap, and there are too many of them to keep.
+    compute_anew(lane);
     const T* keys = stages + stage * STAGE;
 #pragma unroll
     for (int i = 0; i < ROW_TILES; i++) {
@@ -193,6 +200,8 @@ struct MmaTile {
 
   // A bit for each pair of a thread, found before the scores take their registers.
   __device__ __forceinline__ void look() {
+    // What a mask derives from positions of queries is not worth registers from one tile to the next.
+    compute_anew(own_row);
     const int own_key = first_key() + 2 * (lane % 4);
 #pragma unroll
     for (int i = 0; i < ROW_TILES; i++) {
@@ -298,6 +307,7 @@ struct MmaTile {
 
   // Scores of two neighbouring tiles of eight columns are one operand of the product, as they stand.
   __device__ __forceinline__ void accumulate() {
+    compute_anew(lane);
     const T* values = stages + stage * STAGE + TILE_K * HEAD_DIM;
 #pragma unroll
     for (int k = 0; k < TILE_K / 16; k++) {
