@@ -1,0 +1,30 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const found = spawnSync("nvcc", ["--version"], { encoding: "utf8" });
+
+/** Why there is no nvcc, or undefined where there is one. */
+export const withoutNvcc: string | undefined = found.status === 0 ? undefined : "nvcc is not installed";
+
+export interface Compilation {
+  readonly ok: boolean;
+  /** What nvcc and ptxas said. */
+  readonly log: string;
+}
+
+/** Compiles C++ text for an architecture (`sm_90a`) with warnings as errors; `-Xptxas -v` is in the log. */
+export function nvcc(source: string, architecture: string, options: readonly string[] = []): Compilation {
+  const folder = mkdtempSync(join(tmpdir(), "attnc-nvcc-"));
+  try {
+    const file = join(folder, "source.cu");
+    writeFileSync(file, source);
+    const target = `arch=compute_${architecture.slice(3)},code=${architecture}`;
+    const fixed = ["-cubin", "-gencode", target, "-std=c++17", "-Werror", "all-warnings", "-Xptxas", "-v", "-o", join(folder, "out.cubin")];
+    const result = spawnSync("nvcc", [...fixed, ...options, file], { encoding: "utf8", maxBuffer: 1 << 26 });
+    return { ok: result.status === 0, log: `${result.stdout}${result.stderr}`.replaceAll(folder, "") };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
