@@ -179,15 +179,13 @@ async function measure(
   const device = await context.device();
   const env: MaskEnv = { N: length, NQ: length, heads: HEADS, kvHeads: HEADS, layer: 0, layers: 1, step: 0, steps: 1, phase: 0 };
   const contestants = operators.map(({ label, operator }) => {
-    const repeat = Math.max(1, Math.round((length * length) / shareOf(operator, env) / 2));
+    const repeat = Math.max(1, Math.round((length * length) / pairsOf(operator, env) / 2));
     return ownContestant(operator, { label, mode: "kernel", workload, variant: options.variant, repeat });
   });
   const timings = await device.time({ contestants, runs: options.runs, seconds: options.seconds });
 
-  const work = (operator: Operator, { kernel }: Timing) => {
-    const params = Object.fromEntries(operator.module.params.map((param) => [param.name, param.default ?? 0]));
-    return countWork(operator.mask, { ...env, params }, kernel ?? { tileQ: 32, tileK: 32 });
-  };
+  const work = (operator: Operator, { kernel }: Timing) =>
+    countWork(operator.mask, withDefaults(env, operator), kernel ?? { tileQ: 32, tileK: 32 });
   const dense = DENSE.map((_, i) => ({ timing: timings[i]!, work: work(operators[i]!.operator, timings[i]!) }));
   const rows = timings.map((timing, i): Row => {
     const { label, operator } = operators[i]!;
@@ -210,10 +208,13 @@ async function measure(
 }
 
 /** Pairs that a head looks at in the mean. */
-function shareOf({ mask, module }: Operator, env: MaskEnv): number {
-  const params = Object.fromEntries(module.params.map((param) => [param.name, param.default ?? 0]));
-  return countWork(mask, { ...env, params }, { tileQ: 64, tileK: 64 }).pairs / env.heads;
-}
+const pairsOf = (operator: Operator, env: MaskEnv): number =>
+  countWork(operator.mask, withDefaults(env, operator), { tileQ: 64, tileK: 64 }).pairs / env.heads;
+
+const withDefaults = (env: MaskEnv, { module }: Operator): MaskEnv => ({
+  ...env,
+  params: Object.fromEntries(module.params.map((param) => [param.name, param.default ?? 0])),
+});
 
 function tableOf(length: number, rows: readonly Row[]): Table {
   return {

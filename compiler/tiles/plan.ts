@@ -1,7 +1,7 @@
 import { kvHeadOf } from "../mask/evaluate.js";
 import type { MaskEnv } from "../mask/evaluate.js";
 import type { MaskModule } from "../mask/ir.js";
-import { overPlaces, positions, queryRows, queryStandsAt } from "../mask/layout/places.js";
+import { overPlaces, queryRows, queryStandsAt } from "../mask/layout/places.js";
 import * as m from "../mask/make.js";
 import { simplifyBool } from "../mask/simplify.js";
 import { keyOf, mapLeaves, some } from "../mask/walk.js";
@@ -128,40 +128,6 @@ export function* exactTiles(
       else yield { qTile, kTile, class: run.class, pairs: run.class === "full" ? area : run.pairs, area };
     }
   }
-}
-
-/**
- * The keys that no query tile of any head of a kv head's group visits: a kernel with these tiles loads
- * nothing of them. Key `k` of kv head `g` of batch entry `b` is at `[(b * kvHeads + g) * N + k]`, 1 where unvisited.
- */
-export function unvisitedKeys(
-  module: MaskModule,
-  env: MaskEnv,
-  batch: number,
-  tiles: { readonly tileQ: number; readonly tileK: number },
-): Uint8Array {
-  const plan = planTiles(module);
-  const unvisited = new Uint8Array(batch * env.kvHeads * env.N).fill(1);
-  const rows = queryRows(module, env);
-  const tokens = positions(module, env);
-  for (let b = 0; b < batch; b++) {
-    for (let h = 0; h < env.heads; h++) {
-      const frame = tileFrame(module, env, b, h);
-      const row = (b * env.kvHeads + kvHeadOf(h, env.heads, env.kvHeads)) * env.N;
-      for (let q0 = rows.first; q0 < rows.end; q0 += tiles.tileQ) {
-        const q1 = Math.min(q0 + tiles.tileQ, rows.end) - 1;
-        for (const [start, end] of visitedTiles(plan.ranges, frame, q0, q1, tiles.tileK)) {
-          for (let tile = start; tile < end; tile++) {
-            const k0 = tile * tiles.tileK;
-            const k1 = Math.min(k0 + tiles.tileK, env.N) - 1;
-            if (classify(plan, frame, q0, q1, k0, k1) === "empty") continue;
-            for (let k = k0; k <= k1; k++) unvisited[row + (tokens ? tokens[k]! : k)] = 0;
-          }
-        }
-      }
-    }
-  }
-  return unvisited;
 }
 
 /** Exact numbers of full, partial and empty tiles per query head. */
