@@ -1,5 +1,5 @@
 import { illegal } from "./schedule.js";
-import type { GridSchedule, Limits, Problem, Profile, RowsSchedule, Schedule } from "./schedule.js";
+import type { GridSchedule, Limits, MatrixShape, Problem, Profile, RowsSchedule, Schedule } from "./schedule.js";
 
 /** All kinds of devices. */
 export const PROFILES: readonly Profile[] = ["gpu", "software", "simd"];
@@ -9,7 +9,7 @@ export const SHIPPED_PROFILES: readonly Profile[] = ["gpu", "software"];
 
 /** What a profile offers, before the head dims and the device's limits have their say. */
 type Candidate =
-  | Pick<GridSchedule, "layout" | "tileQ" | "tileK" | "rowThreads" | "columnThreads" | "exchange">
+  | Pick<GridSchedule, "layout" | "tileQ" | "tileK" | "rowThreads" | "columnThreads" | "exchange" | "matrices">
   | Pick<RowsSchedule, "layout" | "tileQ" | "tileK" | "rowsPerThread" | "keysPerStep">;
 
 const grid = (
@@ -35,6 +35,17 @@ const rows = (threads: number, rowsPerThread: number, keysPerStep: number, tileK
   keysPerStep,
 });
 
+/** A grid whose threads leave the products to matrix units. */
+const matrices = (size: 8 | 16, component: MatrixShape["component"]): Candidate => ({
+  layout: "grid",
+  tileQ: 32,
+  tileK: 32,
+  rowThreads: 8,
+  columnThreads: 8,
+  exchange: "memory",
+  matrices: { m: size, n: size, k: size, component, result: "f32" },
+});
+
 /**
  * Candidates by profile, best first. GPUs want many threads with small register blocks. Software
  * devices run a thread on a part of one core's vector unit and want large ones: there a load costs
@@ -51,6 +62,9 @@ const candidates: Record<Profile, readonly Candidate[]> = {
     grid(32, 32, 8, 8, "subgroups"),
     grid(64, 32, 16, 8, "subgroups"),
     grid(64, 64, 16, 16, "subgroups"),
+    matrices(8, "f32"),
+    matrices(8, "f16"),
+    matrices(16, "f16"),
   ],
   software: [
     grid(32, 32, 4, 4),
@@ -62,6 +76,12 @@ const candidates: Record<Profile, readonly Candidate[]> = {
   ],
   simd: [rows(8, 8, 2, 32), rows(8, 8, 1, 32), rows(8, 4, 2, 32), rows(8, 4, 1, 32), grid(32, 32, 4, 4), grid(32, 32, 4, 8)],
 };
+
+/**
+ * Software devices gain nothing by a second loop: the mask costs them next to nothing in full tiles, and twice the text
+ * seconds of compiling.
+ */
+const loops: Record<Profile, Schedule["loops"]> = { gpu: "two", software: "one", simd: "one" };
 
 /** Most vec4 accumulators of the output per thread of a grid: past this, compilers spill or take seconds. */
 const MOST_ACCUMULATORS = 32;
@@ -101,11 +121,16 @@ function accumulators(c: Candidate, p: Problem): number {
 /** Tile sizes and threads, for telling schedules of one profile apart. */
 function shapeName(s: Schedule): string {
   const threads = s.layout === "grid" ? `${s.rowThreads}x${s.columnThreads}` : `${s.rowsPerThread}by${s.keysPerStep}`;
-  return `${s.tileQ}x${s.tileK}-${s.layout}-${threads}${s.layout === "grid" && s.exchange === "subgroups" ? "-subgroups" : ""}`;
+  return `${s.tileQ}x${s.tileK}-${s.layout}-${threads}${s.layout === "grid" ? unitsName(s) : ""}`;
+}
+
+function unitsName({ exchange, matrices: shape }: GridSchedule): string {
+  if (shape !== undefined) return `-matrices-${shape.m}x${shape.n}x${shape.k}-${shape.component}`;
+  return exchange === "subgroups" ? "-subgroups" : "";
 }
 
 function complete(c: Candidate, profile: Profile, problem: Problem, half: Schedule["half"], limits?: Limits): Schedule | undefined {
-  const common = { name: "", profile, half };
+  const common = { name: "", profile, half, loops: loops[profile] };
   if (c.layout === "rows") {
     const schedule = { ...common, ...c };
     return illegal(schedule, problem, limits) === undefined ? schedule : undefined;

@@ -14,6 +14,12 @@ interface Tiles {
   readonly tileK: number;
   /** How 16-bit tensors are read: as f16 with the device's feature, or unpacked from 32-bit words. */
   readonly half: "none" | "native" | "packed";
+  /**
+   * Full and partial key tiles in `one` loop, in which the masking is a uniform branch, or in `two`, of which
+   * only that of the partial tiles has the masking in it. Two keep the code and the registers of the mask out of the
+   * loop in which most of the time is spent, for twice the text.
+   */
+  readonly loops: "one" | "two";
 }
 
 /**
@@ -35,6 +41,25 @@ export interface GridSchedule extends Tiles {
   readonly exchange: "memory" | "subgroups";
   /** The query tile stays in workgroup memory for all key tiles; otherwise it is read again chunk by chunk. */
   readonly keepQuery: boolean;
+  /** Products of tiles by the matrix units of subgroups; without it, threads multiply. */
+  readonly matrices?: MatrixShape | undefined;
+}
+
+/** A grid whose products are made by matrix units. */
+export type MatrixSchedule = GridSchedule & { readonly matrices: MatrixShape };
+
+export const hasMatrices = (s: Schedule): s is MatrixSchedule => s.layout === "grid" && s.matrices !== undefined;
+
+/**
+ * A product that the matrix units of a subgroup do at once: M x K times K x N, from elements of one type to sums in
+ * another. A device has few such shapes, and a kernel runs only where it has this one.
+ */
+export interface MatrixShape {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly component: "f32" | "f16";
+  readonly result: "f32";
 }
 
 /**
@@ -82,12 +107,36 @@ export const valueGroups = (s: Schedule, p: Problem): number => Math.ceil(p.valu
 
 /** Bytes of workgroup memory: the query tile, one buffer for keys and then probabilities, and row maxima. */
 export function workgroupBytes(s: Schedule, p: Problem): number {
+  if (hasMatrices(s)) return matrixBytes(s, p);
   return s.layout === "grid" ? 4 * (queryFloats(s, p) + sharedFloats(s) + s.columnThreads * s.tileQ) : 0;
 }
 
 export const queryFloats = (s: GridSchedule, p: Problem): number => (s.keepQuery ? p.headDim : s.chunk) * s.tileQ;
 /** Keys of one chunk and probabilities of the tile are never alive together. */
 export const sharedFloats = (s: GridSchedule): number => Math.max(s.chunk * s.tileK, s.tileK * s.tileQ);
+
+/** Value columns whose product is made at a time by matrix units: a group of four for each column of threads. */
+export const valueChunk = (s: GridSchedule): number => 4 * s.columnThreads;
+
+/**
+ * Numbers in the tiles that matrix units work on. Of f32, probabilities take the place of the scores, and products of
+ * values that of the query's chunk. Of f16 they have another type: probabilities have a tile of their own, of two f16
+ * for each, and products take the place of the scores.
+ */
+export function matrixTiles(s: MatrixSchedule, p: Problem) {
+  const product = s.tileQ * valueChunk(s);
+  const scores = s.tileQ * s.tileK;
+  const query = s.tileQ * (s.keepQuery ? p.headDim : s.chunk);
+  const keyOrValue = s.tileK * Math.max(s.chunk, valueChunk(s));
+  return s.matrices.component === "f32"
+    ? { query: Math.max(query, product), keyOrValue, scores, probabilities: 0 }
+    : { query, keyOrValue, scores: Math.max(scores, product), probabilities: 2 * scores };
+}
+
+function matrixBytes(s: MatrixSchedule, p: Problem): number {
+  const { query, keyOrValue, scores, probabilities } = matrixTiles(s, p);
+  return (s.matrices.component === "f32" ? 4 : 2) * (query + keyOrValue + probabilities) + 4 * (scores + s.columnThreads * s.tileQ);
+}
 
 /** Multiply-adds that a step of a rows schedule writes out: compilers take seconds for more. */
 const MOST_UNROLLED = 2048;
@@ -113,6 +162,15 @@ function illegalGrid(s: GridSchedule, p: Problem): string | undefined {
     return "shuffles need a power of two of threads per row";
   if (p.headDim % s.chunk !== 0 || s.chunk % 4 !== 0)
     return `the chunk of ${s.chunk} must divide the head dim ${p.headDim} and be a multiple of 4`;
+  return hasMatrices(s) ? illegalMatrices(s) : undefined;
+}
+
+function illegalMatrices(s: MatrixSchedule): string | undefined {
+  const { m, n, k, component } = s.matrices;
+  if (s.tileQ % m !== 0 || s.tileK % n !== 0 || s.tileK % k !== 0 || s.chunk % k !== 0 || valueChunk(s) % n !== 0)
+    return `matrices of ${m} x ${n} x ${k} must divide the tiles and the chunks`;
+  if (component === "f16" && s.half !== "native") return "matrices of f16 need tensors of f16, read as such";
+  if (component === "f32" && s.keepQuery) return "products of f32 matrices take the place of the query tile";
   return undefined;
 }
 

@@ -5,7 +5,8 @@
 
 import type { OrderSpec } from "./curves.js";
 
-export type Dtype = "f32" | "f16";
+/** Element types of q, k, v and out. Devices of WebGPU have no bf16. */
+export type Dtype = "f32" | "f16" | "bf16";
 
 /** Variables of a launch that a mask may depend on besides lengths and heads. */
 export type LaunchVariable = "layer" | "layers" | "step" | "steps" | "phase";
@@ -92,9 +93,22 @@ export interface KernelVariant {
   readonly tileK: number;
   readonly threads: number;
   readonly workgroupBytes: number;
+  /**
+   * The product of subgroup matrices that the text has: m x k times k x n, which the device must have among its
+   * `subgroupMatrixConfigs`. Its subgroups fill the workgroup: `threads` are a multiple of the largest.
+   */
+  readonly matrices?: MatrixProduct | undefined;
   readonly wgsl: string;
   /** Kernels that compute long rows in parts, for devices with room for more workgroups than there are query tiles. */
   readonly split?: { readonly plan: string; readonly parts: string; readonly merge: string } | undefined;
+}
+
+export interface MatrixProduct {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly component: string;
+  readonly result: string;
 }
 
 export interface LengthRule {

@@ -5,12 +5,14 @@ import { ConstantBuffers } from "./constant-buffers.js";
 import { foldWorkgroups } from "./dispatch.js";
 import { AttnError } from "./errors.js";
 import { USAGE_COPY_DST, USAGE_COPY_SRC, USAGE_STORAGE, USAGE_UNIFORM } from "./gpu-flags.js";
+import { DTYPE_BYTES } from "./host-tensors.js";
 import { layoutAux, type AuxLayout, type InputExtent } from "./input-layout.js";
 import { checkInputNames } from "./input-names.js";
 import type { AttentionModule, InputSpec, KernelVariant } from "./module.js";
 import { orderBuffers, withOrderInputs } from "./orders.js";
 import { compilePipeline } from "./pipeline.js";
-import { encodePrepare, preparePipelines, sourceWords, type InputParts, type PreparePipelines } from "./prepare/prepare.js";
+import { sourceWords } from "./prepare/pass.js";
+import { encodePrepare, preparePipelines, type InputParts, type PreparePipelines } from "./prepare/prepare.js";
 import { profileOf, type DeviceProfile } from "./profile.js";
 import { runOnArrays, type AttentionArrays, type AttentionOutput } from "./run.js";
 import {
@@ -182,7 +184,7 @@ export class AttentionOperator {
 
   private tensorBindings(buffers: AttentionBuffers, call: ResolvedCall): Record<string, GPUBufferBinding> {
     const { batch, heads, kvHeads, n, nq, headDim, valueDim } = call;
-    const bytes = this.module.dtype === "f16" ? 2 : 4;
+    const bytes = DTYPE_BYTES[this.module.dtype];
     const tensors: [name: string, shape: number[], elementBytes: number][] = [
       ["q", [batch, heads, nq, headDim], bytes],
       ["k", [batch, kvHeads, n, headDim], bytes],

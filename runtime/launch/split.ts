@@ -35,6 +35,7 @@ export function checkSplit(options: SplitOptions): void {
 export interface Split {
   /** Parts there is room for. */
   readonly slots: number;
+  /** Parts that the longest rows are cut for: their number stays below twice this one. */
   readonly busy: number;
   readonly leastShare: number;
   readonly planBytes: number;
@@ -49,8 +50,9 @@ const MOST = 1 << 20;
 /**
  * Whether and how a call is computed in parts: where it has too few query tiles to keep a device busy,
  * and where the compiler says that some rows are much longer than others. The plan's kernel makes no
- * more than twice the greater of `busy` and a quarter of the tiles: room for these, a part of a tile
- * each, is less than the output has or next to nothing.
+ * more than twice the greater of `busy` and a quarter of the tiles with queries: room for these, a part of
+ * a tile each, is less than the output has or next to nothing. With a layout, `tiles` are of all places,
+ * and most may be without a query.
  */
 export function splitOf(
   variant: KernelVariant,
@@ -61,13 +63,15 @@ export function splitOf(
   limits: Pick<GPUSupportedLimits, "maxStorageBufferBindingSize" | "maxBufferSize">,
 ): Split | undefined {
   const { busy = BUSY, leastShare = LEAST_SHARE } = options;
-  const total = tiles * call.heads * call.batch;
-  if (total === 0 || Math.ceil(call.n / variant.tileK) <= leastShare || (total >= busy && !uneven)) return undefined;
-  const slots = 2 * Math.max(busy, Math.ceil(total / 4));
-  const planBytes = 4 * (2 + 2 * (total + slots));
+  const heads = call.heads * call.batch;
+  const working = Math.min(tiles, call.nq) * heads;
+  if (working === 0 || Math.ceil(call.n / variant.tileK) <= leastShare || (working >= busy && !uneven)) return undefined;
+  const most = Math.max(busy, Math.ceil(working / 4));
+  const slots = 2 * most;
+  const planBytes = 4 * (2 + 2 * (tiles * heads + slots));
   const scratchBytes = 4 * slots * variant.tileQ * (variant.valueDim + 4);
-  const most = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
-  return scratchBytes > most || planBytes > most ? undefined : { slots, busy, leastShare, planBytes, scratchBytes };
+  const room = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
+  return scratchBytes > room || planBytes > room ? undefined : { slots, busy: most, leastShare, planBytes, scratchBytes };
 }
 
 type Name = "plan" | "parts" | "merge";
@@ -76,7 +80,7 @@ type Name = "plan" | "parts" | "merge";
 const SPLIT_BINDINGS: Record<Name, readonly GPUBufferBindingType[]> = {
   plan: ["uniform", "read-only-storage", "storage"],
   parts: [...KERNEL_BINDINGS, "read-only-storage", "storage"],
-  merge: ["uniform", "read-only-storage", "read-only-storage", "storage", "storage"],
+  merge: ["uniform", "read-only-storage", "read-only-storage", "read-only-storage", "storage", "storage"],
 };
 
 /** Storage buffers that a launch in parts binds at a time. */
@@ -160,5 +164,5 @@ export function dispatchSplit(
   };
   dispatch(kernels.plan, [aux, plan], 1);
   dispatch(kernels.parts, [q, k, v, aux, out, lse, plan, scratch], split.slots + total);
-  dispatch(kernels.merge, [plan, scratch, out, lse], split.slots);
+  dispatch(kernels.merge, [aux, plan, scratch, out, lse], split.slots);
 }

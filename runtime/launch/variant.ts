@@ -1,6 +1,6 @@
 import type { ResolvedShape } from "./call.js";
 import { AttnError } from "./errors.js";
-import type { AttentionModule, KernelVariant } from "./module.js";
+import type { AttentionModule, KernelVariant, MatrixProduct } from "./module.js";
 import type { DeviceProfile } from "./profile.js";
 
 /** Bindings that every kernel has as storage: q, k, v, aux, out, lse. */
@@ -16,7 +16,51 @@ function kernelLimits(variant: KernelVariant): Record<string, number> {
   };
 }
 
-type DeviceCapabilities = Pick<GPUDevice, "features" | "limits">;
+/** What a device, or with `info` an adapter, says that it can. */
+type DeviceCapabilities = Pick<GPUDevice, "features" | "limits"> & {
+  readonly adapterInfo?: SubgroupInfo;
+  readonly info?: SubgroupInfo;
+};
+
+/** What Dawn adds to the names of an adapter, for its feature of subgroup matrices. */
+interface SubgroupInfo {
+  readonly subgroupMaxSize?: number;
+  readonly subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig>;
+}
+
+interface SubgroupMatrixConfig {
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+  readonly componentType: string;
+  readonly resultComponentType: string;
+}
+
+const productName = ({ m, n, k, component, result }: MatrixProduct): string => `${m}x${n}x${k} from ${component} to ${result}`;
+
+/** Why a device has not the matrix units that a kernel needs, or undefined. */
+function matrixObstacle({ name, matrices, threads }: KernelVariant, device: DeviceCapabilities): AttnError | undefined {
+  if (matrices === undefined) return undefined;
+  const { subgroupMatrixConfigs = [], subgroupMaxSize } = device.adapterInfo ?? device.info ?? {};
+  const offered = [...subgroupMatrixConfigs].map(({ M, N, K, componentType, resultComponentType }) =>
+    productName({ m: M, n: N, k: K, component: componentType, result: resultComponentType }),
+  );
+  if (!offered.includes(productName(matrices))) {
+    return new AttnError("ATTN5101", {
+      field: "device.adapterInfo.subgroupMatrixConfigs",
+      expected: `${productName(matrices)}, for the kernel ${name}`,
+      found: offered.join(", ") || "none",
+      remedy: "Use another kernel: the shapes of matrices are those of the hardware.",
+    });
+  }
+  if (subgroupMaxSize !== undefined && threads % subgroupMaxSize === 0) return undefined;
+  return new AttnError("ATTN5102", {
+    field: "device.adapterInfo.subgroupMaxSize",
+    expected: `a divisor of the ${threads} threads of the kernel ${name}`,
+    found: String(subgroupMaxSize),
+    remedy: "Use another kernel: subgroups that multiply matrices fill the workgroup.",
+  });
+}
 
 /** Why a kernel cannot run on a device, or undefined. */
 export function obstacle(variant: KernelVariant, device: DeviceCapabilities): AttnError | undefined {
@@ -29,6 +73,8 @@ export function obstacle(variant: KernelVariant, device: DeviceCapabilities): At
       remedy: "Request the device with `requirements`; where the adapter lacks the feature, use another kernel or dtype.",
     });
   }
+  const matrices = matrixObstacle(variant, device);
+  if (matrices !== undefined) return matrices;
   for (const [name, least] of Object.entries(kernelLimits(variant))) {
     const limit = device.limits[name as keyof GPUSupportedLimits] as number | undefined;
     if (limit === undefined || limit >= least) continue;
@@ -101,7 +147,7 @@ export interface Requirements {
  */
 export function requirements(
   module: AttentionModule,
-  adapter?: Pick<GPUAdapter, "features" | "limits">,
+  adapter?: Pick<GPUAdapter, "features" | "limits"> & Pick<DeviceCapabilities, "info">,
   shape: Partial<ResolvedShape> = {},
 ): Requirements {
   const kernels = module.variants.filter(

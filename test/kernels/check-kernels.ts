@@ -7,9 +7,10 @@ import type { TileProgram } from "../../compiler/program/ir.js";
 import { attentionModule } from "../../compiler/targets/manifest.js";
 import { wgslVariants } from "../../compiler/targets/wgsl/operator.js";
 import { uniformFields } from "../../compiler/targets/print/uniforms.js";
-import { unvisitedKeys } from "../../compiler/tiles/plan.js";
+import { unvisitedKeys } from "../../compiler/tiles/visit.js";
 import { createAttention } from "../../runtime/launch/operator.js";
 import type { AttentionOperator } from "../../runtime/launch/operator.js";
+import type { KernelVariant } from "../../runtime/launch/module.js";
 import { halves } from "../../runtime/reference/half.js";
 import type { MaskPredicate } from "../../runtime/reference/problem.js";
 import type { VerifyCase } from "../../runtime/verify/cases.js";
@@ -27,6 +28,8 @@ export interface KernelTask {
   readonly cases: readonly VerifyCase[];
   /** Changes to the kernel's text; each must find something to replace. */
   readonly edits?: readonly { readonly find: string; readonly replace: string }[] | undefined;
+  /** The edits leave no need of subgroups and of their matrix units: devices without them run the kernel. */
+  readonly withoutUnits?: boolean | undefined;
   /** Leave the other cases as soon as one fails. */
   readonly stopAtFailure?: boolean | undefined;
   /** Put the interpreter of the kernel's own tile program to the same cases. */
@@ -128,7 +131,7 @@ async function prepare(device: GPUDevice, task: KernelTask): Promise<Runner> {
   const every = { profiles: ["gpu", "software", "simd"], all: true } as const;
   const compiled = wgslVariants(module, [module.shape], every).find(({ variant }) => variant.name === task.variant);
   if (!compiled) throw new Error(`no kernel ${task.variant}`);
-  const variant = { ...compiled.variant, wgsl: edited(compiled.variant.wgsl, task.edits ?? []) };
+  const variant = editedVariant(compiled.variant, task);
   const launch = attentionModule(module, { uniforms: uniformFields(module), variants: [variant] });
   const { heads, kvHeads } = module.shape;
   const operators = new Map<string, Promise<AttentionOperator>>();
@@ -156,6 +159,14 @@ async function prepare(device: GPUDevice, task: KernelTask): Promise<Runner> {
       for (const operator of operators.values()) void operator.then((each) => each.destroy());
     },
   };
+}
+
+function editedVariant(variant: KernelVariant, { edits = [], withoutUnits = false }: KernelTask): KernelVariant {
+  const wgsl = edited(variant.wgsl, edits);
+  if (!withoutUnits) return { ...variant, wgsl };
+  const features = variant.features.filter((feature) => feature === "shader-f16");
+  const split = variant.split && { ...variant.split, parts: edited(variant.split.parts, edits) };
+  return { ...variant, wgsl, split, features, matrices: undefined };
 }
 
 /** A text after edits, every place that fits at once; throws where one finds nothing or changes nothing. */

@@ -54,6 +54,18 @@ softwareTest(
 );
 
 softwareTest(
+  "a layout changes no result of rows in parts: tiles, and curves from tables",
+  async ({ device }) => {
+    const split = { busy: 256, leastShare: 1 };
+    const tasks = ["layout tiles(2, 4, 4)", "layout curve(gilbert)"].flatMap((layout) =>
+      tasksOf(video(layout), 3 * 7 * 12 + 5, ["f32-gpu"]).map((task) => ({ ...task, split })),
+    );
+    expect(await check(device, tasks)).toEqual(tasks.map(() => []));
+  },
+  TIMEOUT,
+);
+
+softwareTest(
   "a layout changes no result of a kernel that has no workgroup memory left",
   async ({ device }) => {
     const module = video("layout tiles(2, 4, 4)", "grid(t: 2, y: 8, x: 8)", 60);

@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
+import type { MaskModule } from "../../compiler/mask/ir.js";
 import { chooseSchedule } from "../../compiler/schedule/profiles.js";
 import { BASELINE_LIMITS, illegal, threadsOf, workgroupBytes } from "../../compiler/schedule/schedule.js";
-import type { GridSchedule, Problem, RowsSchedule } from "../../compiler/schedule/schedule.js";
+import type { GridSchedule, MatrixShape, Problem, RowsSchedule } from "../../compiler/schedule/schedule.js";
 import { wgslVariants } from "../../compiler/targets/wgsl/operator.js";
-import { libraryModule } from "./library-modules.js";
+import { libraryModule, moduleOfText } from "./library-modules.js";
 
 const legal: GridSchedule = {
   name: "test",
@@ -17,6 +18,7 @@ const legal: GridSchedule = {
   chunk: 32,
   keepQuery: true,
   half: "none",
+  loops: "one",
 };
 const problem: Problem = { headDim: 64, valueDim: 64, dtype: "f32" };
 
@@ -54,6 +56,7 @@ const rows: RowsSchedule = {
   rowsPerThread: 8,
   keysPerStep: 2,
   half: "none",
+  loops: "one",
 };
 
 test("a schedule of whole rows that breaks no rule is legal", () => {
@@ -120,3 +123,69 @@ test.each(["f32", "f16"] as const)("what a %s kernel declares is what its schedu
     expect([...variant.wgsl.matchAll(/var<storage/g)].length).toBeLessThanOrEqual(8);
   }
 });
+
+const texts = (module: MaskModule): Record<string, string> => {
+  const every = wgslVariants(module, [{ headDim: 16, valueDim: 16 }], { profiles: ["gpu", "software", "simd"] });
+  return Object.fromEntries(every.map(({ schedule, variant }) => [schedule.profile, variant.wgsl]));
+};
+
+test("two loops: full tiles have one without the mask, and each tile is asked once", () => {
+  const { gpu, software, simd } = texts(moduleOfText("attention a {\n  space seq causal\n  attend q - k < 100\n}"));
+  const works = gpu!.split("for (var own = run; own < tile; own++)");
+  expect(works.map((part) => part.includes("= looks_at("))).toEqual([false, false, true]);
+  expect(works.map((part) => part.includes("select(FULL, PARTIAL,"))).toEqual([true, false, false]);
+  for (const one of [software!, simd!]) {
+    expect(one).not.toContain("FULL");
+    expect(one.match(/let masked = /g)).toHaveLength(1);
+  }
+});
+
+const square = (size: number, component: MatrixShape["component"]): MatrixShape => ({
+  m: size,
+  n: size,
+  k: size,
+  component,
+  result: "f32",
+});
+const units: GridSchedule = { ...legal, keepQuery: false, matrices: square(8, "f32") };
+const half: Partial<GridSchedule> = { half: "native", matrices: square(16, "f16") };
+
+test("schedules for matrix units that break no rule are legal", () => {
+  expect(illegal(units, problem)).toBeUndefined();
+  expect(illegal({ ...units, ...half, keepQuery: true }, problem)).toBeUndefined();
+});
+
+test.each<[string, Partial<GridSchedule>, Partial<Problem>, string]>([
+  ["matrices that are larger than the chunk", { ...half, chunk: 8 }, {}, "matrices of 16 x 16 x 16 must divide the tiles and the chunks"],
+  ["matrices that leave rows", { ...half, tileQ: 24, rowThreads: 6 }, {}, "matrices of 16 x 16 x 16 must divide the tiles and the chunks"],
+  ["f16 from tensors of f32", { matrices: square(8, "f16") }, {}, "matrices of f16 need tensors of f16, read as such"],
+  ["a query tile that is overwritten", { keepQuery: true }, {}, "products of f32 matrices take the place of the query tile"],
+  ["tiles that do not fit", { chunk: 64 }, {}, "21504 bytes of workgroup memory are more than the 16384 of the device"],
+])("matrix units refused: %s", (_, schedule, dims, reason) => {
+  expect(illegal({ ...units, ...schedule }, { ...problem, ...dims })).toBe(reason);
+});
+
+const BYTES: Readonly<Record<string, number>> = { "vec4<f32>": 16, f32: 4, f16: 2 };
+
+test.each(["f32", "f16"] as const)(
+  "kernels for matrix units of %s tensors are offered for measuring only, and declare what they say",
+  (dtype) => {
+    const { module } = libraryModule("windows.attn", "sliding_window", { shape: { dtype } });
+    const pairs = [16, 32, 64, 80, 128, 256].map((dim) => ({ headDim: dim, valueDim: dim }));
+    expect(wgslVariants(module, pairs).filter(({ variant }) => variant.matrices !== undefined)).toEqual([]);
+    const all = wgslVariants(module, pairs, { profiles: ["gpu", "software", "simd"], all: true });
+    const kernels = all.filter(({ variant }) => variant.matrices !== undefined);
+    expect(new Set(kernels.map(({ variant }) => variant.headDim)).size).toBe(pairs.length);
+    for (const { variant, schedule } of kernels) {
+      const declared = [...variant.wgsl.matchAll(/^var<workgroup> \w+: array<(vec4<f32>|f32|f16), (\d+)>;/gm)];
+      expect(declared.reduce((sum, [, type, count]) => sum + BYTES[type!]! * Number(count), 0)).toBe(variant.workgroupBytes);
+      expect(variant.workgroupBytes).toBeLessThanOrEqual(BASELINE_LIMITS.workgroupBytes);
+      expect(schedule.profile).toBe("gpu");
+      expect(variant.features).toEqual(expect.arrayContaining(["subgroups", "chromium-experimental-subgroup-matrix"]));
+      const { m, n, k, component } = variant.matrices!;
+      expect(variant.wgsl).toContain(`subgroup_matrix_left<${component}, ${k}, ${m}>`);
+      expect(variant.wgsl).toContain(`subgroup_matrix_right<${component}, ${n}, ${k}>`);
+      for (const other of all) if (other.variant.matrices === undefined) expect(other.variant.wgsl).not.toContain("matrix");
+    }
+  },
+);

@@ -6,11 +6,11 @@ import { component, plus, range, TileOperations } from "./operations.js";
 import type { Masking } from "./operations.js";
 
 /** The grid layout: operands meet in workgroup memory, threads of a row exchange its maximum and its sum. */
-export class GridOperations extends TileOperations<GridSchedule> {
+export class GridOperations<S extends GridSchedule = GridSchedule> extends TileOperations<S> {
   readonly columnsPerWord = columnsPerWord(this.rows, this.columns);
   private readonly shuffles = this.schedule.exchange === "subgroups";
-  readonly enables = this.shuffles ? ["enable subgroups;"] : [];
-  readonly builtins = this.shuffles
+  readonly enables: readonly string[] = this.shuffles ? ["enable subgroups;"] : [];
+  readonly builtins: readonly string[] = this.shuffles
     ? ["  @builtin(subgroup_invocation_id) place_in_subgroup: u32,", "  @builtin(subgroup_size) subgroup_size: u32,"]
     : [];
   protected readonly speaksForRow = "column_thread == 0";
@@ -22,9 +22,7 @@ export class GridOperations extends TileOperations<GridSchedule> {
       `var<workgroup> q_tile: array<vec4<f32>, ${queryFloats(s, this.shape) / 4}>;`,
       "// Keys of a chunk as [head dim][key / 4], then probabilities as [key][query / 4].",
       `var<workgroup> kp_tile: array<vec4<f32>, ${sharedFloats(s) / 4}>;`,
-      "// One partial result per column of threads, as [thread column][query / 4].",
-      `var<workgroup> partial: array<vec4<f32>, ${(s.columnThreads * s.tileQ) / 4}>;`,
-      ...(this.tokens.keepsKeys ? ["// Where the keys of the tile are.", `var<workgroup> key_rows: array<i32, ${s.tileK}>;`] : []),
+      ...this.sharedRows(),
       ...(this.shuffles
         ? [
             "// Threads that do not stand in their subgroup as shuffles want them.",
@@ -33,6 +31,16 @@ export class GridOperations extends TileOperations<GridSchedule> {
           ]
         : []),
       "",
+    ];
+  }
+
+  /** What is shared about the rows and the keys of a tile. */
+  protected sharedRows(): readonly string[] {
+    const s = this.schedule;
+    return [
+      "// One partial result per column of threads, as [thread column][query / 4].",
+      `var<workgroup> partial: array<vec4<f32>, ${(s.columnThreads * s.tileQ) / 4}>;`,
+      ...(this.tokens.keepsKeys ? ["// Where the keys of the tile are.", `var<workgroup> key_rows: array<i32, ${s.tileK}>;`] : []),
     ];
   }
 
@@ -61,7 +69,7 @@ let shuffled = workgroupUniformLoad(&all_in_place);`;
   }
 
   /** Bits for up to 32 scores at a time, in a rolled loop, where the tile is masked. */
-  keyTile(work: (mask: () => void) => void, masking: Masking): void {
+  protected eachStep(work: (mask: () => void) => void, masking: Masking): void {
     work(() => {
       this.whereMasked(masking, () => {
         for (let first = 0, word = 0; first < this.columns; first += this.columnsPerWord, word++) {
@@ -77,6 +85,11 @@ let shuffled = workgroupUniformLoad(&all_in_place);`;
     if (stmt.to === "K" && this.tokens.keepsKeys) this.findKeys();
     if (stmt.to !== "Q" || !this.schedule.keepQuery) return;
     this.text.line("");
+    this.loadWholeQuery();
+  }
+
+  /** The query tile for all key tiles. */
+  protected loadWholeQuery(): void {
     this.loadTransposed("Q", "0", this.shape.headDim);
   }
 
@@ -86,7 +99,7 @@ let shuffled = workgroupUniformLoad(&all_in_place);`;
     // Values of the tile before may still be read by it.
     this.text.barrier();
     this.text.block(`for (var i = i32(lane); i < ${tileK}; i += ${threadsOf(this.schedule)})`, () => {
-      this.text.line(`key_rows[i] = ${this.tokens.heldKey("k0 + i")};`);
+      this.text.line(`key_rows[i] = ${(this.allKeys ? this.tokens.key : this.tokens.heldKey)("k0 + i")};`);
     });
   }
 
@@ -98,10 +111,10 @@ let shuffled = workgroupUniformLoad(&all_in_place);`;
     const { tileQ, tileK } = this.schedule;
     const vectors = this.shape.headDim / 4;
     const [rows, tile, name, base] = which === "Q" ? [tileQ, "q_tile", "query", "query_base"] : [tileK, "kp_tile", "key", "key_base"];
-    const { keepsKeys, heldQuery, hasQuery, heldKey } = this.tokens;
+    const { keepsKeys, heldQuery, hasQuery, heldKey, key } = this.tokens;
     const held = (j: number): string => {
       if (which === "Q") return heldQuery(`first_row + group * 4${plus(j)}`);
-      return keepsKeys ? `key_rows[group * 4${plus(j)}]` : heldKey(`k0 + group * 4${plus(j)}`);
+      return keepsKeys ? `key_rows[group * 4${plus(j)}]` : (this.allKeys ? key : heldKey)(`k0 + group * 4${plus(j)}`);
     };
     const exists = (j: number): string =>
       which === "Q" ? hasQuery(`first_row + group * 4${plus(j)}`) : `k0 + group * 4${plus(j)} < u.keys`;
@@ -111,7 +124,8 @@ let shuffled = workgroupUniformLoad(&all_in_place);`;
       this.text.line(`let dim = i % ${perRow};`);
       for (let j = 0; j < 4; j++) {
         const at = `(${base} + ${held(j)}) * ${vectors} + ${firstDim === "0" ? "" : `${firstDim} / 4 + `}dim`;
-        const value = `select(vec4<f32>(0.0), ${this.storage.load(`${name}[${at}]`)}, ${exists(j)})`;
+        const read = this.storage.load(`${name}[${at}]`);
+        const value = which === "K" && this.allKeys ? read : `select(vec4<f32>(0.0), ${read}, ${exists(j)})`;
         this.text.line(`let x${j} = ${value}${which === "Q" ? " * u.scale" : ""};`);
       }
       for (let d = 0; d < 4; d++) {
@@ -186,8 +200,8 @@ let shuffled = workgroupUniformLoad(&all_in_place);`;
     const vectors = this.shape.valueDim / 4;
     this.eachScore((c, r) => this.text.line(`kp_tile[(own_column${plus(c)}) * ${tileQ / 4} + own_group${plus(r)}] = s_${c}_${r};`));
     this.text.barrier();
-    this.text.line(`let keys_here = min(${tileK}, u.keys - k0);`);
-    this.text.block("for (var j = 0; j < keys_here; j++)", () => {
+    if (!this.allKeys) this.text.line(`let keys_here = min(${tileK}, u.keys - k0);`);
+    this.text.block(`for (var j = 0; j < ${this.allKeys ? tileK : "keys_here"}; j++)`, () => {
       this.eachRowGroup((r) => this.text.line(`let p_${r} = kp_tile[j * ${tileQ / 4} + own_group${plus(r)}];`));
       this.text.line(`let row = (key_base + ${this.tokens.keepsKeys ? "key_rows[j]" : this.tokens.key("k0 + j")}) * ${vectors};`);
       for (let g = 0; g < this.groups; g++) {
@@ -201,7 +215,7 @@ let shuffled = workgroupUniformLoad(&all_in_place);`;
     });
   }
 
-  private valueColumn(g: number): string {
+  protected valueColumn(g: number): string {
     return g === 0 ? "column_thread" : `column_thread + ${g * this.schedule.columnThreads}`;
   }
 

@@ -1,6 +1,7 @@
+import type { Shape } from "../../mask/ir.js";
 import { MASKED } from "../../program/ir.js";
 import type { Stmt, TileProgram } from "../../program/ir.js";
-import { rowsPerThread, threadsOf } from "../../schedule/schedule.js";
+import { hasMatrices, rowsPerThread, threadsOf } from "../../schedule/schedule.js";
 import type { Schedule } from "../../schedule/schedule.js";
 import type { TileCond, TileExpr } from "../../tiles/expr.js";
 import * as t from "../../tiles/expr.js";
@@ -10,6 +11,7 @@ import { printHelpers } from "./helpers.js";
 import { isTrue, KeyTilesPrinter, walkDeclarations } from "./key-tiles.js";
 import type { KeyTiles } from "./key-tiles.js";
 import { printMaskFunction } from "./mask-function.js";
+import { MatrixOperations } from "./matrix-operations.js";
 import type { Masking, TileOperations } from "./operations.js";
 import { RowsOperations } from "./rows-operations.js";
 import { ScalarPrinter } from "../print/scalars.js";
@@ -51,10 +53,7 @@ class KernelPrinter {
     this.scalars = new ScalarPrinter(wgsl, [...(program.queries === undefined ? [] : [program.queries]), ...scalarRoots(program.body)]);
     const { shape } = program.module;
     this.tokens = tokenRows(program, schedule);
-    this.operations =
-      schedule.layout === "grid"
-        ? new GridOperations(this.text, schedule, shape, this.storage, this.tokens, inParts)
-        : new RowsOperations(this.text, schedule, shape, this.storage, this.tokens, inParts);
+    this.operations = operationsOf(this.text, schedule, shape, this.storage, this.tokens, inParts);
   }
 
   print(): string {
@@ -143,6 +142,15 @@ ${this.operations.place()}`);
       }, how);
     new KeyTilesPrinter(this.text, this.scalars, this.schedule, this.inParts, work).print(stmt, masking?.cond);
   }
+}
+
+function operationsOf(
+  text: KernelText,
+  schedule: Schedule,
+  ...rest: [shape: Shape, storage: Storage, tokens: TokenRows, inParts: boolean]
+): TileOperations {
+  if (schedule.layout === "rows") return new RowsOperations(text, schedule, ...rest);
+  return hasMatrices(schedule) ? new MatrixOperations(text, schedule, ...rest) : new GridOperations(text, schedule, ...rest);
 }
 
 /** Which query tile of which head a workgroup computes; without parts, each has one of its own. */

@@ -2,8 +2,9 @@ import type { Stmt } from "../../program/ir.js";
 import type { Schedule } from "../../schedule/schedule.js";
 import type { TileCond } from "../../tiles/expr.js";
 import * as t from "../../tiles/expr.js";
+import type { ScalarPrinter } from "../print/scalars.js";
+import { declare } from "./dialect.js";
 import type { Masking } from "./operations.js";
-import type { ScalarPrinter } from "./scalars.js";
 import type { KernelText } from "./text.js";
 
 export type KeyTiles = Extract<Stmt, { op: "keyTiles" }>;
@@ -39,7 +40,7 @@ export class KeyTilesPrinter {
       this.walk(stmt, masked, this.ownEnds(ends[0]!), false);
     } else this.walkRanges(stmt, masked, ends);
     // What the conditions share and does not depend on the keys was found while printing the loop.
-    before(["", ...this.scalars.outer.splice(0)]);
+    before(["", ...this.scalars.outer.splice(0).map(declare)]);
   }
 
   private rangeEnds({ lo, hi }: KeyTiles["ranges"][number], own: string): Ends {
@@ -90,8 +91,7 @@ export class KeyTilesPrinter {
 
   /** The tiles of one range. Ranges may overlap: `overlaps` leaves out what an earlier one holds. */
   private walk(stmt: KeyTiles, masked: TileCond | undefined, ends: Ends, overlaps: boolean): void {
-    if (masked === undefined || isTrue(masked)) this.oneLoop(stmt, ends, overlaps, masked);
-    else if (this.schedule.loops === "one") this.oneLoop(stmt, ends, overlaps, masked);
+    if (masked === undefined || this.schedule.loops === "one") this.oneLoop(stmt, ends, overlaps, masked);
     else this.twoLoops(stmt, ends, overlaps, masked);
   }
 
@@ -118,7 +118,6 @@ export class KeyTilesPrinter {
 
   private workWhere(masked: TileCond | undefined): void {
     if (masked === undefined) return this.work({ kind: "never" });
-    if (isTrue(masked)) return this.work({ kind: "always" });
     this.text.line(`let masked = ${this.condition(masked)};`);
     this.work({ kind: "where", condition: "masked" });
   }
@@ -215,7 +214,7 @@ var run_kind = EMPTY;`);
 
   private condition(cond: TileCond): string {
     const text = this.scalars.print(cond);
-    for (const shared of this.scalars.inner.splice(0)) this.text.line(shared);
+    for (const shared of this.scalars.inner.splice(0)) this.text.line(declare(shared));
     return text;
   }
 }

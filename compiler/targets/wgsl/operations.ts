@@ -10,7 +10,10 @@ import type { TokenRows } from "./token-rows.js";
 /** Statements that work on tiles and need no more than themselves; the others are the structure around them. */
 export type TileStmt = Exclude<Stmt, { op: "keyTiles" | "when" | "mask" }>;
 
-/** Which of the key tiles that some code works on are masked: none of them, each, or where a condition says so. */
+/**
+ * Which of the key tiles that some code works on are masked: none of them, each, or where a condition says so. A tile
+ * that reaches past the last key is masked.
+ */
 export type Masking = { readonly kind: "never" | "always" } | { readonly kind: "where"; readonly condition: string };
 
 /**
@@ -26,6 +29,9 @@ export abstract class TileOperations<S extends Schedule = Schedule> {
   protected readonly columns: number;
   protected readonly rowGroups: number;
   protected readonly groups: number;
+
+  /** The present code is for tiles with all their keys: none is past the last. */
+  protected allKeys = false;
 
   constructor(
     protected readonly text: KernelText,
@@ -55,7 +61,12 @@ export abstract class TileOperations<S extends Schedule = Schedule> {
    * What a thread does for one key tile: `work` prints the statements in the loops that the layout has,
    * and calls for the masking where the program has it, unless no tile is masked.
    */
-  abstract keyTile(work: (mask: () => void) => void, masking: Masking): void;
+  keyTile(work: (mask: () => void) => void, masking: Masking): void {
+    this.allKeys = masking.kind === "never";
+    this.eachStep(work, masking);
+  }
+
+  protected abstract eachStep(work: (mask: () => void) => void, masking: Masking): void;
   protected abstract load(stmt: Extract<Stmt, { op: "load" }>): void;
   protected abstract dot(): void;
   protected abstract rowMax(): void;

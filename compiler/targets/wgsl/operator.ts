@@ -2,7 +2,7 @@ import type { MaskModule } from "../../mask/ir.js";
 import { lower } from "../../program/lower.js";
 import type { TileProgram } from "../../program/ir.js";
 import { chooseSchedule, legalSchedules, SHIPPED_PROFILES } from "../../schedule/profiles.js";
-import { threadsOf, workgroupBytes } from "../../schedule/schedule.js";
+import { hasMatrices, threadsOf, workgroupBytes } from "../../schedule/schedule.js";
 import type { Profile, Schedule } from "../../schedule/schedule.js";
 import { planTiles } from "../../tiles/plan.js";
 import type { KernelVariant, UniformField } from "../../../runtime/launch/module.js";
@@ -52,9 +52,14 @@ export function wgslVariants(module: MaskModule, dims: readonly Dims[], choice: 
 }
 
 function featuresOf(schedule: Schedule): GPUFeatureName[] {
-  const subgroups = schedule.layout === "grid" && schedule.exchange === "subgroups";
-  return [...(schedule.half === "native" ? (["shader-f16"] as const) : []), ...(subgroups ? (["subgroups"] as const) : [])];
+  const half: GPUFeatureName[] = schedule.half === "native" ? ["shader-f16"] : [];
+  if (schedule.layout === "rows") return half;
+  if (hasMatrices(schedule)) return [...half, "subgroups", MATRIX_FEATURE];
+  return schedule.exchange === "subgroups" ? [...half, "subgroups"] : half;
 }
+
+/** Not in WebGPU yet, and in no list of its features: Dawn's name for it. */
+const MATRIX_FEATURE = "chromium-experimental-subgroup-matrix" as GPUFeatureName;
 
 function variantOf(program: TileProgram, schedule: Schedule, fields: readonly UniformField[]): KernelVariant {
   const { shape } = program.module;
@@ -67,9 +72,10 @@ function variantOf(program: TileProgram, schedule: Schedule, fields: readonly Un
     tileQ: schedule.tileQ,
     tileK: schedule.tileK,
     threads: threadsOf(schedule),
+    ...(hasMatrices(schedule) ? { matrices: schedule.matrices } : {}),
     workgroupBytes: workgroupBytes(schedule, shape) + keyRowBytes(program, schedule),
     wgsl: printKernel(program, schedule, fields),
-    // A device that computes a few rows at a time has nothing to gain; nor has a grid with a layout, which has many rows.
-    ...(schedule.profile === "gpu" && program.token === undefined ? { split: printSplitKernels(program, schedule, fields) } : {}),
+    // A device that computes a few rows at a time has nothing to gain.
+    ...(schedule.profile === "gpu" ? { split: printSplitKernels(program, schedule, fields) } : {}),
   };
 }

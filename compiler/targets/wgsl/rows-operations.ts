@@ -30,7 +30,7 @@ let own_row = i32(lane) * ${this.rows};`;
    * A tile has a key, so its end is tested after a step: those devices run a loop's body once more than
    * its test lets through.
    */
-  keyTile(work: (mask: () => void) => void, masking: Masking): void {
+  protected eachStep(work: (mask: () => void) => void, masking: Masking): void {
     const { keysPerStep, tileK } = this.schedule;
     const perWord = this.columnsPerWord;
     if (masking.kind !== "never") {
@@ -62,7 +62,9 @@ let own_row = i32(lane) * ${this.rows};`;
     if (stmt.to === "K") {
       for (let c = 0; c < this.columns; c++) {
         // A step may reach past the last key; the mask knows.
-        this.text.line(`let key_${c} = key_base + ${this.tokens.heldKey(`first_key_of_step${plus(c)}`)};`);
+        this.text.line(
+          `let key_${c} = key_base + ${(this.allKeys ? this.tokens.key : this.tokens.heldKey)(`first_key_of_step${plus(c)}`)};`,
+        );
       }
     }
   }

@@ -6,10 +6,12 @@ import type { KeyRange } from "../../tiles/ranges.js";
 import type { UniformField } from "../../../runtime/launch/module.js";
 import { printHelpers } from "./helpers.js";
 import { printKernel } from "./kernel.js";
+import { isTrue } from "./key-tiles.js";
 import { ScalarPrinter } from "../print/scalars.js";
 import { storageFor } from "./storage.js";
 import { floatLiteral, KernelText } from "./text.js";
 import { tilePlace } from "./tile-place.js";
+import { tokenRows } from "./token-rows.js";
 import { declare, printUniforms, wgsl } from "./dialect.js";
 
 /**
@@ -36,9 +38,8 @@ export function printSplitKernels(program: TileProgram, schedule: Schedule, unif
 const THREADS = 256;
 
 /**
- * One workgroup. The share is so long that parts are no more than twice the greater of `u.busy`, what
- * keeps the device busy, and a quarter of the tiles: a tile with n key tiles has at most n / share + 1
- * of them, and fewer than sum / share tiles are longer than a share.
+ * One workgroup. The share is so long that parts are no more than twice `u.busy`: a tile with n key tiles
+ * has at most n / share + 1 of them, and fewer than sum / share tiles are longer than a share.
  */
 function printPlanKernel(program: TileProgram, uniforms: readonly UniformField[]): string {
   const ranges = program.body.flatMap((stmt) => (stmt.op === "keyTiles" ? stmt.ranges : []));
@@ -71,7 +72,7 @@ function printPlanKernel(program: TileProgram, uniforms: readonly UniformField[]
   for (var i = 0; i < ${THREADS}; i++) {
     sum += sums[i];
   }
-  let share = max(u.least_share, i32(ceil(sum / f32(max(u.busy, (total + 3) / 4)))));
+  let share = max(u.least_share, i32(ceil(sum / f32(u.busy))));
   for (var id = i32(lane); id < total; id += ${THREADS}) {
     var parts = (key_tiles(id) + share - 1) / share;
     var first = 0u;
@@ -98,15 +99,24 @@ function printPlanKernel(program: TileProgram, uniforms: readonly UniformField[]
   ].join("\n");
 }
 
-/** Key tiles in the ranges of a query tile; one that two ranges hold counts twice. */
+/** Key tiles in the ranges of a query tile; one that two ranges hold counts twice. None where a layout's tile has no query. */
 function printCount(program: TileProgram, ranges: readonly KeyRange[]): string {
   const ends = ranges.map(({ lo, hi }) => [t.max(lo, t.int(0)), t.min(hi, t.variable("N"))] as const);
-  const scalars = new ScalarPrinter(wgsl, ends.flat());
+  const { queries } = program;
+  const scalars = new ScalarPrinter(wgsl, [...(queries === undefined ? [] : [queries]), ...ends.flat()]);
   const text = new KernelText();
   text.line(tilePlace(program));
+  const shareValues = (): void => {
+    for (const shared of scalars.outer.splice(0)) text.line(declare(shared));
+  };
+  if (queries !== undefined && !isTrue(queries)) {
+    const holds = scalars.print(queries);
+    shareValues();
+    text.line(`if (!(${holds})) {\n  return 0;\n}`);
+  }
   const counts = ends.map(([lo, hi], i) => {
     const [first, end] = [scalars.print(lo), scalars.print(hi)];
-    for (const shared of scalars.outer.splice(0)) text.line(declare(shared));
+    shareValues();
     text.line(`let first_${i} = ${first};`);
     text.line(`let end_${i} = ${end};`);
     return `select(0, (end_${i} + ${program.tileK - 1}) / ${program.tileK} - first_${i} / ${program.tileK}, first_${i} < end_${i})`;
@@ -118,6 +128,7 @@ function printCount(program: TileProgram, ranges: readonly KeyRange[]): string {
 function printMergeKernel(program: TileProgram, schedule: Schedule, uniforms: readonly UniformField[]): string {
   const storage = storageFor(schedule.half);
   const { tileQ } = program;
+  const tokens = tokenRows(program, schedule);
   const vectors = program.module.shape.valueDim / 4;
   const row = `((slot + part) * ${tileQ} + row) * ${vectors + 1}`;
   const place = new KernelText();
@@ -128,13 +139,16 @@ function printMergeKernel(program: TileProgram, schedule: Schedule, uniforms: re
     printUniforms(uniforms),
     "",
     "@group(0) @binding(0) var<uniform> u: Uniforms;",
-    "@group(0) @binding(1) var<storage, read> plan: array<u32>;",
-    "@group(0) @binding(2) var<storage, read> scratch: array<vec4<f32>>;",
-    `@group(0) @binding(3) var<storage, read_write> output: array<${storage.type}>;`,
-    "@group(0) @binding(4) var<storage, read_write> lse: array<f32>;",
+    "@group(0) @binding(1) var<storage, read> aux: array<u32>;",
+    "@group(0) @binding(2) var<storage, read> plan: array<u32>;",
+    "@group(0) @binding(3) var<storage, read> scratch: array<vec4<f32>>;",
+    `@group(0) @binding(4) var<storage, read_write> output: array<${storage.type}>;`,
+    "@group(0) @binding(5) var<storage, read_write> lse: array<f32>;",
     "",
     `const MASKED = f32(${floatLiteral(MASKED)});`,
     "",
+    ...printHelpers(program.module, tokens.functions).flatMap((text) => [text, ""]),
+    ...(tokens.functions === "" ? [] : [tokens.functions]),
     "@compute @workgroup_size(64)",
     `fn main(
   @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -153,7 +167,7 @@ function printMergeKernel(program: TileProgram, schedule: Schedule, uniforms: re
     `  for (var i = i32(lane); i < ${tileQ * vectors}; i += 64) {
     let row = i / ${vectors};
     let group = i % ${vectors};
-    if (first_row + row < u.queries) {
+    if (${tokens.hasQuery("first_row + row")}) {
       var most = MASKED;
       for (var part = 0; part < parts; part++) {
         most = max(most, scratch[${row} + ${vectors}].x);
@@ -166,7 +180,7 @@ function printMergeKernel(program: TileProgram, schedule: Schedule, uniforms: re
         merged += weight * scratch[${row} + group];
       }
       merged = merged / sum;
-      let query = (b * u.heads + h) * u.queries + first_row + row;
+      let query = (b * u.heads + h) * u.queries + ${tokens.query("first_row + row")};
       output[query * ${vectors} + group] = ${storage.store("merged")};
       if (u.write_lse != 0 && group == 0) {
         // Minus infinity has no literal.

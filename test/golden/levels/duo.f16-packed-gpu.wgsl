@@ -34,6 +34,11 @@ var<workgroup> partial: array<vec4<f32>, 64>;
 
 const MASKED = f32(-3e+38);
 
+// What is to be done for a key tile.
+const EMPTY = 0;
+const FULL = 1;
+const PARTIAL = 2;
+
 fn unpack_half(words: vec2<u32>) -> vec4<f32> {
   return vec4<f32>(unpack2x16float(words.x), unpack2x16float(words.y));
 }
@@ -105,14 +110,14 @@ fn main(
 
   let t0 = (q1 + 1);
   let t1 = scalar_of(h, 0);
-  let t2 = (t1 != 0);
-  let t3 = ((0 < t1) || (t1 < 0));
+  let t2 = ((0 < t1) || (t1 < 0));
+  let t3 = (t1 != 0);
   let t4 = (q0 + (-255));
   let t5 = ((t1 <= 0) && (0 <= t1));
   let first_key_0 = 0;
-  let end_key_0 = min(min(t0, select(select(64, max(u.keys, 64), t2), u.keys, t3)), u.keys);
-  let first_key_1 = max(select(select(t4, min(u.keys, t4), t2), u.keys, t3), 0);
-  let end_key_1 = min(min(t0, select(u.keys, 0, t3)), u.keys);
+  let end_key_0 = min(min(t0, select(select(64, max(u.keys, 64), t3), u.keys, t2)), u.keys);
+  let first_key_1 = max(select(select(t4, min(u.keys, t4), t3), u.keys, t2), 0);
+  let end_key_1 = min(min(t0, select(u.keys, 0, t2)), u.keys);
   var first_tile: array<i32, 2>;
   var end_tile: array<i32, 2>;
   first_tile[0] = first_key_0 / 32;
@@ -121,88 +126,170 @@ fn main(
   end_tile[1] = select(0, (end_key_1 + 31) / 32, first_key_1 < end_key_1);
   for (var range = 0; range < 2; range++) {
     let end = end_tile[range];
-    for (var tile = first_tile[range]; tile < end; tile++) {
-      // Ranges may overlap: a tile that an earlier one holds has been visited.
-      var visited = false;
-      for (var earlier = 0; earlier < range; earlier++) {
-        visited = visited || (first_tile[earlier] <= tile && tile < end_tile[earlier]);
+    // The run of tiles of a kind that is not worked off yet, up to `tile`, which is asked next.
+    var tile = first_tile[range];
+    var run = tile;
+    var run_kind = EMPTY;
+    loop {
+      var kind = EMPTY;
+      if (tile < end) {
+        let k0 = tile * 32;
+        let k1 = min(k0 + 32, u.keys) - 1;
+        if (((k0 <= min(k1, q1)) && (t3 || (t5 && ((k0 < 64) || ((q0 - k1) < 256)))))) {
+          // Ranges may overlap: a tile that an earlier one holds has been visited.
+          var visited = false;
+          for (var earlier = 0; earlier < range; earlier++) {
+            visited = visited || (first_tile[earlier] <= tile && tile < end_tile[earlier]);
+          }
+          if (!visited) {
+            kind = select(FULL, PARTIAL, (((q0 < k1) || (t5 && (max(k0, 64) <= min(k1, (q1 + (-256)))))) || (u.keys < (k0 + 32))));
+          }
+        }
       }
-      if (visited) {
-        continue;
+      if (kind != run_kind) {
+        if (run_kind == FULL) {
+          for (var own = run; own < tile; own++) {
+            let k0 = own * 32;
+            let k1 = min(k0 + 32, u.keys) - 1;
+            var s_0_0 = vec4<f32>(0.0);
+            var s_1_0 = vec4<f32>(0.0);
+            var s_2_0 = vec4<f32>(0.0);
+            var s_3_0 = vec4<f32>(0.0);
+            workgroupBarrier();
+            for (var i = i32(lane); i < 32; i += 64) {
+              let group = i / 4;
+              let dim = i % 4;
+              let x0 = unpack_half(key[(key_base + k0 + group * 4) * 4 + dim]);
+              let x1 = unpack_half(key[(key_base + k0 + group * 4 + 1) * 4 + dim]);
+              let x2 = unpack_half(key[(key_base + k0 + group * 4 + 2) * 4 + dim]);
+              let x3 = unpack_half(key[(key_base + k0 + group * 4 + 3) * 4 + dim]);
+              kp_tile[(dim * 4 + 0) * 8 + group] = vec4<f32>(x0.x, x1.x, x2.x, x3.x);
+              kp_tile[(dim * 4 + 1) * 8 + group] = vec4<f32>(x0.y, x1.y, x2.y, x3.y);
+              kp_tile[(dim * 4 + 2) * 8 + group] = vec4<f32>(x0.z, x1.z, x2.z, x3.z);
+              kp_tile[(dim * 4 + 3) * 8 + group] = vec4<f32>(x0.w, x1.w, x2.w, x3.w);
+            }
+            workgroupBarrier();
+            for (var d = 0; d < 16; d++) {
+              let q_0 = q_tile[d * 8 + own_group];
+              let k_0 = kp_tile[d * 8 + own_column / 4];
+              s_0_0 = fma(q_0, vec4<f32>(k_0.x), s_0_0);
+              s_1_0 = fma(q_0, vec4<f32>(k_0.y), s_1_0);
+              s_2_0 = fma(q_0, vec4<f32>(k_0.z), s_2_0);
+              s_3_0 = fma(q_0, vec4<f32>(k_0.w), s_3_0);
+            }
+            var n_0 = max(max(max(s_0_0, s_1_0), s_2_0), s_3_0);
+            partial[column_thread * 8 + own_group] = n_0;
+            workgroupBarrier();
+            n_0 = m_0;
+            for (var i = 0; i < 8; i++) {
+              n_0 = max(n_0, partial[i * 8 + own_group]);
+            }
+            let a_0 = exp2(m_0 - n_0);
+            s_0_0 = exp2(s_0_0 - n_0);
+            s_1_0 = exp2(s_1_0 - n_0);
+            s_2_0 = exp2(s_2_0 - n_0);
+            s_3_0 = exp2(s_3_0 - n_0);
+            m_0 = n_0;
+            l_0 *= a_0;
+            l_0 += s_0_0 + s_1_0 + s_2_0 + s_3_0;
+            o_0_0 *= a_0.x;
+            o_1_0 *= a_0.y;
+            o_2_0 *= a_0.z;
+            o_3_0 *= a_0.w;
+            kp_tile[(own_column) * 8 + own_group] = s_0_0;
+            kp_tile[(own_column + 1) * 8 + own_group] = s_1_0;
+            kp_tile[(own_column + 2) * 8 + own_group] = s_2_0;
+            kp_tile[(own_column + 3) * 8 + own_group] = s_3_0;
+            workgroupBarrier();
+            for (var j = 0; j < 32; j++) {
+              let p_0 = kp_tile[j * 8 + own_group];
+              let row = (key_base + k0 + j) * 4;
+              let v_0 = unpack_half(value[row + min(column_thread, 3)]);
+              o_0_0 = fma(vec4<f32>(p_0.x), v_0, o_0_0);
+              o_1_0 = fma(vec4<f32>(p_0.y), v_0, o_1_0);
+              o_2_0 = fma(vec4<f32>(p_0.z), v_0, o_2_0);
+              o_3_0 = fma(vec4<f32>(p_0.w), v_0, o_3_0);
+            }
+          }
+        }
+        if (run_kind == PARTIAL) {
+          for (var own = run; own < tile; own++) {
+            let k0 = own * 32;
+            let k1 = min(k0 + 32, u.keys) - 1;
+            var s_0_0 = vec4<f32>(0.0);
+            var s_1_0 = vec4<f32>(0.0);
+            var s_2_0 = vec4<f32>(0.0);
+            var s_3_0 = vec4<f32>(0.0);
+            workgroupBarrier();
+            for (var i = i32(lane); i < 32; i += 64) {
+              let group = i / 4;
+              let dim = i % 4;
+              let x0 = select(vec4<f32>(0.0), unpack_half(key[(key_base + min(k0 + group * 4, u.keys - 1)) * 4 + dim]), k0 + group * 4 < u.keys);
+              let x1 = select(vec4<f32>(0.0), unpack_half(key[(key_base + min(k0 + group * 4 + 1, u.keys - 1)) * 4 + dim]), k0 + group * 4 + 1 < u.keys);
+              let x2 = select(vec4<f32>(0.0), unpack_half(key[(key_base + min(k0 + group * 4 + 2, u.keys - 1)) * 4 + dim]), k0 + group * 4 + 2 < u.keys);
+              let x3 = select(vec4<f32>(0.0), unpack_half(key[(key_base + min(k0 + group * 4 + 3, u.keys - 1)) * 4 + dim]), k0 + group * 4 + 3 < u.keys);
+              kp_tile[(dim * 4 + 0) * 8 + group] = vec4<f32>(x0.x, x1.x, x2.x, x3.x);
+              kp_tile[(dim * 4 + 1) * 8 + group] = vec4<f32>(x0.y, x1.y, x2.y, x3.y);
+              kp_tile[(dim * 4 + 2) * 8 + group] = vec4<f32>(x0.z, x1.z, x2.z, x3.z);
+              kp_tile[(dim * 4 + 3) * 8 + group] = vec4<f32>(x0.w, x1.w, x2.w, x3.w);
+            }
+            workgroupBarrier();
+            for (var d = 0; d < 16; d++) {
+              let q_0 = q_tile[d * 8 + own_group];
+              let k_0 = kp_tile[d * 8 + own_column / 4];
+              s_0_0 = fma(q_0, vec4<f32>(k_0.x), s_0_0);
+              s_1_0 = fma(q_0, vec4<f32>(k_0.y), s_1_0);
+              s_2_0 = fma(q_0, vec4<f32>(k_0.z), s_2_0);
+              s_3_0 = fma(q_0, vec4<f32>(k_0.w), s_3_0);
+            }
+            let looks_0 = looks_at(q0 + own_row, k0 + own_column, h, kvh, b);
+            s_0_0 = select(vec4<f32>(MASKED), s_0_0, (vec4<u32>(looks_0) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u));
+            s_1_0 = select(vec4<f32>(MASKED), s_1_0, (vec4<u32>(looks_0) & vec4<u32>(16u, 32u, 64u, 128u)) != vec4<u32>(0u));
+            s_2_0 = select(vec4<f32>(MASKED), s_2_0, (vec4<u32>(looks_0) & vec4<u32>(256u, 512u, 1024u, 2048u)) != vec4<u32>(0u));
+            s_3_0 = select(vec4<f32>(MASKED), s_3_0, (vec4<u32>(looks_0) & vec4<u32>(4096u, 8192u, 16384u, 32768u)) != vec4<u32>(0u));
+            var n_0 = max(max(max(s_0_0, s_1_0), s_2_0), s_3_0);
+            partial[column_thread * 8 + own_group] = n_0;
+            workgroupBarrier();
+            n_0 = m_0;
+            for (var i = 0; i < 8; i++) {
+              n_0 = max(n_0, partial[i * 8 + own_group]);
+            }
+            let a_0 = exp2(m_0 - n_0);
+            s_0_0 = exp2(s_0_0 - n_0);
+            s_1_0 = exp2(s_1_0 - n_0);
+            s_2_0 = exp2(s_2_0 - n_0);
+            s_3_0 = exp2(s_3_0 - n_0);
+            m_0 = n_0;
+            l_0 *= a_0;
+            l_0 += s_0_0 + s_1_0 + s_2_0 + s_3_0;
+            o_0_0 *= a_0.x;
+            o_1_0 *= a_0.y;
+            o_2_0 *= a_0.z;
+            o_3_0 *= a_0.w;
+            kp_tile[(own_column) * 8 + own_group] = s_0_0;
+            kp_tile[(own_column + 1) * 8 + own_group] = s_1_0;
+            kp_tile[(own_column + 2) * 8 + own_group] = s_2_0;
+            kp_tile[(own_column + 3) * 8 + own_group] = s_3_0;
+            workgroupBarrier();
+            let keys_here = min(32, u.keys - k0);
+            for (var j = 0; j < keys_here; j++) {
+              let p_0 = kp_tile[j * 8 + own_group];
+              let row = (key_base + k0 + j) * 4;
+              let v_0 = unpack_half(value[row + min(column_thread, 3)]);
+              o_0_0 = fma(vec4<f32>(p_0.x), v_0, o_0_0);
+              o_1_0 = fma(vec4<f32>(p_0.y), v_0, o_1_0);
+              o_2_0 = fma(vec4<f32>(p_0.z), v_0, o_2_0);
+              o_3_0 = fma(vec4<f32>(p_0.w), v_0, o_3_0);
+            }
+          }
+        }
+        run = tile;
+        run_kind = kind;
       }
-      let k0 = tile * 32;
-      let k1 = min(k0 + 32, u.keys) - 1;
-      if (!(((k0 <= min(k1, q1)) && (t2 || (t5 && ((k0 < 64) || ((q0 - k1) < 256))))))) {
-        continue;
+      if (tile >= end) {
+        break;
       }
-      let masked = (((q0 < k1) || (t5 && (max(k0, 64) <= min(k1, (q1 + (-256)))))) || (u.keys < (k0 + 32)));
-      var s_0_0 = vec4<f32>(0.0);
-      var s_1_0 = vec4<f32>(0.0);
-      var s_2_0 = vec4<f32>(0.0);
-      var s_3_0 = vec4<f32>(0.0);
-      workgroupBarrier();
-      for (var i = i32(lane); i < 32; i += 64) {
-        let group = i / 4;
-        let dim = i % 4;
-        let x0 = select(vec4<f32>(0.0), unpack_half(key[(key_base + min(k0 + group * 4, u.keys - 1)) * 4 + dim]), k0 + group * 4 < u.keys);
-        let x1 = select(vec4<f32>(0.0), unpack_half(key[(key_base + min(k0 + group * 4 + 1, u.keys - 1)) * 4 + dim]), k0 + group * 4 + 1 < u.keys);
-        let x2 = select(vec4<f32>(0.0), unpack_half(key[(key_base + min(k0 + group * 4 + 2, u.keys - 1)) * 4 + dim]), k0 + group * 4 + 2 < u.keys);
-        let x3 = select(vec4<f32>(0.0), unpack_half(key[(key_base + min(k0 + group * 4 + 3, u.keys - 1)) * 4 + dim]), k0 + group * 4 + 3 < u.keys);
-        kp_tile[(dim * 4 + 0) * 8 + group] = vec4<f32>(x0.x, x1.x, x2.x, x3.x);
-        kp_tile[(dim * 4 + 1) * 8 + group] = vec4<f32>(x0.y, x1.y, x2.y, x3.y);
-        kp_tile[(dim * 4 + 2) * 8 + group] = vec4<f32>(x0.z, x1.z, x2.z, x3.z);
-        kp_tile[(dim * 4 + 3) * 8 + group] = vec4<f32>(x0.w, x1.w, x2.w, x3.w);
-      }
-      workgroupBarrier();
-      for (var d = 0; d < 16; d++) {
-        let q_0 = q_tile[d * 8 + own_group];
-        let k_0 = kp_tile[d * 8 + own_column / 4];
-        s_0_0 = fma(q_0, vec4<f32>(k_0.x), s_0_0);
-        s_1_0 = fma(q_0, vec4<f32>(k_0.y), s_1_0);
-        s_2_0 = fma(q_0, vec4<f32>(k_0.z), s_2_0);
-        s_3_0 = fma(q_0, vec4<f32>(k_0.w), s_3_0);
-      }
-      if (masked) {
-        let looks_0 = looks_at(q0 + own_row, k0 + own_column, h, kvh, b);
-        s_0_0 = select(vec4<f32>(MASKED), s_0_0, (vec4<u32>(looks_0) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u));
-        s_1_0 = select(vec4<f32>(MASKED), s_1_0, (vec4<u32>(looks_0) & vec4<u32>(16u, 32u, 64u, 128u)) != vec4<u32>(0u));
-        s_2_0 = select(vec4<f32>(MASKED), s_2_0, (vec4<u32>(looks_0) & vec4<u32>(256u, 512u, 1024u, 2048u)) != vec4<u32>(0u));
-        s_3_0 = select(vec4<f32>(MASKED), s_3_0, (vec4<u32>(looks_0) & vec4<u32>(4096u, 8192u, 16384u, 32768u)) != vec4<u32>(0u));
-      }
-      var n_0 = max(max(max(s_0_0, s_1_0), s_2_0), s_3_0);
-      partial[column_thread * 8 + own_group] = n_0;
-      workgroupBarrier();
-      n_0 = m_0;
-      for (var i = 0; i < 8; i++) {
-        n_0 = max(n_0, partial[i * 8 + own_group]);
-      }
-      let a_0 = exp2(m_0 - n_0);
-      s_0_0 = exp2(s_0_0 - n_0);
-      s_1_0 = exp2(s_1_0 - n_0);
-      s_2_0 = exp2(s_2_0 - n_0);
-      s_3_0 = exp2(s_3_0 - n_0);
-      m_0 = n_0;
-      l_0 *= a_0;
-      l_0 += s_0_0 + s_1_0 + s_2_0 + s_3_0;
-      o_0_0 *= a_0.x;
-      o_1_0 *= a_0.y;
-      o_2_0 *= a_0.z;
-      o_3_0 *= a_0.w;
-      kp_tile[(own_column) * 8 + own_group] = s_0_0;
-      kp_tile[(own_column + 1) * 8 + own_group] = s_1_0;
-      kp_tile[(own_column + 2) * 8 + own_group] = s_2_0;
-      kp_tile[(own_column + 3) * 8 + own_group] = s_3_0;
-      workgroupBarrier();
-      let keys_here = min(32, u.keys - k0);
-      for (var j = 0; j < keys_here; j++) {
-        let p_0 = kp_tile[j * 8 + own_group];
-        let row = (key_base + k0 + j) * 4;
-        let v_0 = unpack_half(value[row + min(column_thread, 3)]);
-        o_0_0 = fma(vec4<f32>(p_0.x), v_0, o_0_0);
-        o_1_0 = fma(vec4<f32>(p_0.y), v_0, o_1_0);
-        o_2_0 = fma(vec4<f32>(p_0.z), v_0, o_2_0);
-        o_3_0 = fma(vec4<f32>(p_0.w), v_0, o_3_0);
-      }
+      tile += 1;
     }
   }
 

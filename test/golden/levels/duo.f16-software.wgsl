@@ -108,14 +108,14 @@ fn main(
 
   let t0 = (q1 + 1);
   let t1 = scalar_of(h, 0);
-  let t2 = (t1 != 0);
-  let t3 = ((0 < t1) || (t1 < 0));
+  let t2 = ((0 < t1) || (t1 < 0));
+  let t3 = (t1 != 0);
   let t4 = (q0 + (-255));
   let t5 = ((t1 <= 0) && (0 <= t1));
   let first_key_0 = 0;
-  let end_key_0 = min(min(t0, select(select(64, max(u.keys, 64), t2), u.keys, t3)), u.keys);
-  let first_key_1 = max(select(select(t4, min(u.keys, t4), t2), u.keys, t3), 0);
-  let end_key_1 = min(min(t0, select(u.keys, 0, t3)), u.keys);
+  let end_key_0 = min(min(t0, select(select(64, max(u.keys, 64), t3), u.keys, t2)), u.keys);
+  let first_key_1 = max(select(select(t4, min(u.keys, t4), t3), u.keys, t2), 0);
+  let end_key_1 = min(min(t0, select(u.keys, 0, t2)), u.keys);
   var first_tile: array<i32, 2>;
   var end_tile: array<i32, 2>;
   first_tile[0] = first_key_0 / 32;
@@ -135,7 +135,7 @@ fn main(
       }
       let k0 = tile * 32;
       let k1 = min(k0 + 32, u.keys) - 1;
-      if (!(((k0 <= min(k1, q1)) && (t2 || (t5 && ((k0 < 64) || ((q0 - k1) < 256))))))) {
+      if (!(((k0 <= min(k1, q1)) && (t3 || (t5 && ((k0 < 64) || ((q0 - k1) < 256))))))) {
         continue;
       }
       let masked = (((q0 < k1) || (t5 && (max(k0, 64) <= min(k1, (q1 + (-256)))))) || (u.keys < (k0 + 32)));

@@ -38,6 +38,11 @@ var<workgroup> partial: array<vec4<f32>, 64>;
 
 const MASKED = f32(-3e+38);
 
+// What is to be done for a key tile.
+const EMPTY = 0;
+const FULL = 1;
+const PARTIAL = 2;
+
 fn span_at(tile: i32) -> i32 {
   return select(select(1, 32, tile % 32 == 0), 1024, tile % 1024 == 0);
 }
@@ -136,107 +141,172 @@ fn main(
   let first_key = 0;
   let end_key = min((q1 + 1), u.keys);
   let end = select(0, (end_key + 31) / 32, first_key < end_key);
+  // The run of tiles of a kind that is not worked off yet, up to `tile`, which is asked next.
   var tile = first_key / 32;
+  var run = tile;
+  var run_kind = EMPTY;
   loop {
+    var kind = EMPTY;
     // Empty blocks of tiles are passed over as a whole.
     var span = span_at(tile);
-    loop {
-      if (tile >= end) {
-        break;
-      }
+    while (tile < end) {
       let k0 = tile * 32;
       let k1 = min(k0 + span * 32, u.keys) - 1;
       let t1 = max_id_doc(b, k0, k1);
       let t2 = min_id_doc(b, k0, k1);
-      if (((k0 <= min(k1, q1)) && ((t0 <= t1) && (t2 <= t3)))) {
-        if (span == 1) {
-          break;
+      if (!(((k0 <= min(k1, q1)) && ((t0 <= t1) && (t2 <= t3))))) {
+        break;
+      }
+      if (span == 1) {
+        kind = select(FULL, PARTIAL, (((q0 < k1) || (((t0 != t3) || (t2 != t1)) || (t0 != t2))) || (u.keys < (k0 + 32))));
+        break;
+      }
+      span = select(select(1, 32, span == 1024), 1, span == 32);
+    }
+    if (kind != run_kind) {
+      if (run_kind == FULL) {
+        for (var own = run; own < tile; own++) {
+          let k0 = own * 32;
+          let k1 = min(k0 + 32, u.keys) - 1;
+          var s_0_0 = vec4<f32>(0.0);
+          var s_1_0 = vec4<f32>(0.0);
+          var s_2_0 = vec4<f32>(0.0);
+          var s_3_0 = vec4<f32>(0.0);
+          workgroupBarrier();
+          for (var i = i32(lane); i < 32; i += 64) {
+            let group = i / 4;
+            let dim = i % 4;
+            let x0 = key[(key_base + k0 + group * 4) * 4 + dim];
+            let x1 = key[(key_base + k0 + group * 4 + 1) * 4 + dim];
+            let x2 = key[(key_base + k0 + group * 4 + 2) * 4 + dim];
+            let x3 = key[(key_base + k0 + group * 4 + 3) * 4 + dim];
+            kp_tile[(dim * 4 + 0) * 8 + group] = vec4<f32>(x0.x, x1.x, x2.x, x3.x);
+            kp_tile[(dim * 4 + 1) * 8 + group] = vec4<f32>(x0.y, x1.y, x2.y, x3.y);
+            kp_tile[(dim * 4 + 2) * 8 + group] = vec4<f32>(x0.z, x1.z, x2.z, x3.z);
+            kp_tile[(dim * 4 + 3) * 8 + group] = vec4<f32>(x0.w, x1.w, x2.w, x3.w);
+          }
+          workgroupBarrier();
+          for (var d = 0; d < 16; d++) {
+            let q_0 = q_tile[d * 8 + own_group];
+            let k_0 = kp_tile[d * 8 + own_column / 4];
+            s_0_0 = fma(q_0, vec4<f32>(k_0.x), s_0_0);
+            s_1_0 = fma(q_0, vec4<f32>(k_0.y), s_1_0);
+            s_2_0 = fma(q_0, vec4<f32>(k_0.z), s_2_0);
+            s_3_0 = fma(q_0, vec4<f32>(k_0.w), s_3_0);
+          }
+          var n_0 = max(max(max(s_0_0, s_1_0), s_2_0), s_3_0);
+          partial[column_thread * 8 + own_group] = n_0;
+          workgroupBarrier();
+          n_0 = m_0;
+          for (var i = 0; i < 8; i++) {
+            n_0 = max(n_0, partial[i * 8 + own_group]);
+          }
+          let a_0 = exp2(m_0 - n_0);
+          s_0_0 = exp2(s_0_0 - n_0);
+          s_1_0 = exp2(s_1_0 - n_0);
+          s_2_0 = exp2(s_2_0 - n_0);
+          s_3_0 = exp2(s_3_0 - n_0);
+          m_0 = n_0;
+          l_0 *= a_0;
+          l_0 += s_0_0 + s_1_0 + s_2_0 + s_3_0;
+          o_0_0 *= a_0.x;
+          o_1_0 *= a_0.y;
+          o_2_0 *= a_0.z;
+          o_3_0 *= a_0.w;
+          kp_tile[(own_column) * 8 + own_group] = s_0_0;
+          kp_tile[(own_column + 1) * 8 + own_group] = s_1_0;
+          kp_tile[(own_column + 2) * 8 + own_group] = s_2_0;
+          kp_tile[(own_column + 3) * 8 + own_group] = s_3_0;
+          workgroupBarrier();
+          for (var j = 0; j < 32; j++) {
+            let p_0 = kp_tile[j * 8 + own_group];
+            let row = (key_base + k0 + j) * 4;
+            let v_0 = value[row + min(column_thread, 3)];
+            o_0_0 = fma(vec4<f32>(p_0.x), v_0, o_0_0);
+            o_1_0 = fma(vec4<f32>(p_0.y), v_0, o_1_0);
+            o_2_0 = fma(vec4<f32>(p_0.z), v_0, o_2_0);
+            o_3_0 = fma(vec4<f32>(p_0.w), v_0, o_3_0);
+          }
         }
-        span = select(select(1, 32, span == 1024), 1, span == 32);
       }
-      else {
-        tile += span;
-        span = span_at(tile);
+      if (run_kind == PARTIAL) {
+        for (var own = run; own < tile; own++) {
+          let k0 = own * 32;
+          let k1 = min(k0 + 32, u.keys) - 1;
+          var s_0_0 = vec4<f32>(0.0);
+          var s_1_0 = vec4<f32>(0.0);
+          var s_2_0 = vec4<f32>(0.0);
+          var s_3_0 = vec4<f32>(0.0);
+          workgroupBarrier();
+          for (var i = i32(lane); i < 32; i += 64) {
+            let group = i / 4;
+            let dim = i % 4;
+            let x0 = select(vec4<f32>(0.0), key[(key_base + min(k0 + group * 4, u.keys - 1)) * 4 + dim], k0 + group * 4 < u.keys);
+            let x1 = select(vec4<f32>(0.0), key[(key_base + min(k0 + group * 4 + 1, u.keys - 1)) * 4 + dim], k0 + group * 4 + 1 < u.keys);
+            let x2 = select(vec4<f32>(0.0), key[(key_base + min(k0 + group * 4 + 2, u.keys - 1)) * 4 + dim], k0 + group * 4 + 2 < u.keys);
+            let x3 = select(vec4<f32>(0.0), key[(key_base + min(k0 + group * 4 + 3, u.keys - 1)) * 4 + dim], k0 + group * 4 + 3 < u.keys);
+            kp_tile[(dim * 4 + 0) * 8 + group] = vec4<f32>(x0.x, x1.x, x2.x, x3.x);
+            kp_tile[(dim * 4 + 1) * 8 + group] = vec4<f32>(x0.y, x1.y, x2.y, x3.y);
+            kp_tile[(dim * 4 + 2) * 8 + group] = vec4<f32>(x0.z, x1.z, x2.z, x3.z);
+            kp_tile[(dim * 4 + 3) * 8 + group] = vec4<f32>(x0.w, x1.w, x2.w, x3.w);
+          }
+          workgroupBarrier();
+          for (var d = 0; d < 16; d++) {
+            let q_0 = q_tile[d * 8 + own_group];
+            let k_0 = kp_tile[d * 8 + own_column / 4];
+            s_0_0 = fma(q_0, vec4<f32>(k_0.x), s_0_0);
+            s_1_0 = fma(q_0, vec4<f32>(k_0.y), s_1_0);
+            s_2_0 = fma(q_0, vec4<f32>(k_0.z), s_2_0);
+            s_3_0 = fma(q_0, vec4<f32>(k_0.w), s_3_0);
+          }
+          let looks_0 = looks_at(q0 + own_row, k0 + own_column, h, kvh, b);
+          s_0_0 = select(vec4<f32>(MASKED), s_0_0, (vec4<u32>(looks_0) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u));
+          s_1_0 = select(vec4<f32>(MASKED), s_1_0, (vec4<u32>(looks_0) & vec4<u32>(16u, 32u, 64u, 128u)) != vec4<u32>(0u));
+          s_2_0 = select(vec4<f32>(MASKED), s_2_0, (vec4<u32>(looks_0) & vec4<u32>(256u, 512u, 1024u, 2048u)) != vec4<u32>(0u));
+          s_3_0 = select(vec4<f32>(MASKED), s_3_0, (vec4<u32>(looks_0) & vec4<u32>(4096u, 8192u, 16384u, 32768u)) != vec4<u32>(0u));
+          var n_0 = max(max(max(s_0_0, s_1_0), s_2_0), s_3_0);
+          partial[column_thread * 8 + own_group] = n_0;
+          workgroupBarrier();
+          n_0 = m_0;
+          for (var i = 0; i < 8; i++) {
+            n_0 = max(n_0, partial[i * 8 + own_group]);
+          }
+          let a_0 = exp2(m_0 - n_0);
+          s_0_0 = exp2(s_0_0 - n_0);
+          s_1_0 = exp2(s_1_0 - n_0);
+          s_2_0 = exp2(s_2_0 - n_0);
+          s_3_0 = exp2(s_3_0 - n_0);
+          m_0 = n_0;
+          l_0 *= a_0;
+          l_0 += s_0_0 + s_1_0 + s_2_0 + s_3_0;
+          o_0_0 *= a_0.x;
+          o_1_0 *= a_0.y;
+          o_2_0 *= a_0.z;
+          o_3_0 *= a_0.w;
+          kp_tile[(own_column) * 8 + own_group] = s_0_0;
+          kp_tile[(own_column + 1) * 8 + own_group] = s_1_0;
+          kp_tile[(own_column + 2) * 8 + own_group] = s_2_0;
+          kp_tile[(own_column + 3) * 8 + own_group] = s_3_0;
+          workgroupBarrier();
+          let keys_here = min(32, u.keys - k0);
+          for (var j = 0; j < keys_here; j++) {
+            let p_0 = kp_tile[j * 8 + own_group];
+            let row = (key_base + k0 + j) * 4;
+            let v_0 = value[row + min(column_thread, 3)];
+            o_0_0 = fma(vec4<f32>(p_0.x), v_0, o_0_0);
+            o_1_0 = fma(vec4<f32>(p_0.y), v_0, o_1_0);
+            o_2_0 = fma(vec4<f32>(p_0.z), v_0, o_2_0);
+            o_3_0 = fma(vec4<f32>(p_0.w), v_0, o_3_0);
+          }
+        }
       }
+      run = tile;
+      run_kind = kind;
     }
     if (tile >= end) {
       break;
     }
-    let k0 = tile * 32;
-    let k1 = min(k0 + 32, u.keys) - 1;
-    let t4 = min_id_doc(b, k0, k1);
-    let t5 = max_id_doc(b, k0, k1);
-    let masked = (((q0 < k1) || (((t0 != t3) || (t4 != t5)) || (t0 != t4))) || (u.keys < (k0 + 32)));
-    var s_0_0 = vec4<f32>(0.0);
-    var s_1_0 = vec4<f32>(0.0);
-    var s_2_0 = vec4<f32>(0.0);
-    var s_3_0 = vec4<f32>(0.0);
-    workgroupBarrier();
-    for (var i = i32(lane); i < 32; i += 64) {
-      let group = i / 4;
-      let dim = i % 4;
-      let x0 = select(vec4<f32>(0.0), key[(key_base + min(k0 + group * 4, u.keys - 1)) * 4 + dim], k0 + group * 4 < u.keys);
-      let x1 = select(vec4<f32>(0.0), key[(key_base + min(k0 + group * 4 + 1, u.keys - 1)) * 4 + dim], k0 + group * 4 + 1 < u.keys);
-      let x2 = select(vec4<f32>(0.0), key[(key_base + min(k0 + group * 4 + 2, u.keys - 1)) * 4 + dim], k0 + group * 4 + 2 < u.keys);
-      let x3 = select(vec4<f32>(0.0), key[(key_base + min(k0 + group * 4 + 3, u.keys - 1)) * 4 + dim], k0 + group * 4 + 3 < u.keys);
-      kp_tile[(dim * 4 + 0) * 8 + group] = vec4<f32>(x0.x, x1.x, x2.x, x3.x);
-      kp_tile[(dim * 4 + 1) * 8 + group] = vec4<f32>(x0.y, x1.y, x2.y, x3.y);
-      kp_tile[(dim * 4 + 2) * 8 + group] = vec4<f32>(x0.z, x1.z, x2.z, x3.z);
-      kp_tile[(dim * 4 + 3) * 8 + group] = vec4<f32>(x0.w, x1.w, x2.w, x3.w);
-    }
-    workgroupBarrier();
-    for (var d = 0; d < 16; d++) {
-      let q_0 = q_tile[d * 8 + own_group];
-      let k_0 = kp_tile[d * 8 + own_column / 4];
-      s_0_0 = fma(q_0, vec4<f32>(k_0.x), s_0_0);
-      s_1_0 = fma(q_0, vec4<f32>(k_0.y), s_1_0);
-      s_2_0 = fma(q_0, vec4<f32>(k_0.z), s_2_0);
-      s_3_0 = fma(q_0, vec4<f32>(k_0.w), s_3_0);
-    }
-    if (masked) {
-      let looks_0 = looks_at(q0 + own_row, k0 + own_column, h, kvh, b);
-      s_0_0 = select(vec4<f32>(MASKED), s_0_0, (vec4<u32>(looks_0) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u));
-      s_1_0 = select(vec4<f32>(MASKED), s_1_0, (vec4<u32>(looks_0) & vec4<u32>(16u, 32u, 64u, 128u)) != vec4<u32>(0u));
-      s_2_0 = select(vec4<f32>(MASKED), s_2_0, (vec4<u32>(looks_0) & vec4<u32>(256u, 512u, 1024u, 2048u)) != vec4<u32>(0u));
-      s_3_0 = select(vec4<f32>(MASKED), s_3_0, (vec4<u32>(looks_0) & vec4<u32>(4096u, 8192u, 16384u, 32768u)) != vec4<u32>(0u));
-    }
-    var n_0 = max(max(max(s_0_0, s_1_0), s_2_0), s_3_0);
-    partial[column_thread * 8 + own_group] = n_0;
-    workgroupBarrier();
-    n_0 = m_0;
-    for (var i = 0; i < 8; i++) {
-      n_0 = max(n_0, partial[i * 8 + own_group]);
-    }
-    let a_0 = exp2(m_0 - n_0);
-    s_0_0 = exp2(s_0_0 - n_0);
-    s_1_0 = exp2(s_1_0 - n_0);
-    s_2_0 = exp2(s_2_0 - n_0);
-    s_3_0 = exp2(s_3_0 - n_0);
-    m_0 = n_0;
-    l_0 *= a_0;
-    l_0 += s_0_0 + s_1_0 + s_2_0 + s_3_0;
-    o_0_0 *= a_0.x;
-    o_1_0 *= a_0.y;
-    o_2_0 *= a_0.z;
-    o_3_0 *= a_0.w;
-    kp_tile[(own_column) * 8 + own_group] = s_0_0;
-    kp_tile[(own_column + 1) * 8 + own_group] = s_1_0;
-    kp_tile[(own_column + 2) * 8 + own_group] = s_2_0;
-    kp_tile[(own_column + 3) * 8 + own_group] = s_3_0;
-    workgroupBarrier();
-    let keys_here = min(32, u.keys - k0);
-    for (var j = 0; j < keys_here; j++) {
-      let p_0 = kp_tile[j * 8 + own_group];
-      let row = (key_base + k0 + j) * 4;
-      let v_0 = value[row + min(column_thread, 3)];
-      o_0_0 = fma(vec4<f32>(p_0.x), v_0, o_0_0);
-      o_1_0 = fma(vec4<f32>(p_0.y), v_0, o_1_0);
-      o_2_0 = fma(vec4<f32>(p_0.z), v_0, o_2_0);
-      o_3_0 = fma(vec4<f32>(p_0.w), v_0, o_3_0);
-    }
-    continuing {
-      tile++;
-    }
+    tile += span;
   }
 
   workgroupBarrier();

@@ -16,6 +16,7 @@ test.each([
   ["a long prompt", call(65536, 65536), 2048, false, false],
   ["a long prompt with some rows much longer than others", call(65536, 65536), 2048, true, true],
   ["one query of a short sequence", call(256, 1), 1, true, false],
+  ["one query of a long grid with a layout, whose tiles are of all places", call(65536, 1), 2048, false, true],
   ["no query at all", call(65536, 0), 0, true, false],
 ] as const)("%s", (_, resolved, tiles, uneven, cut) => {
   const split = splitOf(kernel, resolved, tiles, uneven, {}, limits);
@@ -26,6 +27,11 @@ test("parts that the device has no room for are not made", () => {
   const small = { maxStorageBufferBindingSize: 1 << 20, maxBufferSize: 1 << 28 };
   expect(splitOf(kernel, call(65536, 1), 1, false, {}, small)).toBeUndefined();
   expect(splitOf(kernel, call(65536, 1), 1, false, { busy: 16 }, small)?.scratchBytes).toBe(4 * 32 * 32 * 68);
+});
+
+test("tiles without a query take no room for results", () => {
+  const [sequence, grid] = [1, 2048].map((tiles) => splitOf(kernel, call(65536, 1), tiles, false, {}, limits)!);
+  expect(grid!.scratchBytes).toBe(sequence!.scratchBytes);
 });
 
 test.each([
@@ -40,10 +46,10 @@ test.each([
 it("has room for every part that the plan's kernel makes", () => {
   const counts = fc.array(fc.oneof(fc.nat(20), fc.nat(5000)), { minLength: 1, maxLength: 600 });
   const property = fc.property(counts, fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 10 }), (tiles, busy, leastShare) => {
-    const split = splitOf(kernel, call(1 << 20, 1, 1), tiles.length, true, { busy, leastShare }, limits)!;
+    const split = splitOf(kernel, call(1 << 20, 32 * tiles.length, 1), tiles.length, true, { busy, leastShare }, limits)!;
     // As in the text of the plan's kernel.
     const sum = tiles.reduce((a, b) => a + b, 0);
-    const share = Math.max(leastShare, Math.ceil(sum / Math.max(busy, Math.floor((tiles.length + 3) / 4))));
+    const share = Math.max(leastShare, Math.ceil(sum / split.busy));
     const parts = tiles.map((n) => Math.ceil(n / share)).filter((n) => n > 1);
     expect(parts.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(split.slots);
   });

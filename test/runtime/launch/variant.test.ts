@@ -43,6 +43,45 @@ test.each([
   expect(chooseVariant(module, resolveShape(module), capabilities, profile).name).toBe(expected);
 });
 
+const product = { m: 8, n: 8, k: 8, component: "f32", result: "f32" } as const;
+const withMatrices = denseModule({
+  variants: [
+    variant({ name: "matrices", profile: "gpu", features: ["subgroups"], threads: 64, matrices: product }),
+    variant({ name: "plain", profile: "gpu", threads: 64 }),
+  ],
+});
+const config = { M: 8, N: 8, K: 8, componentType: "f32", resultComponentType: "f32" };
+
+test.each([
+  ["the feature and the shape", ["subgroups"], [config], 32, "matrices"],
+  ["subgroups as large as the workgroup", ["subgroups"], [config], 64, "matrices"],
+  ["no feature", [], [config], 32, "plain"],
+  ["no shape", ["subgroups"], [], 32, "plain"],
+  ["nothing about shapes", ["subgroups"], undefined, 32, "plain"],
+  ["other sums", ["subgroups"], [{ ...config, resultComponentType: "f16" }], 32, "plain"],
+  ["other elements", ["subgroups"], [{ ...config, componentType: "f16" }], 32, "plain"],
+  ["a larger shape", ["subgroups"], [{ ...config, K: 16 }], 32, "plain"],
+  ["subgroups that may be larger than the workgroup", ["subgroups"], [config], 128, "plain"],
+  ["no size of subgroups", ["subgroups"], [config], undefined, "plain"],
+] as const)("matrix units: a device with %s", (_, features, subgroupMatrixConfigs, subgroupMaxSize, expected) => {
+  const info = { subgroupMatrixConfigs, subgroupMaxSize };
+  const given = { ...device([...features]), adapterInfo: info } as unknown as GPUDevice;
+  expect(chooseVariant(withMatrices, resolveShape(withMatrices), given, "gpu").name).toBe(expected);
+  const adapter = { ...device([...features]), info } as unknown as GPUAdapter;
+  expect(requirements(withMatrices, adapter).requiredFeatures).toEqual(expected === "matrices" ? ["subgroups"] : []);
+});
+
+test("a kernel for matrix units that is asked for by name is refused with what the device has", () => {
+  const given = { ...device(["subgroups"]), adapterInfo: { subgroupMatrixConfigs: [{ ...config, K: 16 }] } } as unknown as GPUDevice;
+  expect(() => chooseVariant(withMatrices, resolveShape(withMatrices), given, "gpu", "matrices")).toThrow(
+    expect.objectContaining({
+      code: "ATTN5101",
+      expected: "8x8x8 from f32 to f32, for the kernel matrices",
+      found: "8x8x16 from f32 to f32",
+    }) as Error,
+  );
+});
+
 test("requirements ask an adapter for all it can give to some kernel, or for the least", () => {
   expect(requirements(module)).toEqual({
     requiredFeatures: [],
