@@ -3,18 +3,20 @@ import { tuningModule } from "../driver/tuning.js";
 import { interpret } from "../program/interpret.js";
 import { lower } from "../program/lower.js";
 import type { MaskEnv } from "../mask/evaluate.js";
-import type { MaskModule } from "../mask/ir.js";
+import type { Dtype, MaskModule } from "../mask/ir.js";
 import type { AttentionModule } from "../../runtime/launch/module.js";
 import { createAttention } from "../../runtime/launch/operator.js";
 import type { AttentionOperator } from "../../runtime/launch/operator.js";
 import { tunedKey } from "../../runtime/launch/tuned.js";
 import type { OpenedDevice } from "../../runtime/device/open.js";
-import { halves } from "../../runtime/reference/half.js";
+import { roundedTo } from "../../runtime/reference/formats.js";
 import type { VerifyInput } from "../../runtime/verify/inputs.js";
 import { runWithTails } from "../../runtime/verify/gpu.js";
 import type { VerifyTensors } from "../../runtime/verify/tensors.js";
 import type { DeviceChoice } from "./flags.js";
 import { toLaunchInput, toMaskInput } from "./input-forms.js";
+import { launchCall } from "./launch-call.js";
+import { requireWgslDtype } from "./required.js";
 import { tunedFile } from "./tuned-file.js";
 
 /** One call, with everything that a kernel or the interpreter needs to know. */
@@ -42,34 +44,44 @@ export interface ExecutorResult {
 /** A compiled operator on a device; head counts follow each call. */
 export interface LoadedOperator {
   /** Queries and keys per tile. */
-  readonly tiles: { readonly tileQ: number; readonly tileK: number };
+  readonly tiles: { readonly tileQ: number; readonly tileK: number; readonly packsHeads?: boolean };
   readonly variant: string;
   /** Whether that one is the winner of `attnc tune` on this device. */
   readonly tuned: boolean;
+  /** The type to which its weights are rounded before they meet the values; f32 where it is not given. */
+  readonly weights?: Dtype | undefined;
   run(tensors: VerifyTensors, call: ExecutorCall): Promise<ExecutorResult>;
   destroy(): void;
 }
 
-/** Where operators run: a WebGPU device, or the interpreter of tile programs. */
+/** Where operators run: a WebGPU or CUDA device, or the interpreter of tile programs. */
 export interface Executor {
   readonly description: string;
+  /** Kernels run, not the interpreter. */
+  readonly onDevice: boolean;
   readonly gpu?: OpenedDevice | undefined;
   load(module: MaskModule): Promise<LoadedOperator>;
 }
 
-/** How an executor is opened: `results` sleeps while the device works, `times` does not; `tuned` false ignores what `attnc tune` found. */
+/**
+ * How an executor is opened: `results` sleeps while the device works, `times` does not; `tuned` false ignores what
+ * `attnc tune` found; `kernel` asks for a CUDA kernel by name.
+ */
 export interface ExecutorOptions {
   readonly use?: "results" | "times";
   readonly tuned?: boolean | undefined;
+  readonly kernel?: string | undefined;
 }
 
 /** Opens a device by the name the command line gave it. Rejects with an AttnError where there is none. */
 export async function openExecutor(choice: DeviceChoice, options: ExecutorOptions = {}): Promise<Executor> {
   if (choice === "interpreter") return interpreter;
+  if (choice === "cuda") return (await import("./cuda-executor.js")).openCudaExecutor(options.kernel);
   if (options.use !== "times") (await import("../../runtime/device/polling.js")).sleepWhileWaiting();
   const { openDevice } = await import("../../runtime/device/open.js");
   const gpu = await openDevice(choice);
-  return { description: gpu.description, gpu, load: (module) => loadKernel(gpu, module, kernelFor(gpu, module, options.tuned !== false)) };
+  const load = async (module: MaskModule) => loadKernel(gpu, module, kernelFor(gpu, module, options.tuned !== false));
+  return { description: gpu.description, onDevice: true, gpu, load };
 }
 
 /** The kernel of an operator for a device: the winner of `attnc tune` where there is one and it is wanted, else the best of its profile. */
@@ -79,6 +91,7 @@ export interface DeviceKernel {
 }
 
 export function kernelFor(gpu: OpenedDevice, module: MaskModule, tuned: boolean): DeviceKernel {
+  requireWgslDtype(module);
   const file = tunedFile();
   if (tuned && file.mentions(module)) {
     const compiled = tuningModule(module, gpu.profile);
@@ -114,19 +127,7 @@ export async function loadKernel(gpu: OpenedDevice, module: MaskModule, { compil
     async run(tensors, call) {
       const operator = await withHeads(call.heads, call.kvHeads);
       const inputs = Object.fromEntries(Object.entries(call.inputs).map(([name, value]) => [name, toLaunchInput(value)]));
-      const { batch, queries, keys, params, layer, layers, step, steps, phase, scale } = call;
-      return runWithTails(operator, tensors, inputs, {
-        batch,
-        queryLength: queries,
-        keyLength: keys,
-        params,
-        layer,
-        layers,
-        step,
-        steps,
-        phase,
-        scale,
-      });
+      return runWithTails(operator, tensors, inputs, launchCall(call));
     },
     destroy() {
       for (const operator of operators.values()) void operator.then((each) => each.destroy());
@@ -148,6 +149,7 @@ const INTERPRETER_TILES = { tileQ: 16, tileK: 16 };
 /** Runs the tile program in plain TypeScript: slowly, and everywhere. */
 const interpreter: Executor = {
   description: "interpreter (tile program in TypeScript)",
+  onDevice: false,
   load(module) {
     const program = lower(module, INTERPRETER_TILES);
     const { headDim, valueDim, dtype } = module.shape;
@@ -158,7 +160,7 @@ const interpreter: Executor = {
       run(tensors, call) {
         const { batch, scale } = call;
         const { out, lse } = interpret(program, tensors, { env: maskEnvOf(module, call), batch, headDim, valueDim, scale });
-        return Promise.resolve({ out: dtype === "f16" ? halves(out) : out, lse });
+        return Promise.resolve({ out: roundedTo(dtype, out), lse });
       },
       destroy() {},
     });

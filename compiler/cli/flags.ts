@@ -2,6 +2,8 @@ import { InvalidArgumentError } from "commander";
 import type { Command } from "commander";
 import { diagnostic } from "../diagnostics/report.js";
 import type { ScheduleChoice } from "../driver/launch.js";
+import { DTYPES } from "../mask/ir.js";
+import type { Dtype } from "../mask/ir.js";
 import { PROFILES } from "../schedule/profiles.js";
 import { EXIT, Stop } from "./stop.js";
 
@@ -11,7 +13,7 @@ export interface ShapeFlags {
   readonly kvHeads?: number;
   readonly headDim?: number;
   readonly valueDim?: number;
-  readonly dtype?: "f32" | "f16";
+  readonly dtype?: Dtype;
   readonly batch?: number;
   readonly set?: readonly string[];
 }
@@ -58,6 +60,14 @@ function parseInteger(text: string, least: number): number | undefined {
 /** A comma-separated list of names. */
 export const names = (text: string): readonly string[] => text.split(",").map((part) => part.trim());
 
+/** A comma-separated list of element types, each once. */
+export function dtypes(text: string): readonly Dtype[] {
+  const words = names(text);
+  const known = DTYPES.filter((dtype) => words.includes(dtype));
+  if (known.length !== words.length) throw new InvalidArgumentError(`It should be some of ${DTYPES.join(", ")}, separated by commas.`);
+  return known;
+}
+
 export function finite(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError("It should be a finite number.");
@@ -71,13 +81,8 @@ export function choice<T extends string>(...names: readonly T[]): (text: string)
   };
 }
 
-const DEVICES = ["auto", "webgpu", "software", "interpreter"] as const;
+const DEVICES = ["auto", "webgpu", "software", "cuda", "interpreter"] as const;
 export type DeviceChoice = (typeof DEVICES)[number];
-
-function device(text: string): DeviceChoice {
-  if (text === "cuda") throw notYet("the device cuda", `the devices are ${DEVICES.join(", ")}`);
-  return choice(...DEVICES)(text);
-}
 
 /** Refuses a part of the command line that is promised and not built. */
 export function notYet(what: string, instead: string): Stop {
@@ -92,7 +97,7 @@ export function shapeOptions(command: Command): Command {
     .option("--kv-heads <n>", "key-value heads; they divide the query heads", integer(1))
     .option("--head-dim <n>", "dimension of queries and keys", integer(1))
     .option("--value-dim <n>", "dimension of values", integer(1))
-    .option("--dtype <type>", "f32 or f16", choice("f32", "f16"))
+    .option("--dtype <type>", "f32, f16 or bf16; WebGPU has no bf16", choice(...DTYPES))
     .option("--batch <n>", "batch entries; masks, tiles and kernels are the same for any number", integer(1))
     .option("--set <name=value>", "a parameter, or an extent given at run time; may be given again", collect);
 }
@@ -119,8 +124,8 @@ export function inputOption(command: Command): Command {
 export function deviceOption(command: Command): Command {
   return command.option(
     "--device <name>",
-    "auto (a hardware adapter, else the software one), webgpu, software or interpreter",
-    device,
+    "auto (a hardware adapter, else the software one), webgpu, software, cuda or interpreter",
+    choice(...DEVICES),
     "auto",
   );
 }
@@ -139,6 +144,16 @@ export function schedules(text: string): ScheduleChoice {
 /** For commands that use what `attnc tune` found. */
 export function tunedOption(command: Command): Command {
   return command.option("--no-tuned", "ignore what attnc tune found on this device");
+}
+
+/** For commands that run kernels: on CUDA, of those that suit the device one may be asked for. */
+export function kernelOption(command: Command): Command {
+  return command.option("--kernel <name>", "with --device cuda: a kernel by its name; the best for the device by default");
+}
+
+/** Refuses a kernel by name where kernels are not chosen so. */
+export function checkKernel({ device, kernel }: { readonly device: DeviceChoice; readonly kernel?: string }): void {
+  if (kernel !== undefined && device !== "cuda") badOption("--kernel", kernel, "no --kernel without --device cuda");
 }
 
 /** `NAME=VALUE` pairs of an option that may be given again. */

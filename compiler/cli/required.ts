@@ -25,6 +25,11 @@ export function requireCall(module: MaskModule, env: MaskEnv): void {
   if (problems.length > 0) throw missing(module.name, problems);
 }
 
+/** Refuses an operator whose dtype no WGSL kernel can have. */
+export function requireWgslDtype({ name, shape }: MaskModule): void {
+  if (shape.dtype === "bf16") throw new Stop([diagnostic("ATTN4004", undefined, { name })]);
+}
+
 /** What an operator depends on and was not given. */
 export function missing(name: string, problems: readonly Missing[]): Stop {
   return new Stop(

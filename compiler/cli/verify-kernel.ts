@@ -1,6 +1,6 @@
 import { oracleMask, readProgram } from "../oracle/oracle.js";
 import type { MaskPredicate, OracleProgram } from "../oracle/oracle.js";
-import { unvisitedKeys } from "../tiles/plan.js";
+import { unvisitedKeys } from "../tiles/visit.js";
 import { parse } from "../syntax/parser.js";
 import { verifyOperator } from "../../runtime/verify/operator.js";
 import type { CaseResult, VerifyCall } from "../../runtime/verify/operator.js";
@@ -66,6 +66,7 @@ export async function verifyKernel(
       headDim: module.shape.headDim,
       valueDim: module.shape.valueDim,
       dtype: module.shape.dtype,
+      weights: kernel.weights,
       space: module.space.kind,
       inputs: module.inputs,
       mask: maskOf,

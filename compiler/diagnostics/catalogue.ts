@@ -329,15 +329,15 @@ export interface MessageParams {
     phase: string | number;
     have: string | number;
   };
-  ATTN4001: {
-    target: string | number;
-  };
   ATTN4002: {
     name: string | number;
   };
   ATTN4003: {
     name: string | number;
     why: string | number;
+  };
+  ATTN4004: {
+    name: string | number;
   };
   ATTN5001: {
     field: string | number;
@@ -490,6 +490,48 @@ export interface MessageParams {
     remedy: string | number;
   };
   ATTN5212: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5301: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5302: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5303: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5304: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5305: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5306: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5307: {
     field: string | number;
     expected: string | number;
     found: string | number;
@@ -2435,8 +2477,8 @@ attention a {
   ATTN2220: {
     title: `An unknown dtype`,
     severity: "error",
-    message: `a dtype is \`f16\` or \`f32\``,
-    page: `The type of q, k, v and the output in memory. Scores and sums are computed in f32 in either case.
+    message: `a dtype is \`f16\`, \`bf16\` or \`f32\``,
+    page: `The type of q, k, v and the output in memory. Scores and sums are computed in f32 in any case. Kernels for WebGPU have no bf16.
 
 \`\`\`attn wrong
 attention a {
@@ -2985,15 +3027,6 @@ attention a {
 \`\`\`
 `,
   },
-  ATTN4001: {
-    title: `A target that is not built yet`,
-    severity: "error",
-    message: `the target {target} is not supported yet by this version`,
-    hint: `build for wgsl`,
-    page: `Kernels are written as WGSL for WebGPU. CUDA is planned: the tile program that both are printed from is there
-(\`attnc build FILE --target wgsl --emit program\`), the printer is not.
-`,
-  },
   ATTN4002: {
     title: `Rows that may be empty, where none may be`,
     severity: "error",
@@ -3044,6 +3077,15 @@ attention late_keys {
   attend q - k >= 4 | current
 }
 \`\`\`
+`,
+  },
+  ATTN4004: {
+    title: `A dtype that the target does not have`,
+    severity: "error",
+    message: `{name} is of dtype bf16, and WebGPU has none`,
+    hint: `choose f16 or f32 with \`--dtype\` or in the shape, or run it with \`--device cuda\` or \`--device interpreter\``,
+    page: `WGSL has f16, where the device offers it, and f32. bf16 has the range of f32 and 8 significant bits; CUDA kernels take it from
+compute capability 8.0 on. The mask, its pictures and the tile counts are the same for every dtype.
 `,
   },
   ATTN5001: {
@@ -3329,6 +3371,74 @@ exported \`requirements\` gives for its adapter, or split the call by batch entr
     page: `\`encode\` takes buffers of its own device, or parts of them as \`{ buffer, offset, size }\`, and what the kernel writes overlaps
 nothing else in the call. \`run\` takes typed arrays: Float32Array for tensors, for an f16 operator also Uint16Array of bits;
 arrays of numbers or booleans for inputs.
+`,
+  },
+  ATTN5301: {
+    title: `The CUDA driver cannot be loaded`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `\`--device cuda\` and \`openCudaDevice\` call NVIDIA's driver (libcuda.so.1, on Windows nvcuda.dll) through the npm package koffi.
+The driver comes with NVIDIA's GPU driver, not with the CUDA toolkit. The variable ATTNC_CUDA_DRIVER names its library where
+the system does not find it. Building for CUDA needs neither.
+`,
+  },
+  ATTN5302: {
+    title: `No CUDA device`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `The driver is there and offers no GPU, or not the one asked for. \`nvidia-smi\` lists what it sees; the variable
+CUDA_VISIBLE_DEVICES hides devices; in a container the runtime must pass the GPU in.
+`,
+  },
+  ATTN5303: {
+    title: `The CUDA driver reports an error`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `The message names the function of the driver API and its error. After an error of a kernel (an illegal address, a failed
+launch) the device cannot be used any more in this process: open it again in a new one. CUDA reports such errors late, so the
+call named may come after the launch that caused it.
+`,
+  },
+  ATTN5304: {
+    title: `No compiler for CUDA kernels`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `Kernels are compiled for the device at first use, by NVRTC or by nvcc, and kept in the cache folder of the user. NVRTC is
+looked for in CUDA_HOME, CUDA_PATH, the active Python environment and the system's folders; the variable ATTNC_NVRTC names
+its library. A cubin that nvcc made for this architecture does without a compiler.
+`,
+  },
+  ATTN5305: {
+    title: `A CUDA kernel does not compile`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `The compiler refuses the generated source; its log is in the message. A compiler that is older than the GPU does not know
+its architecture. Anything else is a bug of attnc: report it with the log and the compiler's version.
+`,
+  },
+  ATTN5306: {
+    title: `No CUDA kernel for this device`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `Each kernel of a module is made for a family of GPUs, for one dtype and one pair of dims: kernels for sm_90a run on compute
+capability 9.0 only, others on theirs and all later ones, and all need the shared memory they were planned with. f32 kernels
+run from compute capability 7.5 on, f16 and bf16 kernels from 8.0 on. Choose another kernel, another dtype or other dims.
+`,
+  },
+  ATTN5307: {
+    title: `A device pointer cannot be used`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `\`launch\` takes addresses in the device's memory, as bigints. q, k, v, out and inputs must be aligned to 16 bytes, lse to 4,
+and lie in memory of this device that is large enough for the call; out and lse must overlap nothing else. Where the driver
+knows the allocation that an address lies in, its end is checked; a part of an allocation may be given with its \`bytes\`.
 `,
   },
   ATTN6001: {

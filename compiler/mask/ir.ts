@@ -118,7 +118,9 @@ export interface Space {
   readonly segments: readonly { readonly name: string; readonly length: number }[];
 }
 
-export type Dtype = "f32" | "f16";
+/** Element types of q, k, v and the output. */
+export const DTYPES = ["f32", "f16", "bf16"] as const;
+export type Dtype = (typeof DTYPES)[number];
 
 export interface Shape {
   readonly heads: number;

@@ -105,7 +105,7 @@ export interface ShapeField {
 
 export interface ShapeModel {
   readonly fields: readonly ShapeField[];
-  readonly dtype?: "f32" | "f16" | undefined;
+  readonly dtype?: "f32" | "f16" | "bf16" | undefined;
   readonly span: Span;
 }
 

@@ -63,7 +63,7 @@ export interface CallShape {
   readonly batch: number;
 }
 
-export const bytesOf = (dtype: Dtype): number => (dtype === "f16" ? 2 : 4);
+export const bytesOf = (dtype: Dtype): number => (dtype === "f32" ? 4 : 2);
 
 /** A product with the key and one with the value: two operations for each of their dims. */
 const flopsPerPair = (shape: Pick<CallShape, "headDim" | "valueDim">): number => 2 * shape.headDim + 2 * shape.valueDim;

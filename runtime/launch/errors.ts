@@ -1,6 +1,6 @@
 /**
  * Errors of the runtime. 50xx: opening a device; 51xx: what the device can do; 52xx: what the
- * caller passed. `attnc explain CODE` has the long text of each.
+ * caller passed; 53xx: CUDA. `attnc explain CODE` has the long text of each.
  */
 export type AttnErrorCode =
   /** The package that gives Node its WebGPU is missing or does not load. */
@@ -54,7 +54,21 @@ export type AttnErrorCode =
   /** Too many workgroups. */
   | "ATTN5211"
   /** A value that is not of the type asked for. */
-  | "ATTN5212";
+  | "ATTN5212"
+  /** The CUDA driver, or the package that calls it, cannot be loaded. */
+  | "ATTN5301"
+  /** The CUDA driver offers no device, or not this one. */
+  | "ATTN5302"
+  /** A call of the CUDA driver failed. */
+  | "ATTN5303"
+  /** There is no compiler for CUDA kernels. */
+  | "ATTN5304"
+  /** A CUDA kernel does not compile. */
+  | "ATTN5305"
+  /** No CUDA kernel of the module runs on this device. */
+  | "ATTN5306"
+  /** A pointer to the device's memory cannot be used. */
+  | "ATTN5307";
 
 /** What an {@link AttnError} says, piece by piece. */
 export interface AttnErrorParts {

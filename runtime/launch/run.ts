@@ -1,13 +1,13 @@
 import { resolveCall, type AttentionCall, type ResolvedCall } from "./call.js";
 import { AttnError } from "./errors.js";
 import { MODE_READ, USAGE_COPY_DST, USAGE_COPY_SRC, USAGE_MAP_READ, USAGE_STORAGE } from "./gpu-flags.js";
-import { fromHalfArray, toHalfArray } from "./half.js";
+import { DTYPE_BYTES, fromDeviceElements, tensorBytes } from "./host-tensors.js";
 import { inputWords, type CsrArrays, type InputArray } from "./input-arrays.js";
 import type { AttentionModule } from "./module.js";
 import { checkInputNames } from "./input-names.js";
 import type { AttentionBuffers, AttentionOperator } from "./operator.js";
 
-/** The tensors of a run, flat: see `AttentionBuffers`. For an f16 module, Uint16Array holds bits and Float32Array is rounded. */
+/** The tensors of a run, flat: see `AttentionBuffers`. For 16-bit dtypes, Uint16Array holds bits and Float32Array is rounded. */
 export interface AttentionArrays {
   readonly q: Float32Array | Uint16Array;
   readonly k: Float32Array | Uint16Array;
@@ -19,35 +19,6 @@ export interface AttentionArrays {
 export interface AttentionOutput {
   readonly out: Float32Array<ArrayBuffer>;
   readonly lse: Float32Array<ArrayBuffer>;
-}
-
-/** The bytes of one of q, k, v in the module's dtype. Throws ATTN5208 and ATTN5212. */
-export function tensorBytes(
-  module: AttentionModule,
-  field: string,
-  value: unknown,
-  shape: readonly number[],
-): ArrayBufferView<ArrayBuffer> {
-  const half = module.dtype === "f16";
-  if (!(value instanceof Float32Array) && !(half && value instanceof Uint16Array)) {
-    throw new AttnError("ATTN5212", {
-      field,
-      expected: half ? "a Float32Array, or a Uint16Array of f16 bits" : "a Float32Array",
-      found: value === undefined ? "nothing" : (Object.getPrototypeOf(Object(value)) as { constructor: { name: string } }).constructor.name,
-      remedy: "Convert the values first.",
-    });
-  }
-  const elements = shape.reduce((a, b) => a * b, 1);
-  if (value.length !== elements) {
-    throw new AttnError("ATTN5208", {
-      field,
-      expected: `[${shape.join(", ")}]: ${elements} elements`,
-      found: `${value.length} elements`,
-      remedy: "Check heads, dimensions and lengths of the call.",
-    });
-  }
-  if (half && value instanceof Float32Array) return toHalfArray(value);
-  return value.buffer instanceof ArrayBuffer ? (value as ArrayBufferView<ArrayBuffer>) : value.slice();
 }
 
 /** Buffers of one run, freed together. */
@@ -114,11 +85,11 @@ export async function runOnArrays(operator: AttentionOperator, arrays: Attention
   const resolved = resolveCall(module, operator.shape, call);
   const { batch, heads, kvHeads, n, nq, headDim, valueDim } = resolved;
   checkInputNames(module, arrays);
-  const q = tensorBytes(module, "q", arrays.q, [batch, heads, nq, headDim]);
-  const k = tensorBytes(module, "k", arrays.k, [batch, kvHeads, n, headDim]);
-  const v = tensorBytes(module, "v", arrays.v, [batch, kvHeads, n, valueDim]);
+  const q = tensorBytes(module.dtype, "q", arrays.q, [batch, heads, nq, headDim]);
+  const k = tensorBytes(module.dtype, "k", arrays.k, [batch, kvHeads, n, headDim]);
+  const v = tensorBytes(module.dtype, "v", arrays.v, [batch, kvHeads, n, valueDim]);
   const outElements = batch * heads * nq * valueDim;
-  const outBytes = Math.ceil((outElements * (module.dtype === "f16" ? 2 : 4)) / 4) * 4;
+  const outBytes = Math.ceil((outElements * DTYPE_BYTES[module.dtype]) / 4) * 4;
   const lseBytes = batch * heads * nq * 4;
 
   const buffers = new RunBuffers(device);
@@ -141,9 +112,8 @@ export async function runOnArrays(operator: AttentionOperator, arrays: Attention
     const failed = (await popScopes()).find((error) => error !== null);
     const result = await reading;
     if (failed || !(result instanceof ArrayBuffer)) throw await deviceFailure(operator, failed ?? result);
-    const halves = new Uint16Array(result, 0, outElements);
     return {
-      out: module.dtype === "f16" ? fromHalfArray(halves) : new Float32Array(result, 0, outElements),
+      out: fromDeviceElements(module.dtype, result, outElements),
       lse: new Float32Array(result, outBytes, batch * heads * nq),
     };
   } finally {

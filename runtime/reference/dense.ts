@@ -1,3 +1,4 @@
+import { roundingOf } from "./formats.js";
 import { allRows, kvHeadOf, rowIndex, scaleOf, visibleKeys, type AttentionProblem, type Row } from "./problem.js";
 
 /** The truth about some rows, in float64. Arrays follow the order of `rows`. */
@@ -9,6 +10,8 @@ export interface DenseResult {
   readonly lse: Float64Array;
   /** What rounding to float32 may do to each element: see {@link denseAttention}. */
   readonly outRounding: Float64Array;
+  /** What rounding the weights to `problem.weights` may do to each element. */
+  readonly outNarrowing: Float64Array;
   readonly lseRounding: Float64Array;
 }
 
@@ -28,14 +31,20 @@ const unit = 2 ** -24;
  *   which moves the output by sum_j p_j |v_j| (3 + 2 |x_j|) 2u and the lse by sum_j p_j (3 + 2 |x_j|) 2u;
  * - the result is rounded once: u |out|, u |lse|.
  *
+ * Weights that are rounded to a type of 16 bits before they meet the values, and not in their sum, are each wrong by
+ * at most half a step of it: w p_j, or of its least numbers, e / sum_j exp(s_j - m). This moves the output by at
+ * most sum_j |v_j| times the greater of the two.
+ *
  * @param rows the rows to compute; all of them where they are not given.
  */
 export function denseAttention(problem: AttentionProblem, rows: readonly Row[] = allRows(problem)): DenseResult {
   const { headDim, valueDim, kvHeads, keys, q, k, v } = problem;
   const scale = scaleOf(problem);
+  const { relative, absolute } = roundingOf(problem.weights ?? "f32");
   const out = new Float64Array(rows.length * valueDim);
   const lse = new Float64Array(rows.length).fill(-Infinity);
   const outRounding = new Float64Array(out.length);
+  const outNarrowing = new Float64Array(out.length);
   const lseRounding = new Float64Array(rows.length);
 
   rows.forEach((row, index) => {
@@ -69,15 +78,17 @@ export function denseAttention(problem: AttentionProblem, rows: readonly Row[] =
       const wrong = (3 + (2 * (most - scores[j]!)) / Math.LN2) * 2 * unit;
       const vAt = (kvRow + key) * valueDim;
       exponential += weight * wrong;
+      const narrowed = Math.max(relative * weight, absolute / total);
       for (let d = 0; d < valueDim; d++) {
         const part = weight * v[vAt + d]!;
         out[outAt + d]! += part;
         outRounding[outAt + d]! += Math.abs(part) * (wrong + 2 * unit * terms);
+        outNarrowing[outAt + d]! += narrowed * Math.abs(v[vAt + d]!);
       }
     });
     for (let d = 0; d < valueDim; d++) outRounding[outAt + d]! += unit * Math.abs(out[outAt + d]!);
     lse[index] = most + Math.log(total);
     lseRounding[index] = unit * (Math.abs(lse[index]!) + terms) + exponential;
   });
-  return { rows, out, lse, outRounding, lseRounding };
+  return { rows, out, lse, outRounding, outNarrowing, lseRounding };
 }

@@ -1,3 +1,5 @@
+import type { Dtype } from "../launch/module.js";
+
 /** Whether batch entry `b`, query head `h` lets the query at position `q` look at the key at position `k`. */
 export type MaskPredicate = (b: number, h: number, q: number, k: number) => boolean;
 
@@ -22,6 +24,8 @@ export interface AttentionProblem {
   /** `[batch, kvHeads, keys, valueDim]` */
   readonly v: Float32Array;
   readonly mask: MaskPredicate;
+  /** The type to which weights are rounded before they meet the values, as tensor cores want them; f32 where it is not given. */
+  readonly weights?: Dtype | undefined;
 }
 
 /** One row of the output. */

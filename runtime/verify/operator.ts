@@ -22,6 +22,8 @@ export interface Operator {
   readonly headDim: number;
   readonly valueDim: number;
   readonly dtype: Dtype;
+  /** See `AttentionProblem.weights`. */
+  readonly weights?: Dtype | undefined;
   readonly space: "self" | "cross";
   readonly inputs: readonly InputSpec[];
   /** The mask that the operator is meant to have, from anywhere but the path that made the kernel. */
@@ -97,7 +99,17 @@ export async function verifyCase(operator: Operator, one: VerifyCase, work = DEF
   const tensors = makeTensors(one, operator, operator.unused?.(call, mask));
   const got = await operator.run({ ...tensors, out: tensors.out.slice(), lse: tensors.lse.slice() }, call);
 
-  const problem: AttentionProblem = { ...one, headDim, valueDim, firstPosition, q: tensors.q, k: tensors.k, v: tensors.v, mask };
+  const problem: AttentionProblem = {
+    ...one,
+    headDim,
+    valueDim,
+    firstPosition,
+    q: tensors.q,
+    k: tensors.k,
+    v: tensors.v,
+    mask,
+    weights: operator.weights,
+  };
   const rows = sampleRows(one, Math.floor(work / (one.keys * (headDim + valueDim))), source);
   const expected = expectedWithin(problem, dtype, rows);
   const comparison = compare(expected, got, { ...one, valueDim });

@@ -1,4 +1,4 @@
-import { halves } from "../reference/half.js";
+import { roundedTo } from "../reference/formats.js";
 import type { Dtype } from "../launch/module.js";
 import type { VerifyCase } from "./cases.js";
 import { mixSeeds, random, type Random } from "./random.js";
@@ -23,8 +23,8 @@ export interface VerifyTensors {
 /** Elements beyond the used part of every tensor. */
 export const TAIL = 64;
 
-/** What stands where nothing has been written: no result of these data, and exact as float16. */
-export const CANARY = -31344;
+/** What stands where nothing has been written: no result of these data, and exact in every dtype. */
+export const CANARY = -31232;
 
 /** NaN and infinities in turn: each leaks in its own way. */
 function poison(i: number): number {
@@ -40,12 +40,11 @@ export interface TensorSizes {
   readonly dtype: Dtype;
 }
 
-/** The tensors of a case. For f16 all numbers are such that float16 holds them. */
+/** The tensors of a case. All numbers are such that the dtype holds them. */
 export function makeTensors(one: VerifyCase, sizes: TensorSizes, unused?: UnusedKey): VerifyTensors {
   const { batch, heads, kvHeads, queries, keys } = one;
   const { headDim, valueDim, dtype } = sizes;
   const source = random(mixSeeds(one.seed, queries, keys, batch, heads, kvHeads));
-  const round = (values: Float32Array): Float32Array => (dtype === "f16" ? halves(values) : values);
   const normal = (count: number, factor: number): Float32Array => {
     const values = new Float32Array(count + TAIL);
     for (let i = 0; i < count; i++) values[i] = source.normal() * factor;
@@ -59,7 +58,7 @@ export function makeTensors(one: VerifyCase, sizes: TensorSizes, unused?: Unused
   if (one.data === "low scores") lowScores(q, k, headDim);
   if (one.data === "equal keys") equalKeys(k, batch * kvHeads, keys, headDim);
   if (one.data === "dominant key") dominantKey(q, k, one, headDim, source);
-  const tensors = { q: round(q), k: round(k), v: round(v) };
+  const tensors = { q: roundedTo(dtype, q), k: roundedTo(dtype, k), v: roundedTo(dtype, v) };
   if (unused !== undefined) {
     forEachKey(one, (b, g, key, row) => {
       if (!unused(b, g, key)) return;

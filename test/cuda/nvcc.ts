@@ -8,6 +8,9 @@ const found = spawnSync("nvcc", ["--version"], { encoding: "utf8" });
 /** Why there is no nvcc, or undefined where there is one. */
 export const withoutNvcc: string | undefined = found.status === 0 ? undefined : "nvcc is not installed";
 
+/** What it says of its release. */
+export const nvccVersion: string = found.stdout ?? "";
+
 export interface Compilation {
   readonly ok: boolean;
   /** What nvcc and ptxas said. */

@@ -8,6 +8,7 @@ import { tuneAttention } from "../../runtime/launch/tune/tune.js";
 import type { AttentionCall } from "../../runtime/launch/call.js";
 import type { AttentionModule } from "../../runtime/launch/module.js";
 import { denseModule, variant } from "../runtime/launch/fixture.js";
+import { cudaFailures } from "./cuda-failures.js";
 import { fakeBuffer, fakeDevice, type FakeOptions } from "./fake-device.js";
 import { renderedGoldens } from "./goldens.js";
 
@@ -105,6 +106,7 @@ const actions: Readonly<Record<string, () => unknown>> = {
   ATTN5210: () => encode({ q: fakeBuffer(2 ** 30) }, { length: N, batch: 2 ** 18 }),
   ATTN5211: () => encode({}, { length: N, batch: 1 }, { limits: { maxComputeWorkgroupsPerDimension: 1 } }),
   ATTN5212: () => run(denseModule(), { length: N }, { q: [1, 2, 3] }),
+  ...cudaFailures,
 };
 
 renderedGoldens("5", async ({ code }): Promise<readonly Diagnostic[]> => {

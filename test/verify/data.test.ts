@@ -141,6 +141,7 @@ test("comparing: NaN, infinities and empty rows", () => {
     out: Float64Array.of(0, 1),
     lse: Float64Array.of(-Infinity),
     outRounding: new Float64Array(2),
+    outNarrowing: new Float64Array(2),
     lseRounding: new Float64Array(1),
     outTolerance: Float64Array.of(1e-6, 1e-6),
     lseTolerance: Float64Array.of(1e-6),

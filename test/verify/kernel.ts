@@ -1,4 +1,6 @@
+import type { Dtype } from "../../runtime/launch/module.js";
 import type { MaskPredicate } from "../../runtime/reference/problem.js";
+import { roundTo } from "../../runtime/reference/formats.js";
 import type { VerifyCall } from "../../runtime/verify/operator.js";
 import type { VerifyTensors } from "../../runtime/verify/tensors.js";
 
@@ -22,6 +24,8 @@ export interface Faults {
   readonly emptyRowNaN?: boolean;
   readonly writesBeyond?: boolean;
   readonly tileWeightsHalf?: boolean;
+  /** Weights are rounded to it before they meet the values: a fault only where it is not said. */
+  readonly weights?: Dtype;
 }
 
 /** A float32 kernel of another build than the reference's: tiles of 48 keys, dot products in two halves from the end. */
@@ -76,6 +80,7 @@ export function runKernel(
             let weight = f(2 ** f(scores[j]! - most));
             if (faults.tileWeightsHalf) weight = f(Math.round(weight * 2048) / 2048);
             total = f(total + weight);
+            weight = roundTo(faults.weights ?? "f32", weight);
             const vAt = ((from * kvHeads + g) * keys + key) * valueDim;
             for (let d = 0; d < valueDim; d++) sums[d] = sums[d]! + f(weight * v[vAt + d]!);
           });

@@ -2,7 +2,7 @@ import { writeNpy } from "../../../runtime/tensor/npy.js";
 import type { MaskModule } from "../../mask/ir.js";
 import { segmentsLength } from "../../mask/space.js";
 import { openExecutor, tunedNote } from "../executor.js";
-import { badOption } from "../flags.js";
+import { badOption, checkKernel } from "../flags.js";
 import type { DeviceChoice, LengthFlags, ShapeFlags } from "../flags.js";
 import { readInputs } from "../inputs.js";
 import { say } from "../io.js";
@@ -25,10 +25,12 @@ export interface RunFlags extends ShapeFlags, LengthFlags {
   readonly input?: readonly string[];
   readonly device: DeviceChoice;
   readonly tuned: boolean;
+  readonly kernel?: string;
 }
 
 /** `attnc run`: the generated kernel on tensors from files; their shapes say heads, lengths and dims. */
 export async function run(argument: string, flags: RunFlags): Promise<ExitCode> {
+  checkKernel(flags);
   if (flags.lse === flags.out) badOption("--lse", flags.out, "another file than --out");
   const q = readFloats("--q", flags.q);
   const k = readFloats("--k", flags.k);
@@ -50,7 +52,7 @@ export async function run(argument: string, flags: RunFlags): Promise<ExitCode> 
 
   const progress = new Progress();
   progress.update("opening the device");
-  const executor = await openExecutor(flags.device, { tuned: flags.tuned });
+  const executor = await openExecutor(flags.device, { tuned: flags.tuned, kernel: flags.kernel });
   progress.update(`${module.name}: compiling for ${executor.description}`);
   const operator = await executor.load(module);
   progress.update(`${module.name}: running on ${executor.description}`);
@@ -63,7 +65,8 @@ export async function run(argument: string, flags: RunFlags): Promise<ExitCode> 
   progress.done();
   const files = new Map<string, Uint8Array>();
   const dtype = module.shape.dtype;
-  files.set(flags.out, writeNpy({ dtype, shape: [batch, heads, queries, valueDim], data: result.out }));
+  // The format knows no bf16: f32 holds its numbers as they are.
+  files.set(flags.out, writeNpy({ dtype: dtype === "f16" ? "f16" : "f32", shape: [batch, heads, queries, valueDim], data: result.out }));
   if (flags.lse !== undefined) files.set(flags.lse, writeNpy({ dtype: "f32", shape: [batch, heads, queries], data: result.lse }));
   writeFiles(files);
   if (operator.tuned) say(tunedNote(module.name, operator.variant));

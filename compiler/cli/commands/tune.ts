@@ -17,7 +17,7 @@ import { envOf, fixedLength, runtimeParams } from "../lengths.js";
 import { findOperators } from "../operators.js";
 import type { Operator } from "../operators.js";
 import { Progress } from "../progress.js";
-import { requireCall } from "../required.js";
+import { requireCall, requireWgslDtype } from "../required.js";
 import { runtimeDiagnostic } from "../runtime-error.js";
 import { EXIT } from "../stop.js";
 import type { ExitCode } from "../stop.js";
@@ -47,8 +47,10 @@ interface PlannedCall {
 export async function tune(files: readonly string[], flags: TuneFlags): Promise<ExitCode> {
   if (flags.device === "interpreter")
     badOption("--device", "interpreter", "a WebGPU device: the interpreter has no schedules to choose from");
+  if (flags.device === "cuda") badOption("--device", "cuda", "a WebGPU device: CUDA sources have one schedule for each kernel");
   const { operators, warnings, notes } = findOperators(files, flags);
   // What is wrong with any call is said before minutes are spent.
+  for (const { module } of operators) requireWgslDtype(module);
   const plans = operators.map(({ module }) => plan(module, flags));
   await sayDiagnostics(warnings);
   notes.forEach(say);

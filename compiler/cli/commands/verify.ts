@@ -1,6 +1,7 @@
 import type { Diagnostic } from "../../diagnostics/diagnostic.js";
 import type { OracleProgram } from "../../oracle/oracle.js";
 import type { CaseResult } from "../../../runtime/verify/operator.js";
+import { checkKernel } from "../flags.js";
 import { openExecutor, tunedNote } from "../executor.js";
 import type { Executor, LoadedOperator } from "../executor.js";
 import type { DeviceChoice, ShapeFlags } from "../flags.js";
@@ -9,7 +10,7 @@ import { findOperators } from "../operators.js";
 import type { Operator } from "../operators.js";
 import { Progress } from "../progress.js";
 import { runtimeDiagnostic } from "../runtime-error.js";
-import { EXIT } from "../stop.js";
+import { EXIT, Stop } from "../stop.js";
 import type { ExitCode } from "../stop.js";
 import { verifyJson, verifyText } from "../verify-report.js";
 import type { OperatorResult } from "../verify-report.js";
@@ -21,6 +22,7 @@ export interface VerifyFlags extends ShapeFlags {
   readonly quick?: boolean;
   readonly device: DeviceChoice;
   readonly tuned: boolean;
+  readonly kernel?: string;
   readonly format: "text" | "json";
 }
 
@@ -29,10 +31,11 @@ const AHEAD = 3;
 
 /** `attnc verify`: generated kernels against dense reference attention. */
 export async function verify(files: readonly string[], flags: VerifyFlags): Promise<ExitCode> {
+  checkKernel(flags);
   const { operators: chosen, notes } = findOperators(files, flags);
   const progress = new Progress();
   progress.update("opening the device");
-  const executor = await openExecutor(flags.device, { tuned: flags.tuned });
+  const executor = await openExecutor(flags.device, { tuned: flags.tuned, kernel: flags.kernel });
   progress.clear();
   const text = flags.format === "text";
   notes.forEach(say);
@@ -55,14 +58,14 @@ export async function verify(files: readonly string[], flags: VerifyFlags): Prom
         progress.clear();
         say(tunedNote(module.name, kernel.variant));
       }
-      await verifyKernel(operator, program, kernel, { ...flags, onDevice: executor.gpu !== undefined }, (result, total) => {
+      await verifyKernel(operator, program, kernel, { ...flags, onDevice: executor.onDevice }, (result, total) => {
         cases.push(result);
         progress.update(`${counter}: case ${cases.length} of ${total}`);
       });
       kernel.destroy();
     } catch (thrown) {
       // What the device refuses of one operator says nothing of the others.
-      error = runtimeDiagnostic(thrown);
+      error = thrown instanceof Stop ? thrown.diagnostics[0] : runtimeDiagnostic(thrown);
       if (!error) throw thrown;
     }
     const result = { file, name: module.name, ok: !error && cases.every((c) => c.ok), cases, error };

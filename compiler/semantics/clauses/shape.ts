@@ -4,7 +4,7 @@ import { checkConstantInt, hint } from "../expressions.js";
 import type { ShapeField, ShapeModel } from "../model.js";
 
 const sizes = ["heads", "kv_heads", "dim", "value_dim"] as const;
-const dtypes = ["f16", "f32"] as const;
+const dtypes = ["f16", "f32", "bf16"] as const;
 
 export function checkShape(clause: ShapeClause, context: Context): ShapeModel {
   const fields: ShapeField[] = [];

@@ -39,8 +39,8 @@ export interface Family<S extends CudaSchedule = CudaSchedule> {
   /** Least compute capability, times ten, and whether later ones are without what it uses. */
   readonly architecture: number;
   readonly architectureOnly: boolean;
-  /** Tensor cores take the weights in the type of the values. */
-  readonly roundsWeights?: boolean;
+  /** Weights are rounded to the dtype before they meet the values, as tensor cores take them. */
+  readonly roundsWeights: boolean;
   /** The sections of primitives that `text` uses beside the common one. */
   readonly primitives: readonly ("sm80" | "sm90")[];
   readonly text: string;

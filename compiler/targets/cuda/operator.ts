@@ -9,11 +9,15 @@ import { printSource } from "./source.js";
 import type { FamilyInstance } from "./source.js";
 
 /** The CUDA source of an operator for each of the problems, with what a launcher must know of its kernels, best first. */
-export function cudaKernels(module: MaskModule, problems: readonly CudaProblem[]): CudaModule["cuda"] {
+export function cudaKernels(
+  module: MaskModule,
+  problems: readonly CudaProblem[],
+  families: readonly Family[] = FAMILIES,
+): CudaModule["cuda"] {
   const instances = problems.flatMap((problem) => {
     const reason = refusal(problem);
     if (reason !== undefined) throw new Error(`no CUDA kernel for dims ${problem.headDim}, ${problem.valueDim}: ${reason}`);
-    return FAMILIES.flatMap((family) => {
+    return families.flatMap((family) => {
       const schedule = family.schedule(problem);
       return schedule === undefined ? [] : [instanceOf(module, problem, family, schedule)];
     });
@@ -47,6 +51,7 @@ function instanceOf(module: MaskModule, problem: CudaProblem, family: Family, sc
     sharedBytes,
     persistent,
     packsHeads: packsHeads(module),
+    ...(family.roundsWeights ? { weights: dtype } : {}),
     ...(family.roundsWeights === true && dtype !== "f32" ? { weights: dtype } : {}),
     ...(tensorMaps === undefined ? {} : { tensorMaps }),
   };

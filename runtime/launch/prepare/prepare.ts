@@ -2,11 +2,12 @@ import type { BufferPart } from "../buffers.js";
 import type { ConstantBuffers } from "../constant-buffers.js";
 import { foldWorkgroups } from "../dispatch.js";
 import type { InputLayout } from "../input-layout.js";
-import { SUMMARY_TILE, type AttentionModule, type InputSpec } from "../module.js";
+import type { AttentionModule, InputSpec } from "../module.js";
 import { compilePipeline } from "../pipeline.js";
 import { PREPARE_CSR_WGSL } from "./csr.js";
 import { PREPARE_IDS_WGSL } from "./ids.js";
 import { PREPARE_LISTS_WGSL } from "./lists.js";
+import { clearedWords, passParams, PREPARE_THREADS, sourceWords } from "./pass.js";
 import { PREPARE_WORDS_WGSL } from "./words.js";
 
 const PREPARE_SHADERS: Readonly<Record<InputSpec["kind"], string>> = {
@@ -17,8 +18,6 @@ const PREPARE_SHADERS: Readonly<Record<InputSpec["kind"], string>> = {
   diagonals: PREPARE_LISTS_WGSL,
   csr: PREPARE_CSR_WGSL,
 };
-
-const PREPARE_THREADS = 64;
 
 /** The buffers of one input. */
 export interface InputParts {
@@ -39,42 +38,6 @@ export async function preparePipelines(device: GPUDevice, module: AttentionModul
   return new Map(await Promise.all(pipelines));
 }
 
-/** The threads of an input's pass and its uniforms after `count`, in the order of the shader's struct. */
-function passParams(layout: InputLayout, parts: InputParts, keys: number): number[] {
-  const { spec, batch, heads, rows, columns, rowStride, listLength, fields } = layout;
-  switch (spec.kind) {
-    case "ids": {
-      const tiles = Math.ceil(columns / SUMMARY_TILE);
-      return [batch * tiles, tiles, columns, fields.base, fields.summary];
-    }
-    case "bits":
-    case "blocks":
-      return [batch * heads * rows * rowStride, fields.base];
-    case "columns":
-    case "diagonals":
-      return [batch * heads * listLength, listLength, fields.base, rowStride, columns, spec.kind === "diagonals" ? keys - 1 : 0];
-    case "csr":
-      return [batch * heads * rows, rows, Math.floor(parts.indices!.size / 4), fields.base, rowStride, columns];
-  }
-}
-
-/** Words of an input's first buffer that its pass reads. */
-export function sourceWords(layout: InputLayout): number {
-  const { spec, batch, heads, rows, columns, rowStride, listLength } = layout;
-  switch (spec.kind) {
-    case "ids":
-      return batch * columns;
-    case "bits":
-    case "blocks":
-      return batch * heads * rows * rowStride;
-    case "columns":
-    case "diagonals":
-      return batch * heads * listLength;
-    case "csr":
-      return batch * heads * (rows + 1);
-  }
-}
-
 /**
  * Encodes the conversion of one input into its place in the aux buffer: see the shaders. `keys` is the
  * N of the call. Lists without entries only clear their rows.
@@ -89,11 +52,10 @@ export function encodePrepare(
   parts: InputParts,
   keys: number,
 ): void {
-  const { spec, batch, heads, rows, rowStride, fields } = layout;
-  if (spec.kind === "columns" || spec.kind === "diagonals" || spec.kind === "csr") {
-    encoder.clearBuffer(aux, fields.base * 4, batch * heads * rows * rowStride * 4);
-  }
-  const params = passParams(layout, parts, keys);
+  const { spec, fields } = layout;
+  const cleared = clearedWords(layout);
+  if (cleared > 0) encoder.clearBuffer(aux, fields.base * 4, cleared * 4);
+  const params = passParams(layout, keys, Math.floor((parts.indices?.size ?? 0) / 4));
   if (params[0] === 0 || (parts.indices !== undefined && parts.indices.size < 4)) return;
   const words = new Int32Array(8);
   words.set(params);

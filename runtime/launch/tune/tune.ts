@@ -6,7 +6,8 @@ import { checkInputNames } from "../input-names.js";
 import type { AttentionModule } from "../module.js";
 import { createAttention, type AttentionBuffers, type AttentionOperator, type AttentionOptions } from "../operator.js";
 import { profileOf, type DeviceProfile } from "../profile.js";
-import { RunBuffers, tensorBytes, uploadInputs } from "../run.js";
+import { DTYPE_BYTES, tensorBytes } from "../host-tensors.js";
+import { RunBuffers, uploadInputs } from "../run.js";
 import { rememberTuned, type TunedStorage } from "../tuned.js";
 import { kinship, variantsOfShape } from "../variant.js";
 import { groupsOf, majority } from "./agreement.js";
@@ -269,8 +270,8 @@ function timingTensors({ module, call, request }: Measurement, buffers: RunBuffe
   const { batch, heads, kvHeads, n, nq, headDim, valueDim } = call;
   const shapes = { q: [batch, heads, nq, headDim], k: [batch, kvHeads, n, headDim], v: [batch, kvHeads, n, valueDim] };
   const upload = (name: "q" | "k" | "v"): GPUBuffer =>
-    buffers.upload(name, tensorBytes(module, name, request.arrays?.[name] ?? random[name], shapes[name]));
-  const out = buffers.create("out", batch * heads * nq * valueDim * (module.dtype === "f16" ? 2 : 4), USAGE_STORAGE);
+    buffers.upload(name, tensorBytes(module.dtype, name, request.arrays?.[name] ?? random[name], shapes[name]));
+  const out = buffers.create("out", batch * heads * nq * valueDim * DTYPE_BYTES[module.dtype], USAGE_STORAGE);
   const inputs = uploadInputs(module, request.arrays ?? {}, call, buffers);
   return { ...inputs, q: upload("q"), k: upload("k"), v: upload("v"), out } as AttentionBuffers;
 }

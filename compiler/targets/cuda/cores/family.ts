@@ -10,6 +10,7 @@ export const cores: Family<CoresSchedule> = {
   name: "cores",
   architecture: 75,
   architectureOnly: false,
+  roundsWeights: false,
   primitives: [],
   text: CORES_TILE,
   schedule: coresSchedule,

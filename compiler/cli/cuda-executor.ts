@@ -1,0 +1,71 @@
+import { cudaModule } from "../driver/cuda-launch.js";
+import type { MaskModule } from "../mask/ir.js";
+import type { CudaDevice } from "../../runtime/cuda/device.js";
+import { createCudaAttention } from "../../runtime/cuda/operator.js";
+import type { CudaAttention } from "../../runtime/cuda/operator.js";
+import { runWithTailsOnCuda } from "../../runtime/verify/cuda.js";
+import type { Executor, LoadedOperator } from "./executor.js";
+import { toLaunchInput } from "./input-forms.js";
+import { launchCall } from "./launch-call.js";
+
+/** A CUDA device, and the kernel to use on it where one was asked for by name. */
+export interface CudaExecutor extends Executor {
+  readonly cuda: CudaDevice;
+  readonly kernel: string | undefined;
+}
+
+/** What a device is called in messages: `NVIDIA H100 PCIe (CUDA, sm_90)`. */
+const describe = ({ properties: { name, architecture } }: CudaDevice): string => `${name} (CUDA, sm_${architecture})`;
+
+/** Opens the first CUDA device. Rejects with an AttnError where package, driver or device are missing. */
+export async function openCudaExecutor(kernel: string | undefined): Promise<CudaExecutor> {
+  const { openCudaDevice } = await import("../../runtime/device/cuda.js");
+  const cuda = await openCudaDevice();
+  return { description: describe(cuda), onDevice: true, cuda, kernel, load: (module) => loadCuda(cuda, module, kernel) };
+}
+
+/** An operator of a module on a CUDA device. */
+export function loadCudaAttention(
+  cuda: CudaDevice,
+  module: MaskModule,
+  kernel: string | undefined,
+  heads: Pick<MaskModule["shape"], "heads" | "kvHeads"> = module.shape,
+): Promise<CudaAttention> {
+  const { headDim, valueDim } = module.shape;
+  return createCudaAttention(cuda, compiledModule(module), { heads: heads.heads, kvHeads: heads.kvHeads, headDim, valueDim }, { kernel });
+}
+
+const compiled = new WeakMap<MaskModule, ReturnType<typeof cudaModule>>();
+
+/** The kernels of a module, printed once. */
+function compiledModule(module: MaskModule): ReturnType<typeof cudaModule> {
+  let found = compiled.get(module);
+  if (found === undefined) compiled.set(module, (found = cudaModule(module)));
+  return found;
+}
+
+/** A kernel of an operator, to be run with any numbers of heads. */
+async function loadCuda(cuda: CudaDevice, module: MaskModule, kernel: string | undefined): Promise<LoadedOperator> {
+  const operators = new Map<string, Promise<CudaAttention>>();
+  const withHeads = (heads: number, kvHeads: number): Promise<CudaAttention> => {
+    const key = `${heads}/${kvHeads}`;
+    let operator = operators.get(key);
+    if (!operator) operators.set(key, (operator = loadCudaAttention(cuda, module, kernel, { heads, kvHeads })));
+    return operator;
+  };
+  const first = await withHeads(module.shape.heads, module.shape.kvHeads);
+  return {
+    tiles: first.kernel,
+    variant: first.kernel.name,
+    tuned: false,
+    weights: first.kernel.weights,
+    async run(tensors, call) {
+      const operator = await withHeads(call.heads, call.kvHeads);
+      const inputs = Object.fromEntries(Object.entries(call.inputs).map(([name, value]) => [name, toLaunchInput(value)]));
+      return runWithTailsOnCuda(operator, tensors, inputs, launchCall(call));
+    },
+    destroy() {
+      for (const operator of operators.values()) void operator.then((each) => each.destroy());
+    },
+  };
+}
