@@ -8,6 +8,7 @@ import type { GeneratedFile } from "./bindings/typescript.js";
 import type { Diagnostic } from "./diagnostics/diagnostic.js";
 import { costOfCall } from "./driver/cost.js";
 import type { AttentionCall } from "./driver/cost.js";
+import type { CudaDtype } from "./driver/cuda-launch.js";
 import { launchModule } from "./driver/launch.js";
 import type { AttentionModule } from "./driver/launch.js";
 import { buildOperators, checkFile } from "./driver/pipeline.js";
@@ -60,6 +61,10 @@ export interface Compiled {
 export interface GenerateOptions {
   /** The name of the `.attn` file, which names the generated ones. */
   readonly file: string;
+  /** As `--target` of `attnc build`; WGSL alone unless given. */
+  readonly targets?: readonly ("wgsl" | "cuda" | "torch")[] | undefined;
+  /** Types to make CUDA kernels for; that of each declaration unless given. */
+  readonly dtypes?: readonly CudaDtype[] | undefined;
   readonly headDims?: readonly number[] | undefined;
   /** JavaScript and declarations in place of TypeScript. */
   readonly js?: boolean | undefined;
@@ -111,11 +116,17 @@ export function cost({ mask, launch }: CompiledOperator, call: AttentionCall): C
   return costOfCall(mask, launch, call);
 }
 
-/** The files that `attnc build --target wgsl` writes: typed bindings with the kernels in them, and the kernels as texts. */
+/** The files that `attnc build` writes: typed bindings with the kernels in them, and the kernels as texts. */
 export async function generate(operators: readonly CompiledOperator[], options: GenerateOptions): Promise<readonly GeneratedFile[]> {
   // The printers of TypeScript are large, and only needed here.
   const { buildFiles } = await import("./driver/build.js");
-  const { file, headDims = [], js, standalone, version = "as a library" } = options;
+  const { buildCudaFiles } = await import("./driver/build-cuda.js");
+  const { file, targets = ["wgsl"], headDims = [], dtypes = [], js, standalone, version = "as a library" } = options;
   const masks = operators.map(({ mask }) => mask);
-  return buildFiles(masks, { version, source: file, headDims, js, standalone });
+  const common = { version, source: file, headDims, js };
+  const cuda = targets.filter((target) => target !== "wgsl");
+  return [
+    ...(targets.includes("wgsl") ? await buildFiles(masks, { ...common, standalone }) : []),
+    ...(cuda.length > 0 ? await buildCudaFiles(masks, { ...common, targets: cuda, dtypes }) : []),
+  ];
 }

@@ -140,3 +140,10 @@ test("generate writes bindings and kernels", async () => {
   ]);
   expect(files[0]!.text).toContain("createSliding");
 });
+
+test("generate writes for CUDA and PyTorch", async () => {
+  const { operators } = compile(SLIDING);
+  const files = await generate(operators, { file: "src/sliding.attn", targets: ["cuda", "torch"], dtypes: ["f16"] });
+  expect(files.map((f) => f.name)).toEqual(["sliding.attn.cuda.ts", "sliding.sliding.cu", "sliding.sliding.h", "sliding_sliding.py"]);
+  expect(files[1]!.text).toContain("attnc_sliding_cores_f16_d64(");
+});

@@ -105,10 +105,12 @@ test("every entry of the exports can be imported, with its types", () => {
     `import { check, compile, explain, format, generate } from "attnc";
 import { AttnError, createAttention, readNpy, type AttentionModule } from "attnc/runtime";
 import { openDevice, type OpenedDevice } from "attnc/device";
+import { createCudaAttention, openCudaDevice, type CudaDevice } from "attnc/cuda";
 const { operators, diagnostics } = compile("attention a {\\n  space  seq causal\\n  attend all\\n}\\n");
 const launch: AttentionModule = operators[0]!.launch;
 const opened: Promise<OpenedDevice> | undefined = undefined;
-console.log([check, explain, format, generate, AttnError, createAttention, readNpy, openDevice].map((f) => typeof f).join());
+const open: () => Promise<CudaDevice> = openCudaDevice;
+console.log([check, explain, format, generate, AttnError, createAttention, createCudaAttention, readNpy, openDevice, open].map((f) => typeof f).join());
 console.log(diagnostics.length, launch.name, launch.variants.length, opened);
 `,
   );
@@ -127,7 +129,7 @@ console.log(diagnostics.length, launch.name, launch.variants.length, opened);
   const compiled = run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), ...options, "use.mts"], project);
   expect(compiled).toMatchObject({ code: 0, stdout: "" });
   const { code, stdout } = run(process.execPath, ["use.mjs"], project);
-  expect(stdout).toBe(`${Array(8).fill("function").join()}\n0 a 2 undefined\n`);
+  expect(stdout).toBe(`${Array(10).fill("function").join()}\n0 a 2 undefined\n`);
   expect(code).toBe(0);
 });
 

@@ -1,12 +1,16 @@
 import type { MaskModule } from "../mask/ir.js";
 import type { AttentionModule, LaunchVariable } from "../../runtime/launch/module.js";
 import { dataText } from "./literals.js";
-import type { Field } from "./descriptions.js";
-import { propertyKey } from "./names.js";
+import { objectType, type Field } from "./descriptions.js";
+
+/** What a kernel was compiled for. */
+export interface KernelDims {
+  readonly headDim: number;
+  readonly valueDim: number;
+}
 
 /** Head counts and dimensions: numbers that tables or the compiled kernels fix are literal types. */
-export function shapeFields(launch: AttentionModule): readonly Field[] {
-  const { defaults, fixed, variants } = launch;
+export function shapeFields({ defaults, fixed }: AttentionModule, kernels: readonly KernelDims[]): readonly Field[] {
   const count = (name: "heads" | "kvHeads", doc: string): Field => {
     const only = fixed[name];
     const type = only === undefined ? "number" : String(only);
@@ -18,7 +22,7 @@ export function shapeFields(launch: AttentionModule): readonly Field[] {
     };
   };
   const dim = (name: "headDim" | "valueDim", doc: string): Field => {
-    const sizes = [...new Set(variants.map((variant) => variant[name]))].sort((a, b) => a - b);
+    const sizes = [...new Set(kernels.map((kernel) => kernel[name]))].sort((a, b) => a - b);
     return { name, type: sizes.join(" | "), optional: sizes.includes(defaults[name]), doc };
   };
   const sameHeads = defaults.kvHeads === defaults.heads && fixed.kvHeads === undefined;
@@ -47,12 +51,9 @@ export function callFields(mask: MaskModule, launch: AttentionModule): readonly 
   });
   const fields: Field[] = [{ name: "batch", type: "number", optional: true, doc: "Batch entries; 1 when left out." }];
   if (params.length > 0) {
-    const members = params.map(
-      (field) => `/** ${field.doc} */\nreadonly ${propertyKey(field.name)}${field.optional ? "?: number | undefined" : ": number"};`,
-    );
     fields.push({
       name: "params",
-      type: `{\n${members.join("\n")}\n}`,
+      type: objectType(params),
       optional: params.every((field) => field.optional),
       doc: "Values of the runtime parameters for this call.",
     });

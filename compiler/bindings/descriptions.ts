@@ -1,4 +1,6 @@
 import type { Input, MaskModule } from "../mask/ir.js";
+import { commentText } from "./literals.js";
+import { propertyKey } from "./names.js";
 
 /** One property of a generated type. Optional ones also take undefined. */
 export interface Field {
@@ -6,6 +8,13 @@ export interface Field {
   readonly type: string;
   readonly optional?: boolean;
   readonly doc: string;
+}
+
+/** Fields as the text of an object type. */
+export function objectType(fields: readonly Field[]): string {
+  const member = ({ name, type, optional, doc }: Field): string =>
+    `/** ${commentText(doc)} */\nreadonly ${propertyKey(name)}${optional === true ? `?: ${type} | undefined` : `: ${type}`};`;
+  return `{\n${fields.map(member).join("\n")}\n}`;
 }
 
 /** The lengths of the axes of an operator's tensors, as its call names them. */
@@ -62,6 +71,10 @@ export function arrayType(input: Input): string {
 
 export function bufferType(input: Input): string {
   return input.kind === "csr" ? "CsrBuffers" : "InputBuffer";
+}
+
+export function pointerType(input: Input): string {
+  return input.kind === "csr" ? "CsrPointers" : "CudaInput";
 }
 
 /** Queries, keys and values; `tensor` is their type. */

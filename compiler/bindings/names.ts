@@ -19,6 +19,10 @@ export interface OperatorNames {
   readonly operator: string;
   readonly shape: string;
   readonly buffers: string;
+  /** Where the tensors of a CUDA launch are: `SlidingPointers`. */
+  readonly pointers: string;
+  /** Which CUDA kernel is to be made: `SlidingOptions`. */
+  readonly options: string;
   readonly arrays: string;
   readonly result: string;
   readonly call: string;
@@ -41,6 +45,8 @@ function namesFrom(base: string): OperatorNames {
     operator: pascal,
     shape: `${pascal}Shape`,
     buffers: `${pascal}Buffers`,
+    pointers: `${pascal}Pointers`,
+    options: `${pascal}Options`,
     arrays: `${pascal}Arrays`,
     result: `${pascal}Result`,
     call: `${pascal}Call`,

@@ -10,6 +10,7 @@ export interface RuntimeName {
 const value = (name: string, local: string = name): RuntimeName => ({ name, local, isType: false });
 const type = (name: string): RuntimeName => ({ name, local: name, isType: true });
 
+/** What bindings for WebGPU import of `attnc/runtime`. */
 export const RUNTIME_NAMES: readonly RuntimeName[] = [
   value("createAttention"),
   // The generated file exports a function of the runtime's name.
@@ -25,6 +26,23 @@ export const RUNTIME_NAMES: readonly RuntimeName[] = [
   type("Requirements"),
   type("TuneOptions"),
   type("TuneResult"),
+];
+
+/** What bindings for CUDA import of `attnc/cuda`. */
+export const CUDA_RUNTIME_NAMES: readonly RuntimeName[] = [
+  value("createCudaAttention"),
+  value("cudaRequirements"),
+  type("CsrArrays"),
+  type("CsrPointers"),
+  type("CudaDevice"),
+  type("CudaInput"),
+  type("CudaKernel"),
+  type("CudaModule"),
+  type("CudaOptions"),
+  type("CudaRequirements"),
+  type("CudaStream"),
+  type("DeviceRef"),
+  type("InputArray"),
 ];
 
 /**
@@ -67,12 +85,14 @@ export const RESERVED: readonly string[] = [
   ...["Required", "ReturnType", "Set", "String", "Symbol", "TypeError", "Uint16Array", "Uint32Array", "Uint8Array", "WeakMap", "WeakSet"],
 ];
 
-/** The import specifiers for what a file mentions. */
-export function usedRuntimeNames(file: SourceFile): OptionalKind<ImportSpecifierStructure>[] {
+/** The import specifiers for what a file mentions of these names. */
+export function usedRuntimeNames(file: SourceFile, all: readonly RuntimeName[]): OptionalKind<ImportSpecifierStructure>[] {
   const mentioned = new Set(file.getDescendantsOfKind(SyntaxKind.Identifier).map((identifier) => identifier.getText()));
-  return RUNTIME_NAMES.filter(({ local }) => mentioned.has(local)).map(({ name, local, isType }) => ({
-    name,
-    isTypeOnly: isType,
-    ...(local === name ? {} : { alias: local }),
-  }));
+  return all
+    .filter(({ local }) => mentioned.has(local))
+    .map(({ name, local, isType }) => ({
+      name,
+      isTypeOnly: isType,
+      ...(local === name ? {} : { alias: local }),
+    }));
 }

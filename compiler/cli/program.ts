@@ -3,10 +3,12 @@ import {
   callOptions,
   choice,
   deviceOption,
+  dtypes,
   finite,
   inputOption,
   integer,
   integers,
+  kernelOption,
   lengthOptions,
   names,
   notYet,
@@ -62,17 +64,18 @@ export function buildProgram(done: (code: ExitCode) => void): Command {
   shapeOptions(program.command("build"))
     .description("write kernels and typed bindings")
     .argument("<file...>", ".attn files or folders")
-    .requiredOption("--target <targets>", "what to write, separated by commas: wgsl")
+    .requiredOption("--target <targets>", "what to write, separated by commas: wgsl, cuda or torch")
     .option("--out <folder>", "where to; beside each file by default")
     .option("--dims <list>", "head dims to make kernels for, e.g. 64,128; those of the shape by default", integers(4))
-    .option("--standalone", "inline the runtime: the generated file depends on nothing")
+    .option("--dtypes <list>", "types to make CUDA kernels for, e.g. f16,bf16; that of the shape by default", dtypes)
+    .option("--standalone", "for wgsl: inline the runtime, so that the generated file depends on nothing")
     .option("--js", "write JavaScript and declarations in place of TypeScript")
     .option("--schedules <list>", "best or all; kinds of devices (gpu, software, simd), gpu,software by default; or both", schedules)
     .option("--tuned", "put the schedule that attnc tune found the fastest first")
     .option(
       "--emit <level>",
-      "print a level to stdout in place of writing files: mask, tiles, program or wgsl",
-      choice("mask", "tiles", "program", "wgsl"),
+      "print a level to stdout in place of writing files: mask, tiles, program, wgsl or cuda",
+      choice("mask", "tiles", "program", "wgsl", "cuda"),
     )
     .option("--watch", "build again when a file changes")
     .addHelpText(
@@ -83,6 +86,9 @@ export function buildProgram(done: (code: ExitCode) => void): Command {
         "build sliding.attn --target wgsl --schedules all",
         "build sliding.attn --target wgsl --schedules gpu,software,simd --tuned",
         "build sliding.attn --target wgsl --emit program",
+        "build sliding.attn --target cuda --dtypes f16,bf16 --dims 64,128",
+        "build src --target torch --dtypes bf16 --out gen",
+        "build sliding.attn --target cuda --emit cuda > sliding.cu",
       ),
     )
     .action(action(async () => (await import("./commands/build.js")).build as Action));
@@ -134,7 +140,7 @@ export function buildProgram(done: (code: ExitCode) => void): Command {
     )
     .action(action(async () => (await import("./commands/explain.js")).explain as Action));
 
-  tunedOption(deviceOption(inputOption(lengthOptions(shapeOptions(program.command("run"))))))
+  kernelOption(tunedOption(deviceOption(inputOption(lengthOptions(shapeOptions(program.command("run")))))))
     .description("run the generated kernel on your tensors")
     .argument("<file#name>", "one operator")
     .requiredOption("--q <file>", "queries [batch, heads, length, dim] (.npy, or file.safetensors:name)")
@@ -152,7 +158,7 @@ export function buildProgram(done: (code: ExitCode) => void): Command {
     )
     .action(action(async () => (await import("./commands/run.js")).run as Action));
 
-  tunedOption(deviceOption(shapeOptions(program.command("verify"))))
+  kernelOption(tunedOption(deviceOption(shapeOptions(program.command("verify")))))
     .description("prove the generated kernels equal to dense reference attention in float64")
     .argument("<file...>", ".attn files or folders")
     .option("--seq <list>", "lengths, separated by commas", integers(1))
@@ -168,7 +174,7 @@ is "NaN", "Infinity" or "-Infinity".
     )
     .action(action(async () => (await import("./commands/verify.js")).verify as Action));
 
-  tunedOption(deviceOption(lengthOptions(shapeOptions(program.command("bench")))))
+  kernelOption(tunedOption(deviceOption(lengthOptions(shapeOptions(program.command("bench"))))))
     .description("time the kernel beside the generated dense kernel on the same device")
     .argument("<file#name>", "one operator")
     .option("--runs <n>", "counted runs of each", integer(1), 5)

@@ -1,7 +1,7 @@
 import { generateTypeScript } from "../bindings/typescript.js";
 import type { GeneratedFile } from "../bindings/typescript.js";
 import type { MaskModule } from "../mask/ir.js";
-import type { Dims } from "../targets/wgsl/operator.js";
+import { dimsName, stemOf } from "./file-names.js";
 import { launchModule } from "./launch.js";
 import type { AttentionModule, ScheduleChoice } from "./launch.js";
 import { withWinners } from "./tuning.js";
@@ -32,10 +32,9 @@ export async function buildFiles(modules: readonly MaskModule[], options: BuildO
   const compiled = modules.map((mask) => ({ mask, launch: compile(mask, options) }));
   const { version, source, js, standalone } = options;
   const bindings = await generateTypeScript(compiled, { version, source, js, standalone });
-  const stem = (source.split(/[\\/]/).pop() ?? source).replace(/\.attn$/, "");
   const kernels = compiled.flatMap(({ mask, launch }) =>
     launch.variants.map((variant) => ({
-      name: `${stem}.${mask.name}.${dimsName(variant)}.${variant.name}.wgsl`,
+      name: `${stemOf(source)}.${mask.name}.${dimsName(variant)}.${variant.name}.wgsl`,
       text: variant.wgsl,
     })),
   );
@@ -48,8 +47,4 @@ function compile(mask: MaskModule, { headDims, schedules, recall, onWinner }: Bu
   const { module, winners } = withWinners(mask, compiled, headDims, recall, schedules?.all);
   for (const { name } of winners) onWinner?.(mask.name, name);
   return module;
-}
-
-function dimsName({ headDim, valueDim }: Dims): string {
-  return valueDim === headDim ? `d${headDim}` : `d${headDim}x${valueDim}`;
 }

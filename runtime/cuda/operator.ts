@@ -74,6 +74,8 @@ export interface CudaAttention {
 
 /** The most blocks of a grid in x. */
 const MOST_BLOCKS = 2 ** 31 - 1;
+/** The most rows of a head or group, so that kernels count them in 32 bits, the last tile's too. */
+const MOST_ROWS = 2 ** 31 - 1024;
 
 interface OperatorParts {
   readonly device: CudaDevice;
@@ -110,6 +112,14 @@ function gridOf(module: CudaModule, kernel: CudaKernel, call: ResolvedCall, devi
   const rows = kernel.packsHeads ? nq * (heads / kvHeads) : module.layout === undefined ? nq : n;
   const tiles = Math.ceil(rows / kernel.tileQ);
   const total = tiles * (kernel.packsHeads ? kvHeads : heads) * batch;
+  if (rows > MOST_ROWS) {
+    throw new AttnError("ATTN5211", {
+      field: "call",
+      expected: `at most ${MOST_ROWS} queries of the heads of a group`,
+      found: String(rows),
+      remedy: "Split the call by queries or by heads.",
+    });
+  }
   if (total > MOST_BLOCKS) {
     throw new AttnError("ATTN5211", {
       field: "call",

@@ -4,6 +4,7 @@ import type { MaskModule } from "../../compiler/mask/ir.js";
 import type { TuneResult } from "../../runtime/index.js";
 import { softwareTest } from "../device/software.js";
 import { dense, greatestDifference, noise } from "./dense.js";
+import { EVERYTHING_SIZES, everythingInputs } from "./everything-inputs.js";
 import { compiled, documents, everything } from "./modules.js";
 import { runtimeSources } from "./runtime-sources.js";
 
@@ -81,22 +82,9 @@ softwareTest("a generated file measures its kernels, and then uses the fastest",
 });
 
 softwareTest("a generated file runs: tables, layers, phases and every kind of bit input", async ({ device }) => {
-  const [batch, heads, kvHeads, NQ, N, headDim, valueDim] = [1, 4, 2, 20, 67, 32, 16];
-  const bits = (length: number, seed: number) => Uint8Array.from(noise(length, seed), (x) => (x > 0.8 ? 1 : 0));
-  const rows = Math.ceil(N / 8);
-  const lists = Array.from({ length: kvHeads * rows }, (_, i) => (i % 3 === 0 ? [] : [i % rows]));
-  const listed = new Uint8Array(kvHeads * rows * rows);
-  lists.forEach((list, i) => list.forEach((block) => (listed[i * rows + block] = 1)));
-  const offsets = [0, 1].flatMap((h) =>
-    Array.from({ length: rows + 1 }, (_, r) => lists.slice(0, h * rows + r).reduce((sum, list) => sum + list.length, 0)),
-  );
-  const columns = [2, 30, 31, -2147483648];
-  const diagonals = [0, 5, 40];
-  const only = (length: number, set: readonly number[]) => Uint8Array.from({ length }, (_, i) => (set.includes(i) ? 1 : 0));
-  const tree = bits(NQ * N, 4);
-  const map = bits(heads * Math.ceil(N / 16) * Math.ceil(N / 32), 5);
-  const matrix = (count: number, rowCount: number, columnCount: number, data: Uint8Array) =>
-    ({ kind: "bits", batch: 1, heads: count, rows: rowCount, columns: columnCount, data }) as const;
+  const { batch, heads, kvHeads, NQ, N } = EVERYTHING_SIZES;
+  const { headDim, valueDim } = everything.shape;
+  const { columns, diagonals, offsets, indices, values } = everythingInputs();
 
   // Values that f16 holds exactly, so that the only rounding is the kernel's.
   const half = (length: number, seed: number) => noise(length, seed).map((x) => Math.round(x * 256) / 256);
@@ -113,31 +101,16 @@ softwareTest("a generated file runs: tables, layers, phases and every kind of bi
         q,
         k,
         v,
-        tree,
-        map,
+        tree: values.tree.data,
+        map: values.map.data,
         cols: { data: columns, shape: [1, 1, 4] },
         diags: { data: diagonals, shape: [1, 1, 3] },
-        lists: { offsets, indices: lists.flat() },
+        lists: { offsets, indices },
       },
       { batch, queryLength: NQ, keyLength: N, params: { rows: 6 }, layer, phase },
     );
-    const inputs = {
-      tree: matrix(1, NQ, N, tree),
-      map: matrix(heads, Math.ceil(N / 16), Math.ceil(N / 32), map),
-      cols: matrix(1, 1, N, only(N, columns)),
-      diags: matrix(
-        1,
-        1,
-        2 * N - 1,
-        only(
-          2 * N - 1,
-          diagonals.map((d) => d + N - 1),
-        ),
-      ),
-      lists: matrix(kvHeads, rows, rows, listed),
-    };
     const phaseIndex = everything.phases.indexOf(phase);
-    const env = { N, NQ, heads, kvHeads, layer, layers: 2, phase: phaseIndex, params: { rows: 6, sink: 4 }, inputs };
+    const env = { N, NQ, heads, kvHeads, layer, layers: 2, phase: phaseIndex, params: { rows: 6, sink: 4 }, inputs: values };
     const expected = dense(everything, { batch, env, headDim, valueDim, q, k, v });
     expect(greatestDifference(out, expected.out)).toBeLessThan(5e-4);
     expect(greatestDifference(lse, expected.lse)).toBeLessThan(5e-6);

@@ -43,6 +43,62 @@ test("beside the file by default, one declaration where one is named, and nothin
   expect(readdirSync(join(folder, "mixed")).filter((name) => name.startsWith("parts"))).toEqual(["parts.attn"]);
 });
 
+test("build for CUDA and PyTorch writes a source for each operator, headers, bindings and Python files", async () => {
+  const result = await attnc(
+    folder,
+    "build",
+    "two.attn",
+    "--target",
+    "cuda,torch",
+    "--out",
+    "cuda",
+    "--dims",
+    "32,64",
+    "--dtypes",
+    "f16,f32",
+    "--js",
+  );
+  const names = [
+    ...["two.attn.cuda.js", "two.attn.cuda.d.ts", "two_sliding.py", "two_dense.py"],
+    ...["two.sliding", "two.dense"].flatMap((name) => [`${name}.cu`, `${name}.h`]),
+  ];
+  expect(result).toMatchObject({ code: 0, stdout: "" });
+  expect(readdirSync(join(folder, "cuda")).sort()).toEqual([...names].sort());
+  const text = (name: string) => readFileSync(join(folder, "cuda", name), "utf8");
+  for (const [dtype, dim] of [
+    ["f16", 32],
+    ["f16", 64],
+    ["f32", 32],
+    ["f32", 64],
+  ]) {
+    expect(text("two.sliding.cu")).toContain(`attnc_sliding_cores_${dtype}_d${dim}(`);
+  }
+  expect(text("two.dense.h")).toContain("attnc_status attnc_dense_launch(const attnc_dense_call* call, cudaStream_t stream);");
+  expect(text("two_dense.py")).toContain(
+    "KERNELS = [(torch.float32, 32, 32), (torch.float32, 64, 64), (torch.float16, 32, 32), (torch.float16, 64, 64)]",
+  );
+  expect(text("two.attn.cuda.js")).toContain('from "attnc/cuda"');
+});
+
+test("the type of the shape is the default, or else the first of those asked for", async () => {
+  for (const [flags, dtype] of [
+    [["--dtype", "bf16"], "ATTNC_BF16"],
+    [["--dtypes", "f16,bf16"], "ATTNC_F16"],
+    [["--dtype", "bf16", "--dtypes", "f16,bf16"], "ATTNC_BF16"],
+  ] as const) {
+    const { code, stdout } = await attnc(folder, "build", "two.attn#sliding", "--target", "cuda", "--emit", "cuda", ...flags);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`  p.dtype = ${dtype};\n`);
+  }
+});
+
+test("the program of each CUDA kernel is printed with its schedule", async () => {
+  const { code, stdout } = await attnc(folder, "build", "two.attn#sliding", "--target", "cuda", "--emit", "program", "--dtype", "f16");
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^schedule wgmma-f16\.d64: \d+ threads, tiles of \d+ queries x \d+ keys$/m);
+  expect(stdout).toMatch(/^schedule cores-f16\.d64: 128 threads/m);
+});
+
 test.each(["mask", "tiles", "program", "wgsl"])("--emit %s prints that level alone", async (level) => {
   const { code, stdout, stderr } = await attnc(folder, "build", "two.attn", "--target", "wgsl", "--emit", level);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
@@ -57,9 +113,16 @@ test("a warning does not stop a build", async () => {
 });
 
 test.each([
-  [["two.attn", "--target", "cuda"], 2, "ATTN4001: the target cuda is not supported yet by this version"],
-  [["two.attn", "--target", "metal"], 2, '--target is "metal"; expected wgsl'],
-  [["two.attn", "--target", ""], 2, '--target is ""; expected wgsl'],
+  [["two.attn", "--target", "metal"], 2, '--target is "metal"; expected wgsl, cuda, torch, or some of them with commas between'],
+  [["two.attn", "--target", ""], 2, '--target is ""; expected wgsl, cuda, torch'],
+  [["two.attn", "--target", "wgsl,cuda", "--dtype", "bf16"], 1, "ATTN4004: sliding is of dtype bf16, and WebGPU has none"],
+  [["two.attn", "--target", "wgsl", "--dtypes", "f16"], 2, "--dtypes is f16; expected --target cuda or torch with it"],
+  [["two.attn", "--target", "cuda", "--dtypes", "f16,f8"], 2, "It should be some of f32, f16, bf16, separated by commas."],
+  [["two.attn", "--target", "wgsl,cuda", "--standalone"], 2, "expected --target wgsl alone with it"],
+  [["two.attn", "--target", "cuda", "--schedules", "all"], 2, "--schedules is given; expected --target wgsl with it"],
+  [["two.attn", "--target", "torch", "--tuned"], 2, "--tuned is given; expected --target wgsl with it"],
+  [["two.attn", "--target", "cuda", "--emit", "wgsl"], 2, "--emit is wgsl; expected --target wgsl with it"],
+  [["two.attn", "--target", "wgsl", "--emit", "cuda"], 2, "--emit is cuda; expected --target cuda with it"],
   [["two.attn#slidin", "--target", "wgsl"], 2, "did you mean two.attn#sliding?"],
   [["parts.attn", "--target", "wgsl"], 2, "ATTN6212: parts.attn declares no attention"],
   [["parts.attn#band", "--target", "wgsl"], 2, "ATTN6212: parts.attn declares no attention"],

@@ -1,0 +1,150 @@
+import type { MaskModule } from "../../mask/ir.js";
+import type { CudaModule } from "../../../runtime/cuda/module.js";
+import { callFields, cComment } from "./names.js";
+import type { CallFields, CallInput } from "./names.js";
+
+/** The C header of an operator: the struct of a call, and the functions that fill, measure and launch it. C99 and C++ read it. */
+export function printHeader(mask: MaskModule, module: CudaModule): string {
+  const { name } = module;
+  const guard = `ATTNC_${name}_H`;
+  const fields = callFields(mask, module);
+  return `${cComment(`${name} (${mask.origin}): made by attnc.`)}#ifndef ${guard}
+#define ${guard}
+
+#include <cuda_runtime_api.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+${TYPES}
+${mask.doc === undefined ? "" : cComment(mask.doc)}typedef struct {
+  // On the device, contiguous, aligned to 16 bytes: q [batch, heads, queries, head_dim],
+  // k [batch, kv_heads, keys, head_dim], v [batch, kv_heads, keys, value_dim], out [batch, heads, queries, value_dim].
+  const void* q;
+  const void* k;
+  const void* v;
+  void* out;
+  // [batch, heads, queries], natural logarithms of the rows' sums of exponentials, or NULL.
+  float* lse;
+  attnc_dtype dtype;
+  int batch;
+  int heads;
+  int kv_heads;
+  ${module.space === "self" ? "// The queries are the last of the keys' positions." : "// Queries and keys have positions of their own."}
+  int queries;
+  int keys;
+  int head_dim;
+  int value_dim;
+  // Factor of the logits; NaN, the default, stands for 1 / sqrt(head_dim).
+  double scale;
+${printParams(fields)}${printLaunchVariables(fields, module)}${fields.inputs.map((input) => printInput(input, module)).join("")}  // On the device, aligned to 16 bytes, of the bytes that attnc_${name}_workspace() tells; NULL where those are none.
+  // Launches that may run at the same time must not share it.
+  void* workspace;
+  size_t workspace_bytes;
+} attnc_${name}_call;
+
+// A call with the declaration's shape and parameters; pointers, lengths and what has no default are left to fill.
+attnc_${name}_call attnc_${name}_defaults(void);
+
+// Bytes of workspace that a call needs.
+attnc_status attnc_${name}_workspace(const attnc_${name}_call* call, size_t* bytes);
+
+// Puts the kernels of a call on a stream and returns; they may be captured in a graph. The values of inputs must be
+// right: those out of range are ignored.
+attnc_status attnc_${name}_launch(const attnc_${name}_call* call, cudaStream_t stream);
+
+// What was wrong with this thread's last call.
+const char* attnc_${name}_error(void);
+${printOrders(mask)}
+#ifdef __cplusplus
+}
+#endif
+#endif
+`;
+}
+
+/** What all headers share, so that several can be included. */
+const TYPES = `#ifndef ATTNC_TYPES
+#define ATTNC_TYPES
+typedef enum { ATTNC_F32 = 0, ATTNC_F16 = 1, ATTNC_BF16 = 2 } attnc_dtype;
+
+typedef enum {
+  ATTNC_OK = 0,
+  // A value of the call that cannot be: attnc_NAME_error() says which, what was expected and what was found.
+  ATTNC_BAD_CALL = 1,
+  // No kernel for the dtype and dims, or none that this device can run.
+  ATTNC_NO_KERNEL = 2,
+  ATTNC_CUDA_ERROR = 3
+} attnc_status;
+
+// An input of the declaration, on the device: int32, or 32-bit words of packed bits, lowest bit first.
+typedef struct {
+  const int* data;
+  // Leading axes: 1 or the batch; 1, the kv heads or the query heads. 0 stands for 1.
+  int batch;
+  int heads;
+  // Entries of each list, where the input is lists.
+  int entries;
+  // For lists by offsets: numbers of key blocks.
+  const int* indices;
+  int index_count;
+} attnc_input;
+#endif
+`;
+
+function printParams({ params }: CallFields): string {
+  return params
+    .map(({ name, type, field, doc, min, default: value }) => {
+      const facts = [value === undefined ? "to be set" : `${value} by default`, ...(min === undefined ? [] : [`at least ${min}`])];
+      return `${cComment(`${doc ?? `The parameter ${name}.`} (${facts.join(", ")})`, "  ")}  ${type} ${field};\n`;
+    })
+    .join("");
+}
+
+function printLaunchVariables({ launch }: CallFields, { phases, fixed }: CudaModule): string {
+  const docs = {
+    layer: "Number of the layer, from 0, to be set.",
+    layers:
+      fixed.layers === undefined
+        ? "How many layers the model has, to be set."
+        : `How many layers the model has: ${fixed.layers}, as in a table.`,
+    step: "Number of the step, from 0, to be set.",
+    steps: "How many steps there are, to be set.",
+    phase: `The phase of the call, to be set: ${phases.map((phase, i) => `${i} ${phase}`).join(", ")}.`,
+  };
+  return launch.map((field) => `${cComment(docs[field], "  ")}  int ${field};\n`).join("");
+}
+
+function printInput(input: CallInput, module: CudaModule): string {
+  return `${cComment(describe(input, module.space), "  ")}  attnc_input ${input.field};\n`;
+}
+
+function describe(spec: CallInput, space: CudaModule["space"]): string {
+  if (spec.field.startsWith("order_")) return `[keys], what the function of that name gives, copied to the device.`;
+  const rows = space === "self" ? "keys" : "queries";
+  switch (spec.kind) {
+    case "ids":
+      return `[batch, ${spec.axis === "k" ? "keys" : rows}], an integer for each token.`;
+    case "bits":
+      return `[batch, heads, ${spec.rows === "q" ? "queries" : spec.rows}, ceil(${spec.columns === "k" ? "keys" : spec.columns} / 32)] words.`;
+    case "blocks":
+      return `[batch, heads, ceil(${rows} / ${spec.n}), ceil(ceil(keys / ${spec.m}) / 32)] words, a bit for each block of ${spec.n} queries and ${spec.m} keys.`;
+    case "columns":
+      return "[batch, heads, entries], positions of keys, padded with -2147483648.";
+    case "diagonals":
+      return "[batch, heads, entries], distances q - k, padded with -2147483648.";
+    case "csr":
+      return `Offsets [batch, heads, ceil(${rows} / ${spec.n}) + 1] into indices, numbers of blocks of ${spec.m} keys.`;
+  }
+}
+
+/** Functions that make the tables of a layout. */
+function printOrders({ name, orders = [], layout }: MaskModule): string {
+  if (orders.length === 0) return "";
+  const functions = orders.map((spec) => `void attnc_${name}_order_${spec.name.slice(1)}(int* table);\n`);
+  return `
+// The tables of ${layout?.name ?? "the layout"}, an integer for each of the keys, in memory of the host: to be made once and copied to the device.
+${functions.join("")}`;
+}
