@@ -67,3 +67,13 @@ test("grids go up to what fits in x", async () => {
   await expect(launchOf(wide, call)).rejects.toThrow("ATTN5211: call: expected at most 2147483647 tiles of queries, found 12000000000.");
   expect((await launchOf({ tileQ: 64 }, { ...call, batch: 20 })).blocks).toBe(15625 * 6 * 20);
 });
+
+test("rows of a group are counted in 32 bits", async () => {
+  const call = { length: 2 ** 24 };
+  await expect(launchOf({ tileQ: 64, packsHeads: true }, call, { maxLength: 2 ** 30 })).resolves.toBeDefined();
+  await expect(launchOf({ tileQ: 64, packsHeads: true }, { length: 2 ** 30 - 1 }, { maxLength: 2 ** 30 })).rejects.toMatchObject({
+    code: "ATTN5211",
+    expected: `at most ${2 ** 31 - 1024} queries of the heads of a group`,
+    found: String(3 * (2 ** 30 - 1)),
+  });
+});
