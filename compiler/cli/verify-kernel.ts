@@ -41,7 +41,7 @@ export async function verifyKernel(
   onCase: (result: CaseResult, total: number) => void,
 ): Promise<void> {
   // The interpreter is a hundred times slower than the slowest device.
-  const pairs = (request.onDevice ? DEVICE_PAIRS : DEVICE_PAIRS / 100) / (request.quick ? 8 : 1);
+  const pairs = request.onDevice ? (request.quick ? DEVICE_PAIRS / 8 : DEVICE_PAIRS) : DEVICE_PAIRS / 100;
   const planned = verifyCases(module, {
     lengths: request.seq ?? (request.quick ? QUICK_LENGTHS : DEFAULT_LENGTHS),
     seeds: request.quick ? 1 : request.seeds,
