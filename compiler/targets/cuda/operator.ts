@@ -52,7 +52,6 @@ function instanceOf(module: MaskModule, problem: CudaProblem, family: Family, sc
     persistent,
     packsHeads: packsHeads(module),
     ...(family.roundsWeights ? { weights: dtype } : {}),
-    ...(family.roundsWeights === true && dtype !== "f32" ? { weights: dtype } : {}),
     ...(tensorMaps === undefined ? {} : { tensorMaps }),
   };
   return { family, program: lower(shaped, schedule), schedule, problem, kernel };
