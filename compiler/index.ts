@@ -6,6 +6,7 @@
  */
 import type { GeneratedFile } from "./bindings/typescript.js";
 import type { Diagnostic } from "./diagnostics/diagnostic.js";
+import { diagnostic } from "./diagnostics/report.js";
 import { costOfCall } from "./driver/cost.js";
 import type { AttentionCall } from "./driver/cost.js";
 import type { CudaDtype } from "./driver/cuda-launch.js";
@@ -91,7 +92,7 @@ export function format(
   return formatFile(sourceFile(options.file ?? "input.attn", text));
 }
 
-/** Kernels and launch manifests of the attentions of a file. Never throws for a mistake of the user's. */
+/** Launch manifests of the attentions of a file, with WebGPU kernels but for bf16. Never throws for a mistake of the user's. */
 export function compile(text: string, options: CompileOptions = {}): Compiled {
   const { name, params, shape, headDims = [] } = options;
   const source = checked(text, options);
@@ -116,13 +117,19 @@ export function cost({ mask, launch }: CompiledOperator, call: AttentionCall): C
   return costOfCall(mask, launch, call);
 }
 
-/** The files that `attnc build` writes: typed bindings with the kernels in them, and the kernels as texts. */
+/**
+ * The files that `attnc build` writes: typed bindings with the kernels in them, and the kernels as texts. Throws a
+ * TypeError where WGSL is asked for in bf16, which WebGPU does not have.
+ */
 export async function generate(operators: readonly CompiledOperator[], options: GenerateOptions): Promise<readonly GeneratedFile[]> {
   // The printers of TypeScript are large, and only needed here.
   const { buildFiles } = await import("./driver/build.js");
   const { buildCudaFiles } = await import("./driver/build-cuda.js");
   const { file, targets = ["wgsl"], headDims = [], dtypes = [], js, standalone, version = "as a library" } = options;
   const masks = operators.map(({ mask }) => mask);
+  const without = targets.includes("wgsl") ? masks.find(({ shape }) => shape.dtype === "bf16") : undefined;
+  if (without !== undefined)
+    throw new TypeError(`${diagnostic("ATTN4004", undefined, { name: without.name }).message}: choose another target`);
   const common = { version, source: file, headDims, js };
   const cuda = targets.filter((target) => target !== "wgsl");
   return [

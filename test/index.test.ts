@@ -147,3 +147,12 @@ test("generate writes for CUDA and PyTorch", async () => {
   expect(files.map((f) => f.name)).toEqual(["sliding.attn.cuda.ts", "sliding.sliding.cu", "sliding.sliding.h", "sliding_sliding.py"]);
   expect(files[1]!.text).toContain("attnc_sliding_cores_f16_d64(");
 });
+
+test("bf16 compiles to no WebGPU kernel, and generates none", async () => {
+  const { operators } = compile("attention a {\n  space seq causal\n  shape dtype: bf16\n  attend all\n}\n");
+  expect(operators.map(({ launch }) => [launch.dtype, launch.variants])).toEqual([["bf16", []]]);
+  await expect(generate(operators, { file: "a.attn" })).rejects.toThrow(
+    new TypeError("a is of dtype bf16, and WebGPU has none: choose another target"),
+  );
+  expect(await generate(operators, { file: "a.attn", targets: ["cuda"] })).toHaveLength(3);
+});

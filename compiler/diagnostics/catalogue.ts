@@ -3083,7 +3083,7 @@ attention late_keys {
     title: `A dtype that the target does not have`,
     severity: "error",
     message: `{name} is of dtype bf16, and WebGPU has none`,
-    hint: `choose f16 or f32 with \`--dtype\` or in the shape, or run it with \`--device cuda\` or \`--device interpreter\``,
+    hint: `choose f16 or f32 with \`--dtype\` or in the shape, build it with \`--target cuda\`, or run it with \`--device cuda\` or \`--device interpreter\``,
     page: `WGSL has f16, where the device offers it, and f32. bf16 has the range of f32 and 8 significant bits; CUDA kernels take it from
 compute capability 8.0 on. The mask, its pictures and the tile counts are the same for every dtype.
 `,

@@ -8,8 +8,12 @@ import { dimsOf } from "./dims.js";
 
 export type { AttentionModule, ScheduleChoice };
 
-/** The launch manifest of an operator with its kernels, for its own dims or for each of `headDims`. */
+/**
+ * The launch manifest of an operator with its kernels, for its own dims or for each of `headDims`; without
+ * kernels for bf16, which WebGPU does not have.
+ */
 export function launchModule(module: MaskModule, headDims: readonly number[] = [], schedules?: ScheduleChoice): AttentionModule {
-  const variants = wgslVariants(module, dimsOf(module, headDims), schedules).map(({ variant }) => variant);
+  const compiled = module.shape.dtype === "bf16" ? [] : wgslVariants(module, dimsOf(module, headDims), schedules);
+  const variants = compiled.map(({ variant }) => variant);
   return attentionModule(module, { uniforms: uniformFields(module), variants });
 }

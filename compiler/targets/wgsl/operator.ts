@@ -34,6 +34,8 @@ export interface ScheduleChoice {
 
 /** All kernels of an operator: for each pair of dims, kind of device and way of reading 16-bit tensors, best first. */
 export function wgslVariants(module: MaskModule, dims: readonly Dims[], choice: ScheduleChoice = {}): readonly CompiledVariant[] {
+  if (module.shape.dtype === "bf16")
+    throw new Error(`${module.name} is of dtype bf16, which WGSL does not have; it should have been refused`);
   const plan = planTiles(module);
   const fields = uniformFields(module);
   const halves: readonly Schedule["half"][] = module.shape.dtype === "f16" ? ["native", "packed"] : ["none"];
