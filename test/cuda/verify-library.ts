@@ -1,0 +1,42 @@
+import { spawn } from "node:child_process";
+import { expect, test } from "vitest";
+import { emulatedLibraries } from "./driver.js";
+
+const libraries = emulatedLibraries();
+
+/** Why there is no emulated device; undefined where there is one. */
+export const withoutDevice = typeof libraries === "string" ? libraries : undefined;
+
+interface Report {
+  readonly device: string;
+  readonly results: readonly { readonly name: string; readonly ok: boolean; readonly cases: readonly unknown[] }[];
+}
+
+/** `attnc verify --device cuda` on the emulated device; its answer, and what it said. */
+export async function verify(options: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<{ report: Report; said: string }> {
+  if (typeof libraries === "string") throw new Error(libraries);
+  const child = spawn(
+    process.execPath,
+    ["--import", "tsx", "compiler/cli/main.ts", "verify", ...options, "--device", "cuda", "--format", "json"],
+    { env: { ...process.env, ATTNC_CUDA_DRIVER: libraries.cuda, ATTNC_NVRTC: libraries.nvrtc, ...environment } },
+  );
+  let [out, said] = ["", ""];
+  child.stdout.on("data", (text) => (out += text));
+  child.stderr.on("data", (text) => (said += text));
+  await new Promise((resolve) => child.on("close", resolve));
+  if (out === "") throw new Error(said);
+  return { report: JSON.parse(out) as Report, said };
+}
+
+export const failed = ({ report }: { report: Report }): readonly string[] => report.results.filter(({ ok }) => !ok).map(({ name }) => name);
+
+/** Puts every operator of the library to the verifier on the emulated device, with few cases each. */
+export function verifyLibrary(what: string, options: readonly string[]): void {
+  const name = `every operator of the library on the emulated device: ${what}`;
+  const skipped = withoutDevice === undefined ? "" : ` (skipped: ${withoutDevice})`;
+  test.skipIf(withoutDevice !== undefined)(`${name}${skipped}`, { timeout: 900_000 }, async () => {
+    const answer = await verify(["patterns", "--quick", "--seq", "97", ...options]);
+    expect(failed(answer), answer.said).toEqual([]);
+    expect(answer.report.results.length).toBeGreaterThan(60);
+  });
+}
