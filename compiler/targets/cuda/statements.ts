@@ -1,11 +1,27 @@
 import type { Stmt } from "../../program/ir.js";
+import { elementType } from "./family.js";
+import type { Instance } from "./family.js";
 import { indent } from "./pattern.js";
+
+/**
+ * The body of a kernel whose block computes one tile of queries: the tile, a struct by its name with its
+ * template's sizes after the dims, and the statements put to it.
+ */
+export function printTileBody(tile: string, { program, schedule, problem }: Instance, sizes: readonly number[]): string {
+  const { dtype, headDim, valueDim } = problem;
+  const parameters = [elementType[dtype], headDim, valueDim, ...sizes].join(", ");
+  return `extern __shared__ __align__(1024) unsigned char shared_memory[];
+const Place place(u, aux, blockIdx.x, ${schedule.tileQ});
+${tile}<${parameters}> tile(u, query, key, value, output, lse, place, shared_memory);
+if (!place.any_query()) return;
+${printStatements(program.body)}`;
+}
 
 /**
  * The statements of a tile program as calls of a tile's operations, which each family of kernels has
  * under the same names: it decides where operands are and who owns what.
  */
-export function printStatements(body: readonly Stmt[]): string {
+function printStatements(body: readonly Stmt[]): string {
   return body.map((stmt) => (stmt.op === "keyTiles" ? printKeyTiles(stmt) : operation(stmt))).join("\n");
 }
 

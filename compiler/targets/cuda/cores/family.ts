@@ -1,6 +1,5 @@
-import { elementType } from "../family.js";
 import type { Family } from "../family.js";
-import { printStatements } from "../statements.js";
+import { printTileBody } from "../statements.js";
 import { coresSchedule } from "./schedule.js";
 import type { CoresSchedule } from "./schedule.js";
 import { CORES_TILE } from "./tile.js";
@@ -15,13 +14,8 @@ export const cores: Family<CoresSchedule> = {
   text: CORES_TILE,
   schedule: coresSchedule,
   parameters: "",
-  body: ({
-    program,
-    schedule: s,
-    problem: { dtype, headDim, valueDim },
-  }) => `extern __shared__ __align__(1024) unsigned char shared_memory[];
-const Place place(u, aux, blockIdx.x, ${s.tileQ});
-CoresTile<${[elementType[dtype], headDim, valueDim, s.tileQ, s.tileK, s.chunk, s.valueKeys].join(", ")}> tile(u, query, key, value, output, lse, place, shared_memory);
-if (!place.any_query()) return;
-${printStatements(program.body)}`,
+  body(instance) {
+    const { schedule: s } = instance;
+    return printTileBody("CoresTile", instance, [s.tileQ, s.tileK, s.chunk, s.valueKeys]);
+  },
 };
