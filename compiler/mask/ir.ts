@@ -5,6 +5,7 @@
  */
 
 import type { OrderSpec } from "../../runtime/launch/curves.js";
+import type { Flag, Selection } from "./selection.js";
 
 /**
  * - `q`, `k`: positions. In a self space `q` runs over `[N - NQ, N)`, in a cross space over `[0, NQ)`;
@@ -64,6 +65,8 @@ export interface HostScalar {
   readonly expr: HostExpr;
   /** What it came from, for people: `span = round_up(…)`. */
   readonly note: string;
+  /** The word holds the bits of `expr` rounded to float32, for selections; an int32 where this is absent. */
+  readonly as?: "f32" | undefined;
 }
 
 /** Numbers read from a file at compile time: `values[row][column]`, rows are layers (or one), columns heads or kv heads. */
@@ -101,6 +104,17 @@ export type Input =
   | { readonly kind: "columns"; readonly name: string }
   | { readonly kind: "diagonals"; readonly name: string }
   | { readonly kind: "csr"; readonly name: string; readonly n: number; readonly m: number };
+
+/**
+ * A tensor of floats that selections read, of the dtype f32, with the same optional leading axes. No mask reads it.
+ * - `scores`: a score for each block of n queries and m keys: rows count from the block of the first query of the call.
+ * - `channels`: headDim numbers.
+ * - `pooled`: a vector of headDim numbers for each window of n keys that fits whole, every `stride` keys.
+ */
+export type FloatInput =
+  | { readonly kind: "scores"; readonly name: string; readonly n: number; readonly m: number }
+  | { readonly kind: "channels"; readonly name: string }
+  | { readonly kind: "pooled"; readonly name: string; readonly n: number; readonly stride: number };
 
 /** An axis of the index space; the last one is fastest. */
 export interface Axis {
@@ -153,12 +167,16 @@ export interface MaskModule {
   readonly shape: Shape;
   readonly params: readonly RuntimeParam[];
   readonly inputs: readonly Input[];
+  /** Inputs of floats, which selections read. */
+  readonly floatInputs?: readonly FloatInput[] | undefined;
   readonly tables: readonly Table[];
   readonly scalars: readonly HostScalar[];
   /** Names of the phases, where the declaration has them. */
   readonly phases: readonly string[];
   /** The pairs looked at, causality included; `0 <= k < N` is understood. */
   readonly mask: BoolExpr;
+  /** What the mask learns from the tensors of a call; it reads each by `bit` nodes of its name. */
+  readonly selections?: readonly (Selection | Flag)[] | undefined;
   /** Absent where places are positions. */
   readonly layout?: Layout | undefined;
   /** Tables of the layout: its expressions load from them by place, as from ids. */

@@ -26,9 +26,15 @@ export type InputSpec =
   | { readonly kind: "diagonals"; readonly name: string }
   | { readonly kind: "csr"; readonly name: string; readonly n: number; readonly m: number };
 
+/** Inputs of floats that selections read: float32, with optional leading axes `[batch]` and `[heads]`; see the mask IR. */
+export type FloatInputSpec =
+  | { readonly kind: "scores"; readonly name: string; readonly n: number; readonly m: number }
+  | { readonly kind: "channels"; readonly name: string }
+  | { readonly kind: "pooled"; readonly name: string; readonly n: number; readonly stride: number };
+
 /**
  * Where the value of a uniform word comes from.
- * - `shape`: batch, heads, kvHeads, NQ, N; `offset` is N - NQ in a self space and 0 in a cross space.
+ * - `shape`: batch, heads, kvHeads, NQ, N, headDim; `offset` is N - NQ in a self space and 0 in a cross space.
  * - `scale`: the softmax scale times log2(e), as f32 bits.
  * - `tiles`: number of query tiles, ceil(NQ / tileQ).
  * - `writeLse`: 1 when the caller gave an lse buffer.
@@ -37,17 +43,24 @@ export type InputSpec =
  *   `[head][slot]`.
  * - `input`: a field of where the launcher put an input in the aux buffer, in words. For `ids`:
  *   base, batchStride, length, summary (base of `[tile] (min, max)` pairs of SUMMARY_TILE tokens),
- *   summaryBatchStride. For bit matrices: base, batchStride, headCount, headStride, rowStride, rows, columns.
+ *   summaryBatchStride. For bit matrices, those of selections among them: base, batchStride, headCount, headStride,
+ *   rowStride, rows, columns.
+ * - `plainScale`: the softmax scale as f32 bits, not times log2(e).
+ * - `size`: a number that `selection.sizes` gives.
+ * - `floatInput`: of a float input in its own binding: batchStride and headStride, 0 where it has one of them, and headCount.
  */
 export type UniformSource =
-  | { readonly kind: "shape"; readonly name: "batch" | "heads" | "kvHeads" | "NQ" | "N" | "offset" | "tiles" }
+  | { readonly kind: "shape"; readonly name: "batch" | "heads" | "kvHeads" | "NQ" | "N" | "headDim" | "offset" | "tiles" }
   | { readonly kind: "scale" }
   | { readonly kind: "writeLse" }
   | { readonly kind: "split"; readonly field: "slots" | "busy" | "leastShare" }
   | { readonly kind: "param"; readonly name: string }
   | { readonly kind: "launch"; readonly name: LaunchVariable }
   | { readonly kind: "scalars" }
-  | { readonly kind: "input"; readonly input: string; readonly field: InputField };
+  | { readonly kind: "input"; readonly input: string; readonly field: InputField }
+  | { readonly kind: "plainScale" }
+  | { readonly kind: "size"; readonly index: number }
+  | { readonly kind: "floatInput"; readonly input: string; readonly field: "batchStride" | "headStride" | "headCount" };
 
 export type InputField =
   "base" | "batchStride" | "length" | "summary" | "summaryBatchStride" | "headCount" | "headStride" | "rowStride" | "rows" | "columns";
@@ -103,6 +116,54 @@ export interface KernelVariant {
   readonly split?: { readonly plan: string; readonly parts: string; readonly merge: string } | undefined;
 }
 
+/** What sizes of a selection depend on: all that a launch knows but its heads. */
+export interface SizeEnv {
+  readonly batch: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly N: number;
+  readonly NQ: number;
+}
+
+/**
+ * Passes that run before the kernel and make its bit matrices from the tensors of the call. Sizes are numbers of the
+ * launch: `sizes` computes them all, other fields are indices into what it gives.
+ */
+export interface SelectionSpec {
+  readonly sizes: (env: SizeEnv) => readonly number[];
+  /** Bit matrices in the aux buffer, laid out like the caller's: packed rows, for each batch entry and head. */
+  readonly matrices: readonly {
+    readonly name: string;
+    readonly heads: "query" | "kv" | "one";
+    readonly rows: number;
+    readonly columns: number;
+    /** Whether the caller may give it back instead of having it made again. */
+    readonly reusable: boolean;
+  }[];
+  /** Words of the scratch buffer in all: stages find their tensors in it by `size` uniforms. */
+  readonly scratch: number;
+  readonly floatInputs: readonly FloatInputSpec[];
+  /** In order; each reads what those before it wrote. */
+  readonly stages: readonly SelectionStage[];
+  readonly uniforms: readonly UniformField[];
+}
+
+/**
+ * One dispatch. Bindings of group 0: 0 uniforms (those of the selection), 1 q, 2 k, 3 aux (read and written), 4 scratch
+ * (read and written), from 5 on the float inputs that it names.
+ */
+export interface SelectionStage {
+  /** For people: what it computes. */
+  readonly name: string;
+  readonly wgsl: string;
+  /** Index of the number of workgroups, folded into y like those of a kernel. */
+  readonly workgroups: number;
+  readonly floatInputs: readonly string[];
+  /** Matrices that it makes alone or helps to make: it is left out where the caller gives all of them back. */
+  readonly serves: readonly string[];
+}
+
 export interface MatrixProduct {
   readonly m: number;
   readonly n: number;
@@ -142,6 +203,7 @@ export interface AttentionModule {
   readonly uses: readonly LaunchVariable[];
   readonly inputs: readonly InputSpec[];
   readonly scalars?: { readonly count: number; readonly evaluate: (env: ScalarEnv) => readonly number[] } | undefined;
+  readonly selection?: SelectionSpec | undefined;
   readonly uniforms: readonly UniformField[];
   readonly variants: readonly KernelVariant[];
   /** Some rows are so much longer than others that they are worth computing in parts at any length. */

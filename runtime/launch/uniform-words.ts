@@ -13,6 +13,13 @@ export interface LaunchValues {
   readonly writeLse: boolean;
   /** Absent where rows are computed whole. */
   readonly split?: Split | undefined;
+  /** Of a module with selections: their sizes, and where float inputs have their batch entries and heads. */
+  readonly selection?: SelectionValues | undefined;
+}
+
+export interface SelectionValues {
+  readonly sizes: readonly number[];
+  readonly floatInputs: Readonly<Record<string, { readonly batchStride: number; readonly headStride: number; readonly headCount: number }>>;
 }
 
 function uniformValue(module: AttentionModule, source: UniformSource, values: LaunchValues): number {
@@ -30,6 +37,8 @@ function uniformValue(module: AttentionModule, source: UniformSource, values: La
           return call.n;
         case "NQ":
           return call.nq;
+        case "headDim":
+          return call.headDim;
         case "offset":
           return module.space === "self" ? call.n - call.nq : 0;
         case "tiles":
@@ -38,6 +47,12 @@ function uniformValue(module: AttentionModule, source: UniformSource, values: La
     // falls through: every name returns
     case "scale":
       return call.scale * Math.LOG2E;
+    case "plainScale":
+      return call.scale;
+    case "size":
+      return values.selection!.sizes[source.index]!;
+    case "floatInput":
+      return values.selection!.floatInputs[source.input]![source.field];
     case "writeLse":
       return writeLse ? 1 : 0;
     case "split":

@@ -118,11 +118,17 @@ function uniform(source: UniformSource, module: CudaModule): string {
         kvHeads: "p->kv_heads",
         N: "p->keys",
         NQ: "p->queries",
+        headDim: "p->head_dim",
         offset: module.space === "self" ? "p->keys - p->queries" : "0",
         tiles: "static_cast<int>(tiles)",
       }[source.name];
     case "scale":
       return `static_cast<float>((isnan(p->scale) ? 1.0 / sqrt(static_cast<double>(p->head_dim)) : p->scale) * ${Math.LOG2E})`;
+    case "plainScale":
+      return "static_cast<float>(isnan(p->scale) ? 1.0 / sqrt(static_cast<double>(p->head_dim)) : p->scale)";
+    case "size":
+    case "floatInput":
+      throw new Error(`a uniform of kind ${source.kind} in a module without selections`);
     case "writeLse":
       return "p->lse != nullptr ? 1 : 0";
     case "split":
