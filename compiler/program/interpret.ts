@@ -5,7 +5,9 @@ import { positions, queryRows } from "../mask/layout/places.js";
 import { compileCond, tileFrame } from "../tiles/evaluate.js";
 import type { TileFrame } from "../tiles/evaluate.js";
 import { queryOffset } from "../tiles/plan.js";
-import { tilesToVisit } from "../tiles/visit.js";
+import { bandsAsMask } from "../tiles/ranges.js";
+import type { KeyBand } from "../tiles/ranges.js";
+import { keyList, tilesToVisit } from "../tiles/visit.js";
 import { LEAST_MAXIMUM, MASKED } from "./ir.js";
 import type { Matrix, RowVector, Stmt, TileProgram } from "./ir.js";
 
@@ -58,6 +60,7 @@ export function interpret(program: TileProgram, tensors: AttentionTensors, call:
 class HeadInterpreter {
   private readonly frame: TileFrame;
   private readonly evaluators = new Map<BoolExpr, (q: number, k: number) => boolean>();
+  private readonly bandMasks = new Map<readonly KeyBand[], BoolExpr>();
   private readonly kvRow: number;
   private readonly queryRow: number;
   private readonly columns: Record<Matrix, number>;
@@ -67,6 +70,9 @@ class HeadInterpreter {
   /** Queries and keys of the present tile that exist. */
   private rows = 0;
   private keys = 0;
+  /** The keys of the present tile are those of this list from this place on; without one, of all places. */
+  private list: Int32Array | undefined;
+  private firstPlace = 0;
   /** The position of the call's first query. */
   private readonly offset: number;
   /** By place; with a layout only. */
@@ -147,10 +153,9 @@ class HeadInterpreter {
         return;
       case "mask": {
         if (this.trace) this.trace.masked++;
-        const looks = this.evaluatorOf(stmt.looks);
+        const looks = this.evaluatorOf(stmt.bands === undefined ? stmt.looks : this.maskOf(stmt.bands));
         this.eachCell("S", (row, column) => {
-          const k = this.frame.k0 + column;
-          const seen = row < this.rows && column < this.keys && looks(this.frame.q0 + row, k);
+          const seen = row < this.rows && column < this.keys && looks(this.frame.q0 + row, this.keyOf(column));
           if (!seen) this.matrices.S[row * this.columns.S + column] = MASKED;
         });
         return;
@@ -208,6 +213,12 @@ class HeadInterpreter {
     }
   }
 
+  private maskOf(bands: readonly KeyBand[]): BoolExpr {
+    let mask = this.bandMasks.get(bands);
+    if (!mask) this.bandMasks.set(bands, (mask = bandsAsMask(bands)));
+    return mask;
+  }
+
   private evaluatorOf(looks: BoolExpr): (q: number, k: number) => boolean {
     let evaluator = this.evaluators.get(looks);
     if (!evaluator) {
@@ -220,13 +231,19 @@ class HeadInterpreter {
   private keyTiles(stmt: Extract<Stmt, { op: "keyTiles" }>): void {
     const { tileK } = this.program;
     const { q0, q1 } = this.frame;
+    this.list = stmt.list === undefined ? undefined : keyList(this.frame, stmt.list);
     for (const tile of tilesToVisit(stmt, this.frame, { q0, q1, tileK })) {
-      this.keys = Math.min(tileK, this.call.env.N - tile * tileK);
-      this.frame.k0 = tile * tileK;
-      this.frame.k1 = tile * tileK + this.keys - 1;
+      this.firstPlace = tile * tileK;
+      this.keys = Math.min(tileK, (this.list?.length ?? this.call.env.N) - this.firstPlace);
       this.run(stmt.body);
       if (this.trace) this.trace.visited++;
     }
+  }
+
+  /** The key (or, with a layout, the place) that a column of the present tile is. */
+  private keyOf(column: number): number {
+    const place = this.firstPlace + column;
+    return this.list === undefined ? place : this.list[place]!;
   }
 
   private load(to: "Q" | "K" | "V"): void {
@@ -235,7 +252,7 @@ class HeadInterpreter {
     const count = to === "Q" ? this.rows : this.keys;
     const source = this.tensors[to === "Q" ? "q" : to === "K" ? "k" : "v"];
     for (let i = 0; i < count; i++) {
-      const token = to === "Q" ? this.queryOf(i) : this.positionOf(this.frame.k0 + i);
+      const token = to === "Q" ? this.queryOf(i) : this.positionOf(this.keyOf(i));
       if (token === undefined) continue;
       const from = ((to === "Q" ? this.queryRow : this.kvRow) + token) * columns;
       for (let c = 0; c < columns; c++) tile[i * columns + c] = source[from + c]! * (to === "Q" ? this.scale : 1);

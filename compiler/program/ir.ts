@@ -1,7 +1,7 @@
 import type { BoolExpr, IntExpr, MaskModule } from "../mask/ir.js";
 import type { TileCond } from "../tiles/expr.js";
 import type { Order } from "../tiles/row-lengths.js";
-import type { KeyRange } from "../tiles/ranges.js";
+import type { KeyBand, KeyRange } from "../tiles/ranges.js";
 
 /**
  * The tile program: what one workgroup does for one tile of queries of one head, in operations on
@@ -22,20 +22,27 @@ export type Stmt =
    * Visits key tiles: those of each range in rising order, none of them twice, but only those for which
    * `may` holds. It is asked of aligned blocks of `spans` tiles first, the widest first: a block for
    * which it fails is passed over as a whole. All uniform.
+   *
+   * With a `list` its tiles are gathered: place by place from the rising keys of that input or selection, from
+   * the first to the last, and there are no ranges. `k0` and `k1` are the first and the last key of a tile then.
    */
   | {
       readonly op: "keyTiles";
       readonly ranges: readonly KeyRange[];
       readonly spans: readonly number[];
       readonly may: TileCond;
+      readonly list?: string | undefined;
       readonly body: readonly Stmt[];
     }
   /** A uniform branch. */
   | { readonly op: "when"; readonly cond: TileCond; readonly body: readonly Stmt[] }
   /** to = a b^T */
   | { readonly op: "dot"; readonly to: "S"; readonly a: "Q"; readonly b: "K" }
-  /** Scores that are not looked at become {@link MASKED}; keys past the end count as such. */
-  | { readonly op: "mask"; readonly tile: "S"; readonly looks: BoolExpr }
+  /**
+   * Scores that are not looked at become {@link MASKED}; keys past the end count as such. Where there are `bands`, their
+   * union holds the same keys of each query.
+   */
+  | { readonly op: "mask"; readonly tile: "S"; readonly looks: BoolExpr; readonly bands?: readonly KeyBand[] | undefined }
   /** to = max(from, largest score of the row, {@link LEAST_MAXIMUM}) */
   | { readonly op: "rowMax"; readonly to: "n"; readonly from: "m"; readonly tile: "S" }
   /** to = exp2(x - y), row by row for vectors, with y broadcast over the columns for the matrix. */

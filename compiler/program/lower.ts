@@ -1,19 +1,21 @@
 import type { MaskModule } from "../mask/ir.js";
 import { rowLengths } from "../tiles/row-lengths.js";
-import { needsMask, planTiles } from "../tiles/plan.js";
-import type { TilePlan } from "../tiles/plan.js";
+import { planTiles } from "../tiles/plan.js";
+import { keyWalks, needsMask } from "../tiles/walks.js";
 import { LEAST_MAXIMUM } from "./ir.js";
-import type { TileProgram } from "./ir.js";
+import type { Stmt, TileProgram } from "./ir.js";
 
 /**
  * Lowers a mask to its tile program: one pass over the key tiles with an online softmax in base 2
- * (Milakov and Gimelshein 2018; the division is put off to the end as in FlashAttention-2).
+ * (Milakov and Gimelshein 2018; the division is put off to the end as in FlashAttention-2). `analysed` is a module with
+ * the same mask whose analysis is there already.
  */
 export function lower(
   module: MaskModule,
   tiles: { readonly tileQ: number; readonly tileK: number },
-  plan: TilePlan = planTiles(module),
+  analysed: MaskModule = module,
 ): TileProgram {
+  const plan = planTiles(analysed);
   return {
     module,
     token: module.layout?.token,
@@ -25,15 +27,20 @@ export function lower(
       { op: "fill", to: "m", value: LEAST_MAXIMUM },
       { op: "fill", to: "l", value: 0 },
       { op: "fill", to: "O", value: 0 },
-      {
+      ...keyWalks(analysed).map((walk): Stmt => ({
         op: "keyTiles",
-        ranges: plan.ranges,
-        spans: plan.spans,
-        may: plan.may,
+        ranges: walk.ranges,
+        spans: walk.spans,
+        may: walk.may,
+        ...(walk.list === undefined ? {} : { list: walk.list }),
         body: [
           { op: "load", to: "K" },
           { op: "dot", to: "S", a: "Q", b: "K" },
-          { op: "when", cond: needsMask(plan, tiles.tileK), body: [{ op: "mask", tile: "S", looks: (module.layout ?? module).mask }] },
+          {
+            op: "when",
+            cond: needsMask(walk, tiles.tileK),
+            body: [{ op: "mask", tile: "S", looks: walk.mask, ...(walk.bands && { bands: walk.bands }) }],
+          },
           { op: "rowMax", to: "n", from: "m", tile: "S" },
           { op: "exp2", to: "a", x: "m", y: "n" },
           { op: "exp2", to: "P", x: "S", y: "n" },
@@ -44,7 +51,7 @@ export function lower(
           { op: "load", to: "V" },
           { op: "accumulate", to: "O", a: "P", b: "V" },
         ],
-      },
+      })),
       { op: "normalize", to: "O", by: "l" },
       { op: "store", from: "O" },
       { op: "storeLse", max: "m", sum: "l" },

@@ -1,5 +1,6 @@
 import { printBool, printInt } from "../mask/print.js";
 import type { TileCond, TileExpr } from "../tiles/expr.js";
+import type { KeyBand } from "../tiles/ranges.js";
 import { TilePrinter } from "../tiles/print.js";
 import type { Stmt, TileProgram } from "./ir.js";
 
@@ -27,6 +28,8 @@ function tileExpressions(stmt: Stmt): readonly (TileExpr | TileCond)[] {
   }
 }
 
+const printBands = (bands: readonly KeyBand[]): string => bands.map(({ lo, hi }) => `[${printInt(lo)}, ${printInt(hi)})`).join(" + ");
+
 function printStmt(stmt: Stmt, indent: string, tiles: TilePrinter): readonly string[] {
   const line = (text: string): readonly string[] => [indent + text];
   const nested = (head: string, body: readonly Stmt[]): readonly string[] => [
@@ -40,7 +43,7 @@ function printStmt(stmt: Stmt, indent: string, tiles: TilePrinter): readonly str
       return line(`${stmt.to} = ${stmt.value}`);
     case "keyTiles":
       return nested(
-        `for each key tile in ${stmt.ranges.map((r) => `[${tiles.print(r.lo)}, ${tiles.print(r.hi)})`).join(" + ") || "nothing"}` +
+        `for each key tile ${stmt.list === undefined ? "" : `gathered from ${stmt.list} `}in ${stmt.ranges.map((r) => `[${tiles.print(r.lo)}, ${tiles.print(r.hi)})`).join(" + ") || (stmt.list === undefined ? "nothing" : "all places")}` +
           ` that may look${stmt.spans.length > 0 ? `, ${[...stmt.spans].reverse().join(" and ")} tiles asked at once` : ""}: ${tiles.print(stmt.may)}`,
         stmt.body,
       );
@@ -49,7 +52,9 @@ function printStmt(stmt: Stmt, indent: string, tiles: TilePrinter): readonly str
     case "dot":
       return line(`${stmt.to} = ${stmt.a} ${stmt.b}^T`);
     case "mask":
-      return line(`mask ${stmt.tile} unless ${printBool(stmt.looks)}`);
+      return line(
+        `mask ${stmt.tile} unless ${printBool(stmt.looks)}${stmt.bands === undefined ? "" : `, which is k in ${printBands(stmt.bands)}`}`,
+      );
     case "rowMax":
       return line(`${stmt.to} = max(${stmt.from}, row max of ${stmt.tile})`);
     case "exp2":

@@ -28,6 +28,7 @@ function checkBody(body: readonly Stmt[], written: Set<string>, inside: boolean,
           if (mentionsKeys(range.lo) || mentionsKeys(range.hi)) problems.push("a key range mentions the key tile");
         if (stmt.spans.some((span, i) => span % (stmt.spans[i - 1] ?? 1) !== 0 || span <= (stmt.spans[i - 1] ?? 1)))
           problems.push("the spans of a keyTiles are not multiples of one another");
+        if (stmt.list !== undefined && (stmt.ranges.length > 0 || stmt.spans.length > 0)) problems.push("a list of keys with ranges");
         // The loop may run not at all: what it writes first does not count afterwards.
         checkBody(stmt.body, new Set(written), true, problems);
         break;
@@ -74,6 +75,8 @@ function effects(stmt: Stmt): { readonly reads: readonly string[]; readonly writ
   }
 }
 
+const keyVariables: ReadonlySet<string> = new Set(["k0", "k1", "place", "places"]);
+
 function mentionsKeys(e: TileExpr | TileCond): boolean {
-  return (e.kind === "var" && (e.name === "k0" || e.name === "k1")) || children(e).some(mentionsKeys);
+  return (e.kind === "var" && keyVariables.has(e.name)) || children(e).some(mentionsKeys);
 }

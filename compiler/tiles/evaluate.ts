@@ -15,10 +15,12 @@ export interface TileFrame {
   q1: number;
   k0: number;
   k1: number;
+  place: number;
+  places: number;
 }
 
 export function tileFrame(module: MaskModule, env: MaskEnv, b: number, h: number): TileFrame {
-  return { env: withOrders(module, env), b, h, scalars: evaluateScalars(module, env, h), q0: 0, q1: 0, k0: 0, k1: 0 };
+  return { env: withOrders(module, env), b, h, scalars: evaluateScalars(module, env, h), q0: 0, q1: 0, k0: 0, k1: 0, place: 0, places: 0 };
 }
 
 type Compiled<T> = (frame: TileFrame) => T;
@@ -89,6 +91,10 @@ function variable(name: Extract<TileExpr, { kind: "var" }>["name"]): Compiled<nu
       return (f) => f.k0;
     case "k1":
       return (f) => f.k1;
+    case "place":
+      return (f) => f.place;
+    case "places":
+      return (f) => f.places;
     case "h":
       return (f) => f.h;
     case "b":

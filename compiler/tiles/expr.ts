@@ -2,10 +2,11 @@ import type { Variable } from "../mask/ir.js";
 
 /**
  * Scalar expressions over a tile of queries `[q0, q1]` and keys `[k0, k1]` (both ends inclusive):
- * what the analysis derives from a mask, and what a kernel computes once per tile, uniformly.
+ * what the analysis derives from a mask, and what a kernel computes once per tile, uniformly. Where a tile is
+ * gathered from a list, `place` is its first place in it and `places` how many the list has.
  * Nodes are interned: equal expressions are the same object, so a printer can share them.
  */
-export type TileVariable = Exclude<Variable, "q" | "k"> | "q0" | "q1" | "k0" | "k1";
+export type TileVariable = Exclude<Variable, "q" | "k"> | "q0" | "q1" | "k0" | "k1" | "place" | "places";
 
 export type TileExpr =
   | { readonly kind: "int"; readonly value: number }

@@ -4,23 +4,49 @@ import type { BoolExpr, IntExpr, MaskModule } from "../mask/ir.js";
 import * as m from "../mask/make.js";
 import { simplifyBool } from "../mask/simplify.js";
 import { fixedBaseLength, segmentsLength } from "../mask/space.js";
-import { mapLeaves, some } from "../mask/walk.js";
+import { keyOf, mapLeaves, some } from "../mask/walk.js";
 import { factsOf, knowledge } from "./intervals.js";
 import * as t from "./expr.js";
+import { withChosen, withForced } from "./forced.js";
 
 /**
  * Whether every query sees at least one key, at every length, for every head and input. True is a
  * proof; false means that there is none, not that a row is empty.
  *
  * A candidate key is put in the place of `k`: the query's own position, the first key, the first key
- * of the query's block. The mask that is left mentions queries only; where it simplifies to true, or
+ * of the query's block. What a selection forces counts as selected. The mask that is left mentions queries only; where it simplifies to true, or
  * interval analysis over all queries finds that it holds, each row has that key. A space of fixed
  * length is tried row by row.
  */
 export function rowsNonempty(module: MaskModule): boolean {
+  return caseByCase(module.mask).every((mask) => provenNonempty({ ...module, mask }));
+}
+
+/** Cases of a mask that are proved one by one, at most. */
+const MOST_CASES = 64;
+
+/** The cases of a mask where conditions that are the same for all keys of a query tell them apart. */
+function caseByCase(mask: BoolExpr): readonly BoolExpr[] {
+  const cases: BoolExpr[] = [];
+  const open = [mask];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const items = next.kind === "and" ? next.items : [next];
+    const at = items.findIndex((item) => item.kind === "choose" && !some(item.cond, (node) => node.kind === "var" && node.name === "k"));
+    const choice = items[at];
+    if (choice?.kind !== "choose" || cases.length + open.length >= MOST_CASES) cases.push(next);
+    else for (const part of [choice.a, choice.b]) open.push(simplifyBool(m.and(...items.with(at, part))));
+  }
+  return cases;
+}
+
+function provenNonempty(module: MaskModule): boolean {
   const self = module.space.kind === "self";
-  const candidates: IntExpr[] = [m.int(0), m.sub(m.variable("N"), m.int(1)), ...(self ? [m.q, ...blockStarts(module.mask)] : [])];
-  return candidates.some((key) => holdsForAllQueries(module, substitute(module.mask, key))) || (self && ownKeyInFixedSpace(module));
+  const mask = withForced(module);
+  const candidates: IntExpr[] = [m.int(0), m.sub(m.variable("N"), m.int(1)), ...(self ? [m.q, ...blockStarts(mask)] : [])];
+  if (candidates.some((key) => holdsForAllQueries(module, substitute(mask, key)))) return true;
+  const causality = module.space.causal ? keyOf(simplifyBool(m.le(m.k, m.q))) : keyOf(m.bool(true));
+  for (const chosen of withChosen(module)) if (keyOf(chosen) === causality) return true;
+  return self && ownKeyInFixedSpace(module);
 }
 
 function substitute(mask: BoolExpr, key: IntExpr): BoolExpr {

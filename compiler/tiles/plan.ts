@@ -7,12 +7,11 @@ import { simplifyBool } from "../mask/simplify.js";
 import { keyOf, mapLeaves, some } from "../mask/walk.js";
 import { compileCond, compileInt, tileFrame } from "./evaluate.js";
 import type { TileFrame } from "./evaluate.js";
-import * as t from "./expr.js";
 import type { TileCond } from "./expr.js";
 import { factsOf, knowledge, wholeTile } from "./intervals.js";
 import { withoutIdlePeriods } from "./periods.js";
 import { keyRanges } from "./ranges.js";
-import type { KeyRange } from "./ranges.js";
+import type { KeyBand, KeyRange } from "./ranges.js";
 import { tilePlane } from "./subdivide.js";
 import type { TileRun } from "./subdivide.js";
 
@@ -29,6 +28,8 @@ export interface TilePlan {
   readonly spans: readonly number[];
   readonly may: TileCond;
   readonly must: TileCond;
+  /** A few bands whose union is the mask, row by row, where there are such: cheaper to ask than the mask itself. */
+  readonly bands?: readonly KeyBand[] | undefined;
   /** With a layout: whether a tile of places holds a query of the call; if not, there is nothing to do for it. */
   readonly queries?: TileCond | undefined;
   /** `dynamic` when the caller's inputs decide; no form of this version needs a table. */
@@ -49,10 +50,14 @@ function newPlan(module: MaskModule): TilePlan {
   const mask = withoutIdlePeriods(over.mask);
   const { may, must } = knowledge(mask, wholeTile, factsOf(over));
   const dynamic = some(module.mask, (node) => node.kind === "load" || node.kind === "bit");
-  const { ranges, exact } = keyRanges({ ...over, mask });
+  const { ranges, exact, bands } = keyRanges({ ...over, mask });
   const queries = module.layout && knowledge(queryStandsAt(module.layout), wholeTile, factsOf(over)).may;
-  return { ranges, spans: exact ? [] : SPANS, may, must, queries, form: dynamic ? "dynamic" : "ranges" };
+  const few = exact && bands.length > 0 && bands.length <= MOST_MASK_BANDS ? { bands } : {};
+  return { ranges, spans: exact ? [] : SPANS, may, must, ...few, queries, form: dynamic ? "dynamic" : "ranges" };
 }
+
+/** Of more bands than these the mask is as cheap. */
+const MOST_MASK_BANDS = 2;
 
 /** A block of 32 tiles, and one of 32 blocks: so the questions asked follow the border of the pattern and not the length. */
 const SPANS = [32, 1024] as const;
@@ -174,10 +179,4 @@ export function headKey(module: MaskModule, env: MaskEnv, head: number): string 
   // Of which head an input's bits are, where it has heads.
   const inputs = Object.values(env.inputs ?? {}).map((input) => (input.kind === "bits" ? input.heads : 1));
   return [key, ...inputs.map((heads) => (heads === 1 ? "" : heads === env.heads ? `h${head}` : `kvh${kvHead}`))].join(";");
-}
-
-/** The condition under which a tile needs its mask: it is not full, or reaches past the last key. */
-export function needsMask(plan: TilePlan, tileK: number): TileCond {
-  const pastEnd = t.lt(t.variable("N"), t.add(t.variable("k0"), t.int(tileK)));
-  return t.or(t.not(plan.must), pastEnd);
 }

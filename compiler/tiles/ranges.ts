@@ -1,4 +1,6 @@
-import type { MaskModule } from "../mask/ir.js";
+import type { BoolExpr, IntExpr, MaskModule } from "../mask/ir.js";
+import * as m from "../mask/make.js";
+import { simplifyInt } from "../mask/simplify.js";
 import { factsOf, interval, wholeTile } from "./intervals.js";
 import * as t from "./expr.js";
 import type { TileExpr } from "./expr.js";
@@ -10,11 +12,24 @@ export interface KeyRange {
   readonly hi: TileExpr;
 }
 
+/** For one query at position (or place) `q`, the keys `[lo, hi)`; not yet clamped to the sequence. */
+export interface KeyBand {
+  readonly lo: IntExpr;
+  readonly hi: IntExpr;
+}
+
+/** The union of bands as a mask. */
+export function bandsAsMask(bands: readonly KeyBand[]): BoolExpr {
+  return m.or(...bands.map(({ lo, hi }) => m.and(m.le(lo, m.k), m.lt(m.k, hi))));
+}
+
 /** The ranges of a tile of queries, and whether keys in them are left out for other reasons than a tile's own width. */
 export interface KeyRanges {
   readonly ranges: readonly KeyRange[];
   /** Row by row, the ranges hold the keys that the mask looks at and no others. */
   readonly exact: boolean;
+  /** What the ranges were made of, row by row. */
+  readonly bands: readonly KeyBand[];
 }
 
 /**
@@ -34,5 +49,6 @@ export function keyRanges(module: MaskModule): KeyRanges {
     hi: band.hi ? interval(band.hi, wholeTile).hi : t.variable("N"),
   }));
   const kept = safe.every((band, i) => band.lo === bands[i]!.lo && band.hi === bands[i]!.hi);
-  return { ranges, exact: exact && kept };
+  const rows = safe.map(({ lo, hi }): KeyBand => ({ lo: simplifyInt(lo ?? m.int(0)), hi: simplifyInt(hi ?? m.variable("N")) }));
+  return { ranges, exact: exact && kept, bands: rows };
 }

@@ -32,11 +32,12 @@ export function rowLengths(module: MaskModule, plan: TilePlan): RowLengths {
 }
 
 /**
- * Counted at one length, with the defaults of the declaration; where the caller's inputs or the extents
+ * Counted at one length, with the defaults of the declaration; where the caller's inputs, selections or the extents
  * of a grid decide, rows are taken to grow as under a causal mask.
  */
 function countedRows(module: MaskModule, plan: TilePlan): RowLengths {
-  if (module.inputs.length > 0 || module.space.axes.length > 0) return { order: "last first", uneven: false };
+  if (module.inputs.length > 0 || module.selections !== undefined || module.space.axes.length > 0)
+    return { order: "last first", uneven: false };
   const { heads, kvHeads } = module.shape;
   const params = Object.fromEntries(module.params.map(({ name, default: value, min }) => [name, value ?? min ?? 1]));
   const env = { N: LENGTH, NQ: LENGTH, heads, kvHeads, layer: 0, layers: 1, step: 0, steps: 1, phase: 0, params };

@@ -125,6 +125,13 @@ function bitHelpers(name: string): readonly Helper[] {
   return true;
 }`,
     },
+    {
+      name: `list_${name}`,
+      text: `// Where the list is: how many keys it has, and behind that the keys, rising.
+__device__ __forceinline__ int list_${name}(int b, int h) const {
+  return ${field("list")} + b * ${field("listBatchStride")} + (h * ${field("headCount")} / u.heads) * ${field("listStride")};
+}`,
+    },
     wordMask,
   ];
 }

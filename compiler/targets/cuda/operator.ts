@@ -1,10 +1,14 @@
 import type { MaskModule } from "../../mask/ir.js";
 import { lower } from "../../program/lower.js";
+import { symbolStem } from "../../../runtime/cuda/module.js";
 import type { CudaDtype, CudaKernel, CudaModule } from "../../../runtime/cuda/module.js";
+import { gatheredLists } from "../../tiles/walks.js";
 import { uniformFields } from "../print/uniforms.js";
 import { FAMILIES } from "./families.js";
 import type { CudaProblem, CudaSchedule, Family } from "./family.js";
 import { packsHeads } from "./pattern.js";
+import { cudaSelection } from "./select/source.js";
+import type { CudaSelection } from "./select/source.js";
 import { printSource } from "./source.js";
 import type { FamilyInstance } from "./source.js";
 
@@ -13,6 +17,7 @@ export function cudaKernels(
   module: MaskModule,
   problems: readonly CudaProblem[],
   families: readonly Family[] = FAMILIES,
+  selection: CudaSelection | undefined = cudaSelection(module, dtypesOf(problems)),
 ): CudaModule["cuda"] {
   const instances = problems.flatMap((problem) => {
     const reason = refusal(problem);
@@ -22,8 +27,14 @@ export function cudaKernels(
       return schedule === undefined ? [] : [instanceOf(module, problem, family, schedule)];
     });
   });
-  return { source: printSource(module, uniformFields(module), instances), kernels: instances.map(({ kernel }) => kernel) };
+  return {
+    source: printSource(module, uniformFields(module), instances, selection),
+    kernels: instances.map(({ kernel }) => kernel),
+    ...(selection === undefined ? {} : { stages: selection.kernels }),
+  };
 }
+
+export const dtypesOf = (problems: readonly CudaProblem[]): readonly CudaDtype[] => [...new Set(problems.map(({ dtype }) => dtype))];
 
 /** Why there is no kernel for a problem, or undefined where there is one. */
 export function refusal(problem: CudaProblem): string | undefined {
@@ -39,7 +50,7 @@ function instanceOf(module: MaskModule, problem: CudaProblem, family: Family, sc
   const shaped: MaskModule = { ...module, shape: { ...module.shape, headDim, valueDim } };
   const kernel: CudaKernel = {
     name: `${family.name}-${dtype}`,
-    symbol: `attnc_${module.name}_${family.name}_${dtype}_d${headDim}${valueDim === headDim ? "" : `x${valueDim}`}`,
+    symbol: `${symbolStem(module.name)}_${family.name}_${dtype}_d${headDim}${valueDim === headDim ? "" : `x${valueDim}`}`,
     architecture: family.architecture,
     architectureOnly: family.architectureOnly,
     dtype,
@@ -54,7 +65,7 @@ function instanceOf(module: MaskModule, problem: CudaProblem, family: Family, sc
     ...(family.roundsWeights ? { weights: dtype } : {}),
     ...(tensorMaps === undefined ? {} : { tensorMaps }),
   };
-  return { family, program: lower(shaped, schedule), schedule, problem, kernel };
+  return { family, program: lower(shaped, schedule, module), schedule, problem, kernel };
 }
 
 /** All pairs of a dtype and dims of an operator. */
@@ -63,5 +74,7 @@ export function problemsOf(
   dtypes: readonly CudaDtype[],
   dims: readonly { readonly headDim: number; readonly valueDim: number }[],
 ): readonly CudaProblem[] {
-  return dtypes.flatMap((dtype) => dims.map((pair) => ({ dtype, ...pair, gathered: module.layout !== undefined })));
+  return dtypes.flatMap((dtype) =>
+    dims.map((pair) => ({ dtype, ...pair, gathered: module.layout !== undefined || gatheredLists(module).length > 0 })),
+  );
 }

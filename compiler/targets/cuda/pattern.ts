@@ -1,8 +1,10 @@
 import type { MaskModule } from "../../mask/ir.js";
+import * as m from "../../mask/make.js";
 import { children, some } from "../../mask/walk.js";
 import type { MaskNode } from "../../mask/walk.js";
 import { planTiles } from "../../tiles/plan.js";
-import type { TilePlan } from "../../tiles/plan.js";
+import { keyWalks } from "../../tiles/walks.js";
+import type { KeyWalk } from "../../tiles/walks.js";
 import * as t from "../../tiles/expr.js";
 import type { TileCond } from "../../tiles/expr.js";
 import type { Order } from "../../tiles/row-lengths.js";
@@ -17,7 +19,10 @@ import { printHelpers } from "./helpers.js";
  * queries stand side by side in a tile, and each key that is loaded serves all of them.
  */
 export function packsHeads(module: MaskModule): boolean {
-  const byHead = (node: MaskNode): boolean => node.kind === "scalar" || node.kind === "bit" || (node.kind === "var" && node.name === "h");
+  // Selections of a kv head are the same for its group; of the caller's inputs only the call says how many heads they have.
+  const shared = new Set((module.selections ?? []).flatMap(({ name, heads }) => (heads === "query" ? [] : [name])));
+  const byHead = (node: MaskNode): boolean =>
+    node.kind === "scalar" || (node.kind === "bit" && !shared.has(node.input)) || (node.kind === "var" && node.name === "h");
   return module.layout === undefined && !some(module.mask, byHead);
 }
 
@@ -31,17 +36,20 @@ const size = (node: MaskNode): number => children(node).reduce((sum, child) => s
  * pairs; `KeyTiles` goes through the key tiles of a tile of queries.
  */
 export function printPattern(module: MaskModule, order: Order): string {
-  const plan = planTiles(module);
-  const walk = printKeyTiles(plan);
-  const mask = (module.layout ?? module).mask;
+  const walks = keyWalks(module);
+  const lists = walks.filter(isGathered);
+  const rest = walks.find((each) => each.list === undefined);
+  const walk = printKeyTiles(rest, lists);
+  const mask = rest?.mask ?? m.bool(false);
+  const masks = [mask, ...lists.map((each) => each.mask)];
   const looks = `// Whether the query at position (or place) q looks at the key at k.
-__device__ __forceinline__ bool looks(int q, int k) const {
+__device__ __forceinline__ bool ${lists.length === 0 ? "looks" : "looks_all"}(int q, int k) const {
   return k < u.keys && ${printBool(mask, cpp)};
-}`;
-  const place = printPlace(module, order);
+}${lists.map((each, i) => `\n\n${printListedLooks(each, i)}`).join("")}`;
+  const place = printPlace(module, order, lists);
   const helpers = printHelpers(module, looks + walk + place);
   return `// Masks with up to ${MOST_UNROLLED} operations are written out for each pair of a thread.
-[[maybe_unused]] constexpr int MASK_UNROLL = ${size(mask) <= MOST_UNROLLED ? 32 : 1};
+[[maybe_unused]] constexpr int MASK_UNROLL = ${Math.max(...masks.map(size)) <= MOST_UNROLLED && lists.length === 0 ? 32 : 1};
 
 struct Pattern {
   const Uniforms& u;
@@ -60,8 +68,67 @@ ${walk}
 `;
 }
 
+/** No tile has more keys. */
+const MOST_TILE_KEYS = 256;
+
+type Gathered = KeyWalk & { readonly list: string };
+
+const isGathered = (walk: KeyWalk): walk is Gathered => walk.list !== undefined;
+
+/** Of the keys of a list those that no earlier walk has served. */
+const printListedLooks = (
+  { mask }: Gathered,
+  i: number,
+): string => `// Whether it looks at the key at k, which is in list ${i}, for its sake.
+__device__ __forceinline__ bool looks_${i}(int q, int k) const {
+  return ${printBool(mask, cpp)};
+}`;
+
+/**
+ * Places of the keys of lists stand behind those of all keys, and of the last tile of them: so one number says which
+ * key, and of which walk. Those of a list begin at a multiple of 16.
+ */
+function printLists(lists: readonly Gathered[]): { readonly members: string; readonly fill: string; readonly functions: string } {
+  if (lists.length === 0) return { members: "", fill: "", functions: "" };
+  // The list that begins last is asked first.
+  const byPlace = (of: (i: number) => string, all: string): string =>
+    lists.reduce((rest, _, i) => `place >= first_place_${i} ? ${of(i)} : (${rest})`, all);
+  return {
+    members: lists
+      .map(
+        ({ list }, i) =>
+          `  // Where the list ${list} is, how many keys it has, and the first of their places.\n  int list_${i};\n  int listed_${i};\n  int first_place_${i};\n`,
+      )
+      .join(""),
+    fill: lists
+      .map(({ list }, i) => {
+        const before = i === 0 ? "u.keys" : `first_place_${i - 1} + listed_${i - 1}`;
+        return `    list_${i} = list_${list}(b, h);\n    listed_${i} = static_cast<int>(aux[list_${i}]);\n    first_place_${i} = (${before} + ${MOST_TILE_KEYS + 15}) & -16;\n`;
+      })
+      .join(""),
+    functions: `
+  // The key at a place of a list, held within it.
+  __device__ __forceinline__ int listed_key(int list, int listed, int i) const {
+    return static_cast<int>(aux[list + 1 + min(i, listed - 1)]);
+  }
+  __device__ __forceinline__ int key_at(int place) const {
+    return ${byPlace((i) => `listed_key(list_${i}, listed_${i}, place - first_place_${i})`, "min(place, u.keys - 1)")};
+  }
+  // Whether there is a key at a place, and whether a query looks at it there.
+  __device__ __forceinline__ bool has_key(int place) const {
+    return ${byPlace((i) => `place < first_place_${i} + listed_${i}`, "place < u.keys")};
+  }
+  __device__ __forceinline__ bool looks(int q, int place) const {
+    if (place < first_place_0) return looks_all(q, place);
+    return has_key(place) && (${byPlace((i) => `looks_${i}(q, key_at(place))`, "false")});
+  }
+`,
+  };
+}
+
 /** The rows of a block: which queries they are, and at which positions. */
-function printPlace(module: MaskModule, order: Order): string {
+function printPlace(module: MaskModule, order: Order, lists: readonly Gathered[]): string {
+  const { members, fill, functions } = printLists(lists);
   const packs = packsHeads(module);
   const { layout } = module;
   const heads = packs ? "u.kv_heads" : "u.heads";
@@ -87,7 +154,7 @@ function printPlace(module: MaskModule, order: Order): string {
   // Positions (or places) of the tile's queries, both ends included.
   int q0;
   int q1;
-
+${members}
   // Tiles of queries of a launch.
   __device__ __forceinline__ static int count(const Uniforms& u) { return u.tiles * ${heads} * u.batch; }
 
@@ -102,7 +169,7 @@ function printPlace(module: MaskModule, order: Order): string {
     h = ${packs ? "head * pack" : "head"};
     q0 = ${offset}first_row${packs ? " / pack" : ""};
     q1 = ${offset}(min(first_row + tile_q, ${count}) - 1)${packs ? " / pack" : ""};
-  }
+${fill}  }
 ${token}
   // Whether the tile holds a query of the call.
   __device__ __forceinline__ bool any_query() const {
@@ -116,9 +183,10 @@ ${indent(anyQuery(module), 2)}
   }
   __device__ __forceinline__ int position(int row) const { return ${layout === undefined ? `u.offset + ${query}` : "first_row + row"}; }
 
+${lists.length === 0 ? "  __device__ __forceinline__ bool has_key(int k) const { return k < u.keys; }\n" : functions.replace(/^\n/, "")}
   // The row of the tensors of keys and values that a key is, held within them past the last.
   __device__ __forceinline__ long long key_row(int k) const {
-    const int held = min(k, u.keys - 1);
+    const int held = ${lists.length === 0 ? "min(k, u.keys - 1)" : "key_at(k)"};
     return static_cast<long long>(b * u.kv_heads + kvh) * u.keys + ${layout === undefined ? "held" : "token_row(held)"};
   }
 };`;
@@ -132,24 +200,33 @@ function anyQuery(module: MaskModule): string {
   return [...scalars.outer.map(declaration), `return ${text};`].join("\n");
 }
 
-function printKeyTiles(plan: TilePlan): string {
+function printKeyTiles(all: KeyWalk | undefined, lists: readonly Gathered[]): string {
+  const plan = all ?? nothing;
   const bounds = plan.ranges.map(({ lo, hi }) => [t.max(lo, t.int(0)), t.min(hi, t.variable("N"))] as const);
-  const scalars = new ScalarPrinter(cpp, [...bounds.flat(), plan.may, plan.must]);
+  const scalars = new ScalarPrinter(cpp, [...bounds.flat(), plan.may, plan.must, ...lists.flatMap((list) => [list.may, list.must])]);
   const ends = bounds.map(([lo, hi]) => [scalars.print(lo), scalars.print(hi)] as const);
   const may = conditionIn(scalars, plan.may);
   const must = conditionIn(scalars, plan.must);
+  const ranges = plan.ranges.length;
+  scalars.leaveKeyTile();
+  const gathered = lists.map((list, i) => printGathered(scalars, list, i, ranges + i)).join("");
   const { outer } = scalars;
-  const count = plan.ranges.length;
+  const count = ranges + lists.length;
   const members = outer.map(({ name, type }) => `int ${name};`.replace("int", type));
   const fill = outer.map(({ name, text }) => `${name} = ${text};`);
   const chain = (what: "first" | "end"): string =>
-    count === 0 ? "0" : ends.slice(1).reduce((rest, _, i) => `range == ${i + 1} ? ${what}_${i + 1} : (${rest})`, `${what}_0`);
+    [
+      ...ends.map((_, i) => `${what}_${i}`),
+      ...lists.map((_, i) => (what === "first" ? "0" : `(listed_${i} + TILE_K - 1) / TILE_K`)),
+    ].reduceRight((rest, text, i) => (i === count - 1 ? text : `range == ${i} ? ${text} : (${rest})`), "0");
+  const firstPlace = lists.reduceRight((rest, _, i) => `range == ${ranges + i} ? first_place_${i} : (${rest})`, "0");
   const visited = ends
     .slice(0, -1)
     .map((_, i) => `(range > ${i} && first_${i} <= tile && tile < end_${i})`)
     .join(" || ");
   const spans = plan.spans;
-  const widest = spans.reduce((rest, span) => `(tile % ${span} == 0 ? ${span} : ${rest})`, "1");
+  const atTile = spans.reduce((rest, span) => `(tile % ${span} == 0 ? ${span} : ${rest})`, "1");
+  const widest = lists.length > 0 && spans.length > 0 ? `range >= ${ranges} ? 1 : ${atTile}` : atTile;
   const narrower = spans.reduceRight((rest, width, i) => `(span == ${width} ? ${spans[i - 1] ?? 1} : ${rest})`, "1");
   return `// How far the walk over the key tiles of a tile of queries has come: data, that one thread may hand to another.
 struct Walk {
@@ -167,7 +244,7 @@ struct KeyTiles : Place, Walk {
   __device__ __forceinline__ KeyTiles(const Place& place, const Walk& walk) : Place(place), Walk(walk) {}
   __device__ inline explicit KeyTiles(const Place& place) : Place(place), Walk{} {
 ${indent([...fill, ...ends.flatMap(([lo, hi], i) => [`first_${i} = ${lo};`, `end_${i} = ${hi};`, tilesOf(i)])].join("\n"), 2)}
-    tile = ${count === 0 ? "0" : "first_0"};
+    tile = ${ranges === 0 ? "0" : "first_0"};
     span = span_at();
     find();
   }
@@ -175,7 +252,7 @@ ${indent([...fill, ...ends.flatMap(([lo, hi], i) => [`first_${i} = ${lo};`, `end
   __device__ __forceinline__ bool more() const { return range < ${count}; }
   __device__ __forceinline__ bool full() const { return more() && !masked; }
   __device__ __forceinline__ bool partial() const { return more() && masked; }
-  __device__ __forceinline__ int first_key() const { return tile * TILE_K; }
+  __device__ __forceinline__ int first_key() const { return ${lists.length === 0 ? "" : `(${firstPlace}) + `}tile * TILE_K; }
   __device__ __forceinline__ void next() {
     tile += 1;
     span = span_at();
@@ -197,7 +274,7 @@ ${indent([...fill, ...ends.flatMap(([lo, hi], i) => [`first_${i} = ${lo};`, `end
         span = span_at();
         continue;
       }
-      const int k0 = tile * TILE_K;
+${gathered}      const int k0 = tile * TILE_K;
       const int k1 = min(k0 + span * TILE_K, u.keys) - 1;
 ${indent(may.lines.join("\n"), 3)}
       if (!(${may.text})${visited === "" ? "" : ` || (span == 1 && (${visited}))`}) {
@@ -215,6 +292,30 @@ ${indent(must.lines.join("\n"), 3)}
     }
   }
 };`.replace(/^\s*\n(?=\n)/gm, "");
+}
+
+/** Where every key of the walk over all keys is in none of its tiles. */
+const nothing = { ranges: [], spans: [], may: t.never, must: t.never };
+
+/** The tiles of a list, in the search for the next tile: what is asked is the rectangle from the first to the last key. */
+function printGathered(scalars: ScalarPrinter, { may, must }: Gathered, i: number, range: number): string {
+  const asked = conditionIn(scalars, may);
+  const whole = conditionIn(scalars, must);
+  scalars.leaveKeyTile();
+  return `      if (range == ${range}) {
+        const int place = tile * TILE_K;
+        const int k0 = listed_key(list_${i}, listed_${i}, place);
+        const int k1 = listed_key(list_${i}, listed_${i}, place + TILE_K - 1);
+${indent(asked.lines.join("\n"), 4)}
+        if (!(${asked.text})) {
+          tile += 1;
+          continue;
+        }
+${indent(whole.lines.join("\n"), 4)}
+        masked = listed_${i} < place + TILE_K || !(${whole.text});
+        return;
+      }
+`;
 }
 
 /** Rounded out to tiles; a range without keys would get one. */

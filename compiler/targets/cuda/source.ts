@@ -1,4 +1,5 @@
 import type { MaskModule } from "../../mask/ir.js";
+import { gatheredLists } from "../../tiles/walks.js";
 import { MASKED } from "../../program/ir.js";
 import type { UniformField } from "../../../runtime/launch/module.js";
 import { printUniforms } from "./dialect.js";
@@ -8,6 +9,7 @@ import { MEMORY } from "./memory.js";
 import { indent, printPattern } from "./pattern.js";
 import { printPrepare } from "./prepare.js";
 import { printPrimitives } from "./primitives/index.js";
+import type { CudaSelection } from "./select/source.js";
 
 /** A kernel with the family that prints it. */
 export interface FamilyInstance extends Instance {
@@ -15,7 +17,12 @@ export interface FamilyInstance extends Instance {
 }
 
 /** The CUDA C++ of an operator, which needs nothing beside it: see the file's own first lines. */
-export function printSource(module: MaskModule, fields: readonly UniformField[], instances: readonly FamilyInstance[]): string {
+export function printSource(
+  module: MaskModule,
+  fields: readonly UniformField[],
+  instances: readonly FamilyInstance[],
+  selection?: CudaSelection,
+): string {
   const [first] = instances;
   if (first === undefined) throw new Error("a source without kernels");
   const families = [...new Set(instances.map(({ family }) => family))];
@@ -41,7 +48,8 @@ export function printSource(module: MaskModule, fields: readonly UniformField[],
       "",
       ...instances.filter((each) => each.family === family).map(printKernel),
     ]),
-    printPrepare(module.name).trim(),
+    ...(selection === undefined ? [] : [selection.source]),
+    printPrepare(module.name, gatheredLists(module).length > 0, selection !== undefined).trim(),
     "",
   ].join("\n");
 }

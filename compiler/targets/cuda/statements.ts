@@ -22,7 +22,12 @@ ${printStatements(program.body)}`;
  * under the same names: it decides where operands are and who owns what.
  */
 function printStatements(body: readonly Stmt[]): string {
-  return body.map((stmt) => (stmt.op === "keyTiles" ? printKeyTiles(stmt) : operation(stmt))).join("\n");
+  // The tiles of all walks go through one loop.
+  const first = body.find(({ op }) => op === "keyTiles");
+  return body
+    .filter((stmt) => stmt.op !== "keyTiles" || stmt === first)
+    .map((stmt) => (stmt.op === "keyTiles" ? printKeyTiles(stmt) : operation(stmt)))
+    .join("\n");
 }
 
 /**

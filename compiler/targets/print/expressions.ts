@@ -8,6 +8,8 @@ import { scalarWord, uniformName } from "./names.js";
  * division and remainder go through helpers unless the divisor is a power of two.
  */
 export function printInt(e: IntExpr, dialect: Dialect): string {
+  const known = dialect.named?.get(e);
+  if (known !== undefined) return known;
   const int = (x: IntExpr): string => printInt(x, dialect);
   switch (e.kind) {
     case "int":
@@ -34,6 +36,8 @@ export function printInt(e: IntExpr, dialect: Dialect): string {
 const pairVariables: ReadonlySet<string> = new Set(["q", "k", "h", "kvh", "b"]);
 
 export function printBool(e: BoolExpr, dialect: Dialect): string {
+  const known = dialect.named?.get(e);
+  if (known !== undefined) return known;
   const int = (x: IntExpr): string => printInt(x, dialect);
   const bool = (x: BoolExpr): string => printBool(x, dialect);
   switch (e.kind) {

@@ -59,7 +59,7 @@ export class ScalarPrinter {
   private dependsOnKeys(node: Node): boolean {
     let depends = this.perTile.get(node);
     if (depends === undefined) {
-      depends = (node.kind === "var" && (node.name === "k0" || node.name === "k1")) || children(node).some((c) => this.dependsOnKeys(c));
+      depends = (node.kind === "var" && keyVariables.has(node.name)) || children(node).some((c) => this.dependsOnKeys(c));
       this.perTile.set(node, depends);
     }
     return depends;
@@ -110,7 +110,8 @@ export class ScalarPrinter {
   }
 }
 
-const tileVariables: ReadonlySet<string> = new Set(["q0", "q1", "k0", "k1", "h", "kvh", "b"]);
+const keyVariables: ReadonlySet<string> = new Set(["k0", "k1", "place"]);
+const tileVariables: ReadonlySet<string> = new Set(["q0", "q1", ...keyVariables, "places", "h", "kvh", "b"]);
 
 const conditions: ReadonlySet<Node["kind"]> = new Set(["bool", "lt", "le", "eq", "ne", "and", "or", "not", "pow2In", "anyBit", "allBits"]);
 

@@ -72,8 +72,12 @@ let shuffled = workgroupUniformLoad(&all_in_place);`;
   protected eachStep(work: (mask: () => void) => void, masking: Masking): void {
     work(() => {
       this.whereMasked(masking, () => {
+        if (this.bands !== undefined) {
+          this.findBands("let ");
+          return this.maskByBands("k0 + own_column");
+        }
         for (let first = 0, word = 0; first < this.columns; first += this.columnsPerWord, word++) {
-          this.text.line(`let looks_${word} = looks_at(q0 + own_row, k0 + own_column${plus(first)}, h, kvh, b);`);
+          this.text.line(`let looks_${word} = ${this.keys.looksAt("q0 + own_row", `${this.keys.first} + own_column${plus(first)}`)};`);
         }
         this.maskByBits();
       });
@@ -82,7 +86,7 @@ let shuffled = workgroupUniformLoad(&all_in_place);`;
 
   /** Keys and streamed queries are loaded chunk by chunk by the product; values are read where they are used. */
   protected load(stmt: Extract<Stmt, { op: "load" }>): void {
-    if (stmt.to === "K" && this.tokens.keepsKeys) this.findKeys();
+    if (stmt.to === "K" && this.keys.kept) this.findKeys();
     if (stmt.to !== "Q" || !this.schedule.keepQuery) return;
     this.text.line("");
     this.loadWholeQuery();
@@ -99,7 +103,7 @@ let shuffled = workgroupUniformLoad(&all_in_place);`;
     // Values of the tile before may still be read by it.
     this.text.barrier();
     this.text.block(`for (var i = i32(lane); i < ${tileK}; i += ${threadsOf(this.schedule)})`, () => {
-      this.text.line(`key_rows[i] = ${(this.allKeys ? this.tokens.key : this.tokens.heldKey)("k0 + i")};`);
+      this.text.line(`key_rows[i] = ${(this.allKeys ? this.keys.key : this.keys.heldKey)(`${this.keys.first} + i`)};`);
     });
   }
 
@@ -111,13 +115,14 @@ let shuffled = workgroupUniformLoad(&all_in_place);`;
     const { tileQ, tileK } = this.schedule;
     const vectors = this.shape.headDim / 4;
     const [rows, tile, name, base] = which === "Q" ? [tileQ, "q_tile", "query", "query_base"] : [tileK, "kp_tile", "key", "key_base"];
-    const { keepsKeys, heldQuery, hasQuery, heldKey, key } = this.tokens;
+    const { heldQuery, hasQuery } = this.tokens;
+    const { kept, first, count, heldKey, key } = this.keys;
     const held = (j: number): string => {
       if (which === "Q") return heldQuery(`first_row + group * 4${plus(j)}`);
-      return keepsKeys ? `key_rows[group * 4${plus(j)}]` : (this.allKeys ? key : heldKey)(`k0 + group * 4${plus(j)}`);
+      return kept ? `key_rows[group * 4${plus(j)}]` : (this.allKeys ? key : heldKey)(`${first} + group * 4${plus(j)}`);
     };
     const exists = (j: number): string =>
-      which === "Q" ? hasQuery(`first_row + group * 4${plus(j)}`) : `k0 + group * 4${plus(j)} < u.keys`;
+      which === "Q" ? hasQuery(`first_row + group * 4${plus(j)}`) : `${first} + group * 4${plus(j)} < ${count}`;
     const perRow = dims / 4;
     this.text.block(`for (var i = i32(lane); i < ${(rows / 4) * perRow}; i += ${threadsOf(this.schedule)})`, () => {
       this.text.line(`let group = i / ${perRow};`);
@@ -200,10 +205,10 @@ let shuffled = workgroupUniformLoad(&all_in_place);`;
     const vectors = this.shape.valueDim / 4;
     this.eachScore((c, r) => this.text.line(`kp_tile[(own_column${plus(c)}) * ${tileQ / 4} + own_group${plus(r)}] = s_${c}_${r};`));
     this.text.barrier();
-    if (!this.allKeys) this.text.line(`let keys_here = min(${tileK}, u.keys - k0);`);
+    if (!this.allKeys) this.text.line(`let keys_here = min(${tileK}, ${this.keys.count} - ${this.keys.first});`);
     this.text.block(`for (var j = 0; j < ${this.allKeys ? tileK : "keys_here"}; j++)`, () => {
       this.eachRowGroup((r) => this.text.line(`let p_${r} = kp_tile[j * ${tileQ / 4} + own_group${plus(r)}];`));
-      this.text.line(`let row = (key_base + ${this.tokens.keepsKeys ? "key_rows[j]" : this.tokens.key("k0 + j")}) * ${vectors};`);
+      this.text.line(`let row = (key_base + ${this.keys.kept ? "key_rows[j]" : this.keys.key(`${this.keys.first} + j`)}) * ${vectors};`);
       for (let g = 0; g < this.groups; g++) {
         const column = this.valueColumn(g);
         const held = (g + 1) * columnThreads <= vectors ? column : `min(${column}, ${vectors - 1})`;

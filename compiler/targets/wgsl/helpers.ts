@@ -7,7 +7,12 @@ import { loadedInputs } from "../print/uniforms.js";
 
 /** The helper functions a kernel may call; those it does not mention are left out of the text. */
 export function printHelpers(module: MaskModule, text: string): readonly string[] {
-  const all = [...arithmetic, ...(module.scalars.length > 0 ? [scalarHelper(module)] : []), ...loadedInputs(module).flatMap(inputHelpers)];
+  const all = [
+    ...arithmetic,
+    ...(module.scalars.length > 0 ? [scalarHelper(module)] : []),
+    ...loadedInputs(module).flatMap(inputHelpers),
+    listedKey,
+  ];
   return usedHelpers(all, text);
 }
 
@@ -139,9 +144,23 @@ fn ${pick}_id_${input.name}(b: i32, lo: i32, hi: i32) -> i32 {
   return true;
 }`,
     },
+    {
+      name: `list_${input.name}`,
+      text: `// Where the list is: how many keys it has, and behind that the keys, rising.
+fn list_${input.name}(b: i32, h: i32) -> i32 {
+  return ${field("list")} + b * ${field("listBatchStride")} + (h * ${field("headCount")} / u.heads) * ${field("listStride")};
+}`,
+    },
     wordMask,
   ];
 }
+
+const listedKey: Helper = {
+  name: "listed_key",
+  text: `fn listed_key(list: i32, place: i32) -> i32 {
+  return i32(aux[list + 1 + place]);
+}`,
+};
 
 const wordMask: Helper = {
   name: "word_mask",

@@ -10,7 +10,8 @@ import { GridOperations } from "./grid-operations.js";
 import { printHelpers } from "./helpers.js";
 import { isTrue, KeyTilesPrinter, walkDeclarations } from "./key-tiles.js";
 import type { KeyTiles } from "./key-tiles.js";
-import { printMaskFunction } from "./mask-function.js";
+import { printBandFunctions, printMaskFunction } from "./mask-function.js";
+import type { Looks } from "./mask-function.js";
 import { MatrixOperations } from "./matrix-operations.js";
 import type { Masking, TileOperations } from "./operations.js";
 import { RowsOperations } from "./rows-operations.js";
@@ -19,7 +20,7 @@ import { storageFor } from "./storage.js";
 import type { Storage } from "./storage.js";
 import { floatLiteral, KernelText } from "./text.js";
 import { tilePlace } from "./tile-place.js";
-import { tokenRows } from "./token-rows.js";
+import { listedKeys, tokenRows } from "./token-rows.js";
 import type { TokenRows } from "./token-rows.js";
 import { declare, printUniforms, wgsl } from "./dialect.js";
 
@@ -61,8 +62,14 @@ class KernelPrinter {
     const { headDim, valueDim } = program.module.shape;
     this.body(program.body);
     const main = this.text.toString();
-    const looks = findMask(program.body);
-    const mask = looks ? printMaskFunction(looks, rowsPerThread(s), this.operations.columnsPerWord) : "";
+    const masks = program.body.flatMap((stmt) => (stmt.op === "keyTiles" ? maskOf(stmt) : []));
+    const mask = masks
+      .map((each) =>
+        each.bands === undefined
+          ? printMaskFunction(each, rowsPerThread(s), this.operations.columnsPerWord, s.profile !== "gpu")
+          : printBandFunctions(each.bands),
+      )
+      .join("\n");
     const parts = [
       `// ${program.module.name} (${program.module.origin}), head dim ${headDim}, value dim ${valueDim}, ${s.name}.`,
       `// One workgroup of ${threadsOf(s)} threads for each tile of ${s.tileQ} queries; tiles of ${s.tileK} keys.`,
@@ -132,6 +139,8 @@ ${this.operations.place()}`);
   }
 
   private keyTiles(stmt: KeyTiles): void {
+    const keys = stmt.list === undefined ? this.tokens.keys : listedKeys(stmt.list, this.tokens.keepsKeys);
+    this.operations.walkOver(keys, maskOf(stmt)[0]?.bands?.length);
     const masking = stmt.body.find((each) => each.op === "when");
     const work = (how: Masking): void =>
       this.operations.keyTile((mask) => {
@@ -187,15 +196,9 @@ const partBindings = [
   "@group(0) @binding(8) var<storage, read_write> scratch: array<vec4<f32>>;",
 ];
 
-function findMask(body: readonly Stmt[]): Extract<Stmt, { op: "mask" }>["looks"] | undefined {
-  for (const stmt of body) {
-    if (stmt.op === "mask") return stmt.looks;
-    if (stmt.op === "when" || stmt.op === "keyTiles") {
-      const found = findMask(stmt.body);
-      if (found) return found;
-    }
-  }
-  return undefined;
+function maskOf({ body, list }: KeyTiles): readonly Looks[] {
+  const masks = body.flatMap((stmt) => (stmt.op === "when" ? stmt.body : [stmt]));
+  return masks.flatMap((stmt) => (stmt.op === "mask" ? [{ looks: stmt.looks, bands: stmt.bands, list }] : []));
 }
 
 /** Every scalar expression the printer will meet, so that it knows what is shared. */

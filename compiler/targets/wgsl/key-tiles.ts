@@ -31,16 +31,34 @@ export class KeyTilesPrinter {
 
   /** `masked` is the condition under which a tile is masked, if some are. */
   print(stmt: KeyTiles, masked: TileCond | undefined): void {
-    const count = stmt.ranges.length;
-    if (count === 0) return;
     const before = this.text.mark();
+    // Walks over lists have blocks of their own: names of an earlier walk mean something else in them.
+    if (stmt.list !== undefined) this.text.block("", () => this.gathered(stmt, stmt.list!, masked));
+    else if (stmt.ranges.length > 0) this.inRanges(stmt, masked);
+    this.scalars.leaveKeyTile();
+    // What the conditions share and does not depend on the keys was found while printing the loop.
+    before(["", ...this.scalars.outer.splice(0).map(declare)]);
+  }
+
+  /** The tiles of a list: `place` to `last_place` in it, `k0` to `k1` among the keys. */
+  private gathered(stmt: KeyTiles, list: string, masked: TileCond | undefined): void {
+    this.text.line(`// Keys of ${list}, side by side wherever they stand.
+let list = list_${list}(b, h);
+let places = i32(aux[list]);`);
+    const ends = { first: "0", end: `(places + ${this.schedule.tileK - 1}) / ${this.schedule.tileK}` };
+    if (this.inParts) this.share([ends]);
+    this.keysOf = (tile) => this.listedKeysOf(tile);
+    this.walk(stmt, masked, this.ownEnds(ends), false);
+    this.keysOf = (tile, span) => this.allKeysOf(tile, span);
+  }
+
+  private inRanges(stmt: KeyTiles, masked: TileCond | undefined): void {
+    const count = stmt.ranges.length;
     const ends = stmt.ranges.map((range, i) => this.rangeEnds(range, count === 1 ? "" : `_${i}`));
     if (count === 1) {
       if (this.inParts) this.share([ends[0]!]);
       this.walk(stmt, masked, this.ownEnds(ends[0]!), false);
     } else this.walkRanges(stmt, masked, ends);
-    // What the conditions share and does not depend on the keys was found while printing the loop.
-    before(["", ...this.scalars.outer.splice(0).map(declare)]);
   }
 
   private rangeEnds({ lo, hi }: KeyTiles["ranges"][number], own: string): Ends {
@@ -206,7 +224,18 @@ var run_kind = EMPTY;`);
     this.text.line(`${visited}\nif (visited) {\n  continue;\n}`);
   }
 
-  private keysOf(tile: string, span?: string): void {
+  /** Declares the keys of a tile, or of `span` tiles. */
+  private keysOf = (tile: string, span?: string): void => this.allKeysOf(tile, span);
+
+  private listedKeysOf(tile: string): void {
+    const { tileK } = this.schedule;
+    this.text.line(`let place = ${tile} * ${tileK};
+let last_place = min(place + ${tileK}, places) - 1;
+let k0 = listed_key(list, place);
+let k1 = listed_key(list, last_place);`);
+  }
+
+  private allKeysOf(tile: string, span?: string): void {
     const { tileK } = this.schedule;
     this.text.line(`let k0 = ${tile} * ${tileK};`);
     this.text.line(`let k1 = min(k0 + ${span === undefined ? "" : `${span} * `}${tileK}, u.keys) - 1;`);

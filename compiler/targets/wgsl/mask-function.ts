@@ -1,28 +1,79 @@
 import type { BoolExpr } from "../../mask/ir.js";
-import { printBool } from "../print/expressions.js";
+import type { MaskNode } from "../../mask/walk.js";
+import type { KeyBand } from "../../tiles/ranges.js";
+import { printBool, printInt } from "../print/expressions.js";
+import { isCondition, oneSidedParts } from "../print/one-sided.js";
+import type { OneSided } from "../print/one-sided.js";
 import { wgsl } from "./dialect.js";
 
 /** Key columns of a thread whose pairs with all its rows fit into one 32-bit word. */
 export const columnsPerWord = (rows: number, columns: number): number => Math.min(Math.floor(32 / rows), columns);
 
-/**
- * The mask as a function of a thread's first query and key: one bit per pair, columns outermost.
- * Its loops stay rolled, so the text of the mask stands in the kernel once.
- */
-export function printMaskFunction(looks: BoolExpr, rows: number, perWord: number): string {
-  return `fn looks(q: i32, k: i32, h: i32, kvh: i32, b: i32) -> bool {
-  return k < u.keys && ${printBool(looks, wgsl)};
+/** Which pairs a walk looks at, also as bands of keys for each query; `list` where its keys are those of one. */
+export interface Looks {
+  readonly looks: BoolExpr;
+  readonly bands?: readonly KeyBand[] | undefined;
+  readonly list?: string | undefined;
 }
 
-// One bit for each pair of ${rows} queries and ${perWord} keys.
-fn looks_at(first_q: i32, first_k: i32, h: i32, kvh: i32, b: i32) -> u32 {
-  var found = 0u;
-  for (var c = 0; c < ${perWord}; c++) {
-    for (var r = 0; r < ${rows}; r++) {
-      found |= select(0u, 1u, looks(first_q + r, first_k + c, h, kvh, b)) << u32(c * ${rows} + r);
-    }
-  }
-  return found;
+/** The bands of a query as functions: the keys from x on and before y, which are keys of the sequence. */
+export function printBandFunctions(bands: readonly KeyBand[]): string {
+  return bands
+    .map(
+      ({ lo, hi }, i) => `fn band_${i}(q: i32, h: i32, kvh: i32, b: i32) -> vec2<i32> {
+  return vec2<i32>(${printInt(lo, wgsl)}, min(${printInt(hi, wgsl)}, u.keys));
+}
+`,
+    )
+    .join("\n");
+}
+
+/**
+ * The mask as a function of a thread's first query and place: one bit per pair, in loops that stay rolled, so the text of
+ * the mask stands in the kernel once. What depends on one side alone is computed once for all pairs of a query or of a
+ * place; with `keepsRows`, for devices that have memory for it, on both sides, else on the one that costs more.
+ */
+export function printMaskFunction({ looks, list }: Looks, rows: number, perWord: number, keepsRows: boolean): string {
+  const of = list === undefined ? "" : `_in_${list}`;
+  const [place, parameters] = list === undefined ? ["k", ""] : ["place", "list: i32, places: i32, "];
+  const sides = oneSidedParts(looks);
+  const within = list === undefined ? "k < u.keys" : "place < places";
+  const pair = `${within} && ${printBool(looks, { ...wgsl, named: sides.named })}`;
+  const found = `found |= select(0u, 1u, ${pair}) << u32(c * ${rows} + r);`;
+  const ofQuery = ["let q = first_q + r;"];
+  const ofKey = [`let ${place} = first_${place} + c;`, ...(list === undefined ? [] : ["let k = listed_key(list, place);"])];
+  const eachRow = (body: readonly string[]): readonly string[] => loop("r", rows, body);
+  const eachPlace = (body: readonly string[]): readonly string[] => loop("c", perWord, body);
+  const queries = sides.query.map(declared);
+  const keys = sides.key.map(declared);
+  const kept = keepsRows && sides.query.length > 0;
+  const body = kept
+    ? [
+        ...sides.query.map(({ name, type }) => `var ${name}_rows: array<${type === "int" ? "i32" : "bool"}, ${rows}>;`),
+        ...eachRow([...ofQuery, ...sides.query.map(({ name, node }) => `${name}_rows[r] = ${printNode(node)};`)]),
+        ...eachPlace([
+          ...ofKey,
+          ...keys,
+          ...eachRow([...ofQuery, ...sides.query.map(({ name }) => `let ${name} = ${name}_rows[r];`), found]),
+        ]),
+      ]
+    : sides.cost.query > sides.cost.key
+      ? eachRow([...ofQuery, ...queries, ...eachPlace([...ofKey, ...keys, found])])
+      : eachPlace([...ofKey, ...keys, ...eachRow([...ofQuery, ...queries, found])]);
+  const lines = ["var found = 0u;", ...sides.neither.map(declared), ...body, "return found;"];
+  return `// One bit for each pair of ${rows} queries and ${perWord} keys.
+fn looks_at${of}(first_q: i32, first_${place}: i32, ${parameters}h: i32, kvh: i32, b: i32) -> u32 {
+${lines.map((line) => `  ${line}`).join("\n")}
 }
 `;
 }
+
+const loop = (name: string, count: number, body: readonly string[]): readonly string[] => [
+  `for (var ${name} = 0; ${name} < ${count}; ${name}++) {`,
+  ...body.map((line) => `  ${line}`),
+  "}",
+];
+
+const declared = ({ name, node }: OneSided): string => `let ${name} = ${printNode(node)};`;
+
+const printNode = (node: MaskNode): string => (isCondition(node) ? printBool(node, wgsl) : printInt(node, wgsl));

@@ -91,11 +91,11 @@ export class MatrixOperations extends GridOperations<MatrixSchedule> {
   }
 
   private loadKeys(what: "key" | "value", firstDim: string, dims: number): void {
-    const { keepsKeys, key, heldKey } = this.tokens;
-    const row = keepsKeys ? "key_rows[row]" : (this.allKeys ? key : heldKey)("k0 + row");
+    const { kept, first, count, key, heldKey } = this.keys;
+    const row = kept ? "key_rows[row]" : (this.allKeys ? key : heldKey)(`${first} + row`);
     const whole = what === "key" ? this.shape.headDim : this.shape.valueDim;
     const within = what === "key" || Number(firstDim) + dims <= whole ? [] : [`${firstDim} / 4 + group < ${whole / 4}`];
-    const exists = [...(this.allKeys ? [] : ["k0 + row < u.keys"]), ...within].join(" && ");
+    const exists = [...(this.allKeys ? [] : [`${first} + row < ${count}`]), ...within].join(" && ");
     this.loadRows(
       what,
       { at: `(key_base + ${row}) * ${whole / 4}`, exists, last: within.length > 0 ? whole / 4 - 1 : undefined },

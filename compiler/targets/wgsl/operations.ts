@@ -5,7 +5,7 @@ import type { Schedule } from "../../schedule/schedule.js";
 import type { Storage } from "./storage.js";
 import { floatLiteral } from "./text.js";
 import type { KernelText } from "./text.js";
-import type { TokenRows } from "./token-rows.js";
+import type { KeyRows, TokenRows } from "./token-rows.js";
 
 /** Statements that work on tiles and need no more than themselves; the others are the structure around them. */
 export type TileStmt = Exclude<Stmt, { op: "keyTiles" | "when" | "mask" }>;
@@ -32,6 +32,10 @@ export abstract class TileOperations<S extends Schedule = Schedule> {
 
   /** The present code is for tiles with all their keys: none is past the last. */
   protected allKeys = false;
+  /** Where the keys of the present walk are. */
+  protected keys: KeyRows;
+  /** How many bands the mask of the present walk is; absent where it is asked pair by pair. */
+  protected bands: number | undefined;
 
   constructor(
     protected readonly text: KernelText,
@@ -46,6 +50,13 @@ export abstract class TileOperations<S extends Schedule = Schedule> {
     this.columns = columnsPerThread(schedule);
     this.rowGroups = this.rows / 4;
     this.groups = valueGroups(schedule, shape);
+    this.keys = tokens.keys;
+  }
+
+  /** What is printed from now on is for tiles of these keys, whose mask is so many bands. */
+  walkOver(keys: KeyRows, bands: number | undefined): void {
+    this.keys = keys;
+    this.bands = bands;
   }
 
   /** Key columns whose pairs with all rows of the thread are judged at a time, a bit each. */
@@ -153,6 +164,33 @@ export abstract class TileOperations<S extends Schedule = Schedule> {
         `s_${c}_${r} = select(vec4<f32>(MASKED), s_${c}_${r}, (vec4<u32>(looks_${word}) & vec4<u32>(${wanted})) != vec4<u32>(0u));`,
       );
     });
+  }
+
+  /** The bands of the thread's rows: `low_i_r` and `high_i_r`, with `store` put before each. */
+  protected findBands(store: "let " | ""): void {
+    for (let i = 0; i < this.bands!; i++) {
+      for (let row = 0; row < this.rows; row++) this.text.line(`let band_${i}_${row} = band_${i}(q0 + own_row${plus(row)}, h, kvh, b);`);
+      this.eachRowGroup((r) => {
+        for (const [name, end] of [
+          ["low", "x"],
+          ["high", "y"],
+        ] as const) {
+          const ends = range(4, (j) => `band_${i}_${r * 4 + j}.${end}`).join(", ");
+          this.text.line(`${store}${name}_${i}_${r} = vec4<i32>(${ends});`);
+        }
+      });
+    }
+  }
+
+  /** Scores of keys outside of their rows' bands; `key` is the thread's first. */
+  protected maskByBands(key: string): void {
+    for (let c = 0; c < this.columns; c++) {
+      this.text.line(`let key_of_${c} = vec4<i32>(${key}${plus(c)});`);
+      this.eachRowGroup((r) => {
+        const within = range(this.bands!, (i) => `((low_${i}_${r} <= key_of_${c}) & (key_of_${c} < high_${i}_${r}))`).join(" | ");
+        this.text.line(`s_${c}_${r} = select(vec4<f32>(MASKED), s_${c}_${r}, ${within});`);
+      });
+    }
   }
 
   private normalize(): void {

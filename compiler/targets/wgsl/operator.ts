@@ -4,7 +4,6 @@ import type { TileProgram } from "../../program/ir.js";
 import { chooseSchedule, legalSchedules, SHIPPED_PROFILES } from "../../schedule/profiles.js";
 import { hasMatrices, threadsOf, workgroupBytes } from "../../schedule/schedule.js";
 import type { Profile, Schedule } from "../../schedule/schedule.js";
-import { planTiles } from "../../tiles/plan.js";
 import type { KernelVariant, UniformField } from "../../../runtime/launch/module.js";
 import { printKernel } from "./kernel.js";
 import { printSplitKernels } from "./split.js";
@@ -36,7 +35,6 @@ export interface ScheduleChoice {
 export function wgslVariants(module: MaskModule, dims: readonly Dims[], choice: ScheduleChoice = {}): readonly CompiledVariant[] {
   if (module.shape.dtype === "bf16")
     throw new Error(`${module.name} is of dtype bf16, which WGSL does not have; it should have been refused`);
-  const plan = planTiles(module);
   const fields = uniformFields(module);
   const halves: readonly Schedule["half"][] = module.shape.dtype === "f16" ? ["native", "packed"] : ["none"];
   return dims.flatMap((pair) => {
@@ -47,7 +45,7 @@ export function wgslVariants(module: MaskModule, dims: readonly Dims[], choice: 
       ),
     );
     return schedules.map((schedule) => {
-      const program = lower(shaped, schedule, plan);
+      const program = lower(shaped, schedule, module);
       return { program, schedule, variant: variantOf(program, schedule, fields) };
     });
   });

@@ -25,36 +25,52 @@ let own_row = i32(lane) * ${this.rows};`;
   }
 
   /**
-   * The mask of a whole tile goes into bits first: devices that run threads as lanes walk through the
+   * The mask of a whole tile goes into bits, or into the bands of rows, first: devices that run threads as lanes walk through the
    * code of a branch that no thread takes, and this way they do so once a tile and not at every step.
    * A tile has a key, so its end is tested after a step: those devices run a loop's body once more than
    * its test lets through.
    */
   protected eachStep(work: (mask: () => void) => void, masking: Masking): void {
-    const { keysPerStep, tileK } = this.schedule;
-    const perWord = this.columnsPerWord;
-    if (masking.kind !== "never") {
-      const words = tileK / perWord;
-      this.text.line(`var looks_bits: array<u32, ${words}>;`);
-      if (masking.kind === "where") for (let w = 0; w < words; w++) this.text.line(`looks_bits[${w}] = 0xffffffffu;`);
-      this.whereMasked(masking, () => {
-        this.text.block(`for (var w = 0; w < ${words}; w++)`, () =>
-          this.text.line(`looks_bits[w] = looks_at(q0 + own_row, k0 + w * ${perWord}, h, kvh, b);`),
-        );
-      });
-    }
-    this.text.line("var first_key_of_step = k0;");
+    const { keysPerStep } = this.schedule;
+    if (masking.kind !== "never" && this.bands !== undefined) this.bandsOfTile(masking);
+    else if (masking.kind !== "never") this.bitsOfTile(masking);
+    this.text.line(`var first_key_of_step = ${this.keys.first};`);
     this.text.block("loop", () => {
       work(() => {
-        this.text.line("let key_of_tile = first_key_of_step - k0;");
+        if (this.bands !== undefined) return this.maskByBands("first_key_of_step");
+        const perWord = this.columnsPerWord;
+        this.text.line(`let key_of_tile = first_key_of_step - ${this.keys.first};`);
         this.text.line(`let looks_0 = looks_bits[key_of_tile / ${perWord}] >> u32(key_of_tile % ${perWord} * ${this.rows});`);
         this.maskByBits();
       });
       this.text.block("continuing", () => {
         this.text.line(`first_key_of_step += ${keysPerStep};`);
-        this.text.line("break if first_key_of_step > k1;");
+        this.text.line(`break if first_key_of_step > ${this.keys.last};`);
       });
     });
+  }
+
+  private bitsOfTile(masking: Masking): void {
+    const perWord = this.columnsPerWord;
+    const words = this.schedule.tileK / perWord;
+    this.text.line(`var looks_bits: array<u32, ${words}>;`);
+    if (masking.kind === "where") for (let w = 0; w < words; w++) this.text.line(`looks_bits[${w}] = 0xffffffffu;`);
+    this.whereMasked(masking, () => {
+      this.text.block(`for (var w = 0; w < ${words}; w++)`, () =>
+        this.text.line(`looks_bits[w] = ${this.keys.looksAt("q0 + own_row", `${this.keys.first} + w * ${perWord}`)};`),
+      );
+    });
+  }
+
+  /** In a tile that is not masked all keys are within. */
+  private bandsOfTile(masking: Masking): void {
+    for (let i = 0; i < this.bands!; i++) {
+      this.eachRowGroup((r) => {
+        this.text.line(`var low_${i}_${r} = vec4<i32>(0);`);
+        this.text.line(`var high_${i}_${r} = vec4<i32>(u.keys);`);
+      });
+    }
+    this.whereMasked(masking, () => this.findBands(""));
   }
 
   protected load(stmt: Extract<Stmt, { op: "load" }>): void {
@@ -62,9 +78,7 @@ let own_row = i32(lane) * ${this.rows};`;
     if (stmt.to === "K") {
       for (let c = 0; c < this.columns; c++) {
         // A step may reach past the last key; the mask knows.
-        this.text.line(
-          `let key_${c} = key_base + ${(this.allKeys ? this.tokens.key : this.tokens.heldKey)(`first_key_of_step${plus(c)}`)};`,
-        );
+        this.text.line(`let key_${c} = key_base + ${(this.allKeys ? this.keys.key : this.keys.heldKey)(`first_key_of_step${plus(c)}`)};`);
       }
     }
   }

@@ -43,7 +43,8 @@ const THREADS = 256;
  */
 function printPlanKernel(program: TileProgram, uniforms: readonly UniformField[]): string {
   const ranges = program.body.flatMap((stmt) => (stmt.op === "keyTiles" ? stmt.ranges : []));
-  const count = printCount(program, ranges);
+  const lists = program.body.flatMap((stmt) => (stmt.op === "keyTiles" && stmt.list !== undefined ? [stmt.list] : []));
+  const count = printCount(program, ranges, lists);
   return [
     `// ${program.module.name}: which query tiles are computed in parts.`,
     printUniforms(uniforms),
@@ -99,8 +100,8 @@ function printPlanKernel(program: TileProgram, uniforms: readonly UniformField[]
   ].join("\n");
 }
 
-/** Key tiles in the ranges of a query tile; one that two ranges hold counts twice. None where a layout's tile has no query. */
-function printCount(program: TileProgram, ranges: readonly KeyRange[]): string {
+/** Key tiles in the ranges and lists of a query tile; one that two ranges hold counts twice. None where a layout's tile has no query. */
+function printCount(program: TileProgram, ranges: readonly KeyRange[], lists: readonly string[]): string {
   const ends = ranges.map(({ lo, hi }) => [t.max(lo, t.int(0)), t.min(hi, t.variable("N"))] as const);
   const { queries } = program;
   const scalars = new ScalarPrinter(wgsl, [...(queries === undefined ? [] : [queries]), ...ends.flat()]);
@@ -121,7 +122,8 @@ function printCount(program: TileProgram, ranges: readonly KeyRange[]): string {
     text.line(`let end_${i} = ${end};`);
     return `select(0, (end_${i} + ${program.tileK - 1}) / ${program.tileK} - first_${i} / ${program.tileK}, first_${i} < end_${i})`;
   });
-  text.line(`return ${counts.join(" + ") || "0"};`);
+  const listed = lists.map((list) => `(i32(aux[list_${list}(b, h)]) + ${program.tileK - 1}) / ${program.tileK}`);
+  text.line(`return ${[...counts, ...listed].join(" + ") || "0"};`);
   return `fn key_tiles(id: i32) -> i32 {\n${text.toString()}\n}`;
 }
 

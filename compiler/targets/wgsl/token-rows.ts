@@ -7,10 +7,10 @@ import { wgsl } from "./dialect.js";
 
 /**
  * Where the rows of tensors lie that tiles are made of, as texts: the one seam between a row of a tile and
- * a row of a tensor of a head. Without a layout they are the same.
+ * a row of a tensor of a head. Without a layout and lists they are the same.
  */
 export interface TokenRows {
-  /** Whether the rows of a tile's keys are kept in workgroup memory, see {@link keyRowBytes}. */
+  /** Whether workgroup memory is kept for the rows of a tile's keys, see {@link keyRowBytes}. */
   readonly keepsKeys: boolean;
   /** Functions that the other texts call. */
   readonly functions: string;
@@ -18,10 +18,30 @@ export interface TokenRows {
   readonly hasQuery: (row: string) => string;
   readonly query: (row: string) => string;
   readonly heldQuery: (row: string) => string;
-  /** Where the key at a row is, and its value; held within the tensor past the last. */
-  readonly key: (row: string) => string;
-  readonly heldKey: (row: string) => string;
+  /** Of walks over all keys. */
+  readonly keys: KeyRows;
 }
+
+/** Where the keys of a walk are: a tile is made of the places from `first` to `last`, and there are `count` places. */
+export interface KeyRows {
+  readonly first: string;
+  readonly last: string;
+  readonly count: string;
+  /** Whether the rows of a tile's keys are found once for all threads. */
+  readonly kept: boolean;
+  /** Where the key at a place is, and its value; held within the tensor past the last. */
+  readonly key: (place: string) => string;
+  readonly heldKey: (place: string) => string;
+  /** The bits of the mask from a query and a place on. */
+  readonly looksAt: (query: string, place: string) => string;
+}
+
+const allKeys = {
+  first: "k0",
+  last: "k1",
+  count: "u.keys",
+  looksAt: (query: string, place: string) => `looks_at(${query}, ${place}, h, kvh, b)`,
+};
 
 const asTheyAre: TokenRows = {
   keepsKeys: false,
@@ -29,28 +49,47 @@ const asTheyAre: TokenRows = {
   hasQuery: (row) => `${row} < u.queries`,
   query: (row) => row,
   heldQuery: (row) => `min(${row}, u.queries - 1)`,
-  key: (row) => row,
-  heldKey: (row) => `min(${row}, u.keys - 1)`,
+  keys: {
+    ...allKeys,
+    kept: false,
+    key: (place) => place,
+    heldKey: (place) => `min(${place}, u.keys - 1)`,
+  },
 };
+
+/** The keys of a list: its count, and behind it the keys themselves, rising. */
+export function listedKeys(list: string, kept: boolean): KeyRows {
+  return {
+    first: "place",
+    last: "last_place",
+    count: "places",
+    kept,
+    key: (place) => `listed_key(list, ${place})`,
+    heldKey: (place) => `listed_key(list, min(${place}, places - 1))`,
+    looksAt: (query, place) => `looks_at_in_${list}(${query}, ${place}, list, places, h, kvh, b)`,
+  };
+}
 
 /**
  * Bytes of workgroup memory for where the keys of a tile are, found once for all threads: in the grid layout
  * of threads, in which each of them reads every value. 0 where there is no room left, and threads look them up.
  */
-export function keyRowBytes({ token, module }: TileProgram, schedule: Schedule): number {
+export function keyRowBytes({ token, module, body }: TileProgram, schedule: Schedule): number {
   const bytes = schedule.tileK * 4;
   const fits = workgroupBytes(schedule, module.shape) + bytes <= BASELINE_LIMITS.workgroupBytes;
-  return token !== undefined && schedule.layout === "grid" && fits ? bytes : 0;
+  const looksUp = token !== undefined || body.some((stmt) => stmt.op === "keyTiles" && stmt.list !== undefined);
+  return looksUp && schedule.layout === "grid" && fits ? bytes : 0;
 }
 
 /** The rows of a program: a layout's are those of the tokens at places. */
 export function tokenRows(program: TileProgram, schedule: Schedule): TokenRows {
   const { token } = program;
-  if (token === undefined) return asTheyAre;
+  const keepsKeys = keyRowBytes(program, schedule) > 0;
+  if (token === undefined) return { ...asTheyAre, keepsKeys };
   // Tables of a layout are the same for all batch entries.
   const b = some(token, (node) => node.kind === "load") ? "  let b = 0;\n" : "";
   return {
-    keepsKeys: keyRowBytes(program, schedule) > 0,
+    keepsKeys,
     functions: `// The position of the token at a place.
 fn token_row(k: i32) -> i32 {
 ${b}  return ${printInt(token, wgsl)};
@@ -64,7 +103,11 @@ fn query_row(place: i32) -> i32 {
     hasQuery: (row) => `query_row(${row}) >= 0`,
     query: (row) => `query_row(${row})`,
     heldQuery: (row) => `max(query_row(${row}), 0)`,
-    key: (row) => `token_row(${row})`,
-    heldKey: (row) => `token_row(min(${row}, u.keys - 1))`,
+    keys: {
+      ...allKeys,
+      kept: keepsKeys,
+      key: (place) => `token_row(${place})`,
+      heldKey: (place) => `token_row(min(${place}, u.keys - 1))`,
+    },
   };
 }

@@ -6,17 +6,19 @@ import type { AttentionModule, InputSpec } from "../module.js";
 import { compilePipeline } from "../pipeline.js";
 import { PREPARE_CSR_WGSL } from "./csr.js";
 import { PREPARE_IDS_WGSL } from "./ids.js";
+import { PREPARE_KEY_LISTS_WGSL } from "./key-lists.js";
 import { PREPARE_LISTS_WGSL } from "./lists.js";
 import { clearedWords, passParams, PREPARE_THREADS, sourceWords } from "./pass.js";
 import { PREPARE_WORDS_WGSL } from "./words.js";
 
-const PREPARE_SHADERS: Readonly<Record<InputSpec["kind"], string>> = {
+const PREPARE_SHADERS: Readonly<Record<InputSpec["kind"] | "key list", string>> = {
   ids: PREPARE_IDS_WGSL,
   bits: PREPARE_WORDS_WGSL,
   blocks: PREPARE_WORDS_WGSL,
   columns: PREPARE_LISTS_WGSL,
   diagonals: PREPARE_LISTS_WGSL,
   csr: PREPARE_CSR_WGSL,
+  "key list": PREPARE_KEY_LISTS_WGSL,
 };
 
 /** The buffers of one input. */
@@ -27,12 +29,13 @@ export interface InputParts {
 }
 
 /** Pipelines that convert inputs, by kind. */
-export type PreparePipelines = ReadonlyMap<InputSpec["kind"], GPUComputePipeline>;
+export type PreparePipelines = ReadonlyMap<InputSpec["kind"] | "key list", GPUComputePipeline>;
 
 /** Compiles what the inputs of a module need. Rejects with ATTN5104. */
 export async function preparePipelines(device: GPUDevice, module: AttentionModule): Promise<PreparePipelines> {
-  const kinds = [...new Set(module.inputs.map((input) => input.kind))];
-  const pipelines = kinds.map(
+  const kinds = new Set<keyof typeof PREPARE_SHADERS>(module.inputs.map((input) => input.kind));
+  if (module.lists !== undefined) kinds.add("key list");
+  const pipelines = [...kinds].map(
     async (kind) => [kind, await compilePipeline(device, `attnc prepare ${kind}`, PREPARE_SHADERS[kind], "auto")] as const,
   );
   return new Map(await Promise.all(pipelines));

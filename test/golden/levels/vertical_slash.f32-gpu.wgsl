@@ -21,6 +21,9 @@ struct Uniforms {
   in_cols_rowStride: i32,
   in_cols_rows: i32,
   in_cols_columns: i32,
+  in_cols_list: i32,
+  in_cols_listBatchStride: i32,
+  in_cols_listStride: i32,
   in_diags_base: i32,
   in_diags_batchStride: i32,
   in_diags_headCount: i32,
@@ -44,6 +47,8 @@ var<workgroup> q_tile: array<vec4<f32>, 128>;
 var<workgroup> kp_tile: array<vec4<f32>, 256>;
 // One partial result per column of threads, as [thread column][query / 4].
 var<workgroup> partial: array<vec4<f32>, 64>;
+// Where the keys of the tile are.
+var<workgroup> key_rows: array<i32, 32>;
 
 const MASKED = f32(-3e+38);
 
@@ -56,45 +61,9 @@ fn span_at(tile: i32) -> i32 {
   return select(select(1, 32, tile % 32 == 0), 1024, tile % 1024 == 0);
 }
 
-fn bit_cols(b: i32, h: i32, row: i32, column: i32) -> bool {
-  if (row < 0 || row >= u.in_cols_rows || column < 0 || column >= u.in_cols_columns) {
-    return false;
-  }
-  let word = aux[u.in_cols_base + b * u.in_cols_batchStride + (h * u.in_cols_headCount / u.heads) * u.in_cols_headStride + row * u.in_cols_rowStride + (column >> 5u)];
-  return ((word >> u32(column & 31)) & 1u) != 0u;
-}
-
-fn any_cols(b: i32, h: i32, row0: i32, row1: i32, column0: i32, column1: i32) -> bool {
-  let first = max(column0, 0);
-  let last = min(column1, u.in_cols_columns - 1);
-  if (first > last) {
-    return false;
-  }
-  let base = u.in_cols_base + b * u.in_cols_batchStride + (h * u.in_cols_headCount / u.heads) * u.in_cols_headStride;
-  for (var row = max(row0, 0); row <= min(row1, u.in_cols_rows - 1); row++) {
-    for (var i = first >> 5u; i <= last >> 5u; i++) {
-      if ((aux[base + row * u.in_cols_rowStride + i] & word_mask(i, first, last)) != 0u) {
-        return true;
-      }
-    }
-  }
-  return false;
-}
-
-fn all_cols(b: i32, h: i32, row0: i32, row1: i32, column0: i32, column1: i32) -> bool {
-  if (row0 < 0 || row1 >= u.in_cols_rows || column0 < 0 || column1 >= u.in_cols_columns) {
-    return false;
-  }
-  let base = u.in_cols_base + b * u.in_cols_batchStride + (h * u.in_cols_headCount / u.heads) * u.in_cols_headStride;
-  for (var row = row0; row <= row1; row++) {
-    for (var i = column0 >> 5u; i <= column1 >> 5u; i++) {
-      let wanted = word_mask(i, column0, column1);
-      if ((aux[base + row * u.in_cols_rowStride + i] & wanted) != wanted) {
-        return false;
-      }
-    }
-  }
-  return true;
+// Where the list is: how many keys it has, and behind that the keys, rising.
+fn list_cols(b: i32, h: i32) -> i32 {
+  return u.in_cols_list + b * u.in_cols_listBatchStride + (h * u.in_cols_headCount / u.heads) * u.in_cols_listStride;
 }
 
 // The bits of word i that belong to columns first to last.
@@ -145,8 +114,12 @@ fn all_diags(b: i32, h: i32, row0: i32, row1: i32, column0: i32, column1: i32) -
   return true;
 }
 
+fn listed_key(list: i32, place: i32) -> i32 {
+  return i32(aux[list + 1 + place]);
+}
+
 fn looks(q: i32, k: i32, h: i32, kvh: i32, b: i32) -> bool {
-  return k < u.keys && ((k <= q) && (bit_cols(b, h, 0, k) || bit_diags(b, h, 0, ((q - k) + (u.keys - 1)))));
+  return k < u.keys && ((k <= q) && bit_diags(b, h, 0, ((q - k) + (u.keys - 1))));
 }
 
 // One bit for each pair of 4 queries and 4 keys.
@@ -155,6 +128,22 @@ fn looks_at(first_q: i32, first_k: i32, h: i32, kvh: i32, b: i32) -> u32 {
   for (var c = 0; c < 4; c++) {
     for (var r = 0; r < 4; r++) {
       found |= select(0u, 1u, looks(first_q + r, first_k + c, h, kvh, b)) << u32(c * 4 + r);
+    }
+  }
+  return found;
+}
+
+fn looks_in_cols(q: i32, place: i32, list: i32, places: i32, h: i32, kvh: i32, b: i32) -> bool {
+  let k = listed_key(list, place);
+  return place < places && ((k <= q) && ((q < k) || !bit_diags(b, h, 0, ((q - k) + (u.keys - 1)))));
+}
+
+// One bit for each pair of 4 queries and 4 keys.
+fn looks_at_in_cols(first_q: i32, first_place: i32, list: i32, places: i32, h: i32, kvh: i32, b: i32) -> u32 {
+  var found = 0u;
+  for (var c = 0; c < 4; c++) {
+    for (var r = 0; r < 4; r++) {
+      found |= select(0u, 1u, looks_in_cols(first_q + r, first_place + c, list, places, h, kvh, b)) << u32(c * 4 + r);
     }
   }
   return found;
@@ -219,13 +208,17 @@ fn main(
     while (tile < end) {
       let k0 = tile * 32;
       let k1 = min(k0 + span * 32, u.keys) - 1;
-      let t0 = (((q0 - k1) + u.keys) + (-1));
-      let t1 = (((q1 - k0) + u.keys) + (-1));
-      if (!(((k0 <= min(k1, q1)) && (any_cols(b, h, 0, 0, k0, k1) || any_diags(b, h, 0, 0, t0, t1))))) {
+      let t0 = (k0 <= min(k1, q1));
+      let t1 = (((q0 - k1) + u.keys) + (-1));
+      let t2 = (((q1 - k0) + u.keys) + (-1));
+      let t3 = (t0 && any_diags(b, h, 0, 0, t1, t2));
+      if (!(t3)) {
         break;
       }
       if (span == 1) {
-        kind = select(FULL, PARTIAL, (((q0 < k1) || (!(all_cols(b, h, 0, 0, k0, k1)) && !(all_diags(b, h, 0, 0, t0, t1)))) || (u.keys < (k0 + 32))));
+        let t4 = (q0 < k1);
+        let t5 = (t4 || !(all_diags(b, h, 0, 0, t1, t2)));
+        kind = select(FULL, PARTIAL, (t5 || (u.keys < (k0 + 32))));
         break;
       }
       span = select(select(1, 32, span == 1024), 1, span == 32);
@@ -374,6 +367,191 @@ fn main(
       break;
     }
     tile += span;
+  }
+
+  {
+    // Keys of cols, side by side wherever they stand.
+    let list = list_cols(b, h);
+    let places = i32(aux[list]);
+    let end = (places + 31) / 32;
+    // The run of tiles of a kind that is not worked off yet, up to `tile`, which is asked next.
+    var tile = 0;
+    var run = tile;
+    var run_kind = EMPTY;
+    loop {
+      var kind = EMPTY;
+      if (tile < end) {
+        let place = tile * 32;
+        let last_place = min(place + 32, places) - 1;
+        let k0 = listed_key(list, place);
+        let k1 = listed_key(list, last_place);
+        let t6 = (k0 <= min(k1, q1));
+        let t7 = (q0 < k1);
+        let t8 = (((q0 - k1) + u.keys) + (-1));
+        let t9 = (((q1 - k0) + u.keys) + (-1));
+        let t10 = (t7 || !(all_diags(b, h, 0, 0, t8, t9)));
+        if ((t6 && t10)) {
+          let t11 = (t6 && any_diags(b, h, 0, 0, t8, t9));
+          kind = select(FULL, PARTIAL, ((t7 || t11) || (places < (place + 32))));
+        }
+      }
+      if (kind != run_kind) {
+        if (run_kind == FULL) {
+          for (var own = run; own < tile; own++) {
+            let place = own * 32;
+            let last_place = min(place + 32, places) - 1;
+            let k0 = listed_key(list, place);
+            let k1 = listed_key(list, last_place);
+            workgroupBarrier();
+            for (var i = i32(lane); i < 32; i += 64) {
+              key_rows[i] = listed_key(list, place + i);
+            }
+            var s_0_0 = vec4<f32>(0.0);
+            var s_1_0 = vec4<f32>(0.0);
+            var s_2_0 = vec4<f32>(0.0);
+            var s_3_0 = vec4<f32>(0.0);
+            workgroupBarrier();
+            for (var i = i32(lane); i < 32; i += 64) {
+              let group = i / 4;
+              let dim = i % 4;
+              let x0 = key[(key_base + key_rows[group * 4]) * 4 + dim];
+              let x1 = key[(key_base + key_rows[group * 4 + 1]) * 4 + dim];
+              let x2 = key[(key_base + key_rows[group * 4 + 2]) * 4 + dim];
+              let x3 = key[(key_base + key_rows[group * 4 + 3]) * 4 + dim];
+              kp_tile[(dim * 4 + 0) * 8 + group] = vec4<f32>(x0.x, x1.x, x2.x, x3.x);
+              kp_tile[(dim * 4 + 1) * 8 + group] = vec4<f32>(x0.y, x1.y, x2.y, x3.y);
+              kp_tile[(dim * 4 + 2) * 8 + group] = vec4<f32>(x0.z, x1.z, x2.z, x3.z);
+              kp_tile[(dim * 4 + 3) * 8 + group] = vec4<f32>(x0.w, x1.w, x2.w, x3.w);
+            }
+            workgroupBarrier();
+            for (var d = 0; d < 16; d++) {
+              let q_0 = q_tile[d * 8 + own_group];
+              let k_0 = kp_tile[d * 8 + own_column / 4];
+              s_0_0 = fma(q_0, vec4<f32>(k_0.x), s_0_0);
+              s_1_0 = fma(q_0, vec4<f32>(k_0.y), s_1_0);
+              s_2_0 = fma(q_0, vec4<f32>(k_0.z), s_2_0);
+              s_3_0 = fma(q_0, vec4<f32>(k_0.w), s_3_0);
+            }
+            var n_0 = max(max(max(s_0_0, s_1_0), s_2_0), s_3_0);
+            partial[column_thread * 8 + own_group] = n_0;
+            workgroupBarrier();
+            n_0 = m_0;
+            for (var i = 0; i < 8; i++) {
+              n_0 = max(n_0, partial[i * 8 + own_group]);
+            }
+            let a_0 = exp2(m_0 - n_0);
+            s_0_0 = exp2(s_0_0 - n_0);
+            s_1_0 = exp2(s_1_0 - n_0);
+            s_2_0 = exp2(s_2_0 - n_0);
+            s_3_0 = exp2(s_3_0 - n_0);
+            m_0 = n_0;
+            l_0 *= a_0;
+            l_0 += s_0_0 + s_1_0 + s_2_0 + s_3_0;
+            o_0_0 *= a_0.x;
+            o_1_0 *= a_0.y;
+            o_2_0 *= a_0.z;
+            o_3_0 *= a_0.w;
+            kp_tile[(own_column) * 8 + own_group] = s_0_0;
+            kp_tile[(own_column + 1) * 8 + own_group] = s_1_0;
+            kp_tile[(own_column + 2) * 8 + own_group] = s_2_0;
+            kp_tile[(own_column + 3) * 8 + own_group] = s_3_0;
+            workgroupBarrier();
+            for (var j = 0; j < 32; j++) {
+              let p_0 = kp_tile[j * 8 + own_group];
+              let row = (key_base + key_rows[j]) * 4;
+              let v_0 = value[row + min(column_thread, 3)];
+              o_0_0 = fma(vec4<f32>(p_0.x), v_0, o_0_0);
+              o_1_0 = fma(vec4<f32>(p_0.y), v_0, o_1_0);
+              o_2_0 = fma(vec4<f32>(p_0.z), v_0, o_2_0);
+              o_3_0 = fma(vec4<f32>(p_0.w), v_0, o_3_0);
+            }
+          }
+        }
+        if (run_kind == PARTIAL) {
+          for (var own = run; own < tile; own++) {
+            let place = own * 32;
+            let last_place = min(place + 32, places) - 1;
+            let k0 = listed_key(list, place);
+            let k1 = listed_key(list, last_place);
+            workgroupBarrier();
+            for (var i = i32(lane); i < 32; i += 64) {
+              key_rows[i] = listed_key(list, min(place + i, places - 1));
+            }
+            var s_0_0 = vec4<f32>(0.0);
+            var s_1_0 = vec4<f32>(0.0);
+            var s_2_0 = vec4<f32>(0.0);
+            var s_3_0 = vec4<f32>(0.0);
+            workgroupBarrier();
+            for (var i = i32(lane); i < 32; i += 64) {
+              let group = i / 4;
+              let dim = i % 4;
+              let x0 = select(vec4<f32>(0.0), key[(key_base + key_rows[group * 4]) * 4 + dim], place + group * 4 < places);
+              let x1 = select(vec4<f32>(0.0), key[(key_base + key_rows[group * 4 + 1]) * 4 + dim], place + group * 4 + 1 < places);
+              let x2 = select(vec4<f32>(0.0), key[(key_base + key_rows[group * 4 + 2]) * 4 + dim], place + group * 4 + 2 < places);
+              let x3 = select(vec4<f32>(0.0), key[(key_base + key_rows[group * 4 + 3]) * 4 + dim], place + group * 4 + 3 < places);
+              kp_tile[(dim * 4 + 0) * 8 + group] = vec4<f32>(x0.x, x1.x, x2.x, x3.x);
+              kp_tile[(dim * 4 + 1) * 8 + group] = vec4<f32>(x0.y, x1.y, x2.y, x3.y);
+              kp_tile[(dim * 4 + 2) * 8 + group] = vec4<f32>(x0.z, x1.z, x2.z, x3.z);
+              kp_tile[(dim * 4 + 3) * 8 + group] = vec4<f32>(x0.w, x1.w, x2.w, x3.w);
+            }
+            workgroupBarrier();
+            for (var d = 0; d < 16; d++) {
+              let q_0 = q_tile[d * 8 + own_group];
+              let k_0 = kp_tile[d * 8 + own_column / 4];
+              s_0_0 = fma(q_0, vec4<f32>(k_0.x), s_0_0);
+              s_1_0 = fma(q_0, vec4<f32>(k_0.y), s_1_0);
+              s_2_0 = fma(q_0, vec4<f32>(k_0.z), s_2_0);
+              s_3_0 = fma(q_0, vec4<f32>(k_0.w), s_3_0);
+            }
+            let looks_0 = looks_at_in_cols(q0 + own_row, place + own_column, list, places, h, kvh, b);
+            s_0_0 = select(vec4<f32>(MASKED), s_0_0, (vec4<u32>(looks_0) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u));
+            s_1_0 = select(vec4<f32>(MASKED), s_1_0, (vec4<u32>(looks_0) & vec4<u32>(16u, 32u, 64u, 128u)) != vec4<u32>(0u));
+            s_2_0 = select(vec4<f32>(MASKED), s_2_0, (vec4<u32>(looks_0) & vec4<u32>(256u, 512u, 1024u, 2048u)) != vec4<u32>(0u));
+            s_3_0 = select(vec4<f32>(MASKED), s_3_0, (vec4<u32>(looks_0) & vec4<u32>(4096u, 8192u, 16384u, 32768u)) != vec4<u32>(0u));
+            var n_0 = max(max(max(s_0_0, s_1_0), s_2_0), s_3_0);
+            partial[column_thread * 8 + own_group] = n_0;
+            workgroupBarrier();
+            n_0 = m_0;
+            for (var i = 0; i < 8; i++) {
+              n_0 = max(n_0, partial[i * 8 + own_group]);
+            }
+            let a_0 = exp2(m_0 - n_0);
+            s_0_0 = exp2(s_0_0 - n_0);
+            s_1_0 = exp2(s_1_0 - n_0);
+            s_2_0 = exp2(s_2_0 - n_0);
+            s_3_0 = exp2(s_3_0 - n_0);
+            m_0 = n_0;
+            l_0 *= a_0;
+            l_0 += s_0_0 + s_1_0 + s_2_0 + s_3_0;
+            o_0_0 *= a_0.x;
+            o_1_0 *= a_0.y;
+            o_2_0 *= a_0.z;
+            o_3_0 *= a_0.w;
+            kp_tile[(own_column) * 8 + own_group] = s_0_0;
+            kp_tile[(own_column + 1) * 8 + own_group] = s_1_0;
+            kp_tile[(own_column + 2) * 8 + own_group] = s_2_0;
+            kp_tile[(own_column + 3) * 8 + own_group] = s_3_0;
+            workgroupBarrier();
+            let keys_here = min(32, places - place);
+            for (var j = 0; j < keys_here; j++) {
+              let p_0 = kp_tile[j * 8 + own_group];
+              let row = (key_base + key_rows[j]) * 4;
+              let v_0 = value[row + min(column_thread, 3)];
+              o_0_0 = fma(vec4<f32>(p_0.x), v_0, o_0_0);
+              o_1_0 = fma(vec4<f32>(p_0.y), v_0, o_1_0);
+              o_2_0 = fma(vec4<f32>(p_0.z), v_0, o_2_0);
+              o_3_0 = fma(vec4<f32>(p_0.w), v_0, o_3_0);
+            }
+          }
+        }
+        run = tile;
+        run_kind = kind;
+      }
+      if (tile >= end) {
+        break;
+      }
+      tile += 1;
+    }
   }
 
   workgroupBarrier();

@@ -21,6 +21,9 @@ struct Uniforms {
   in_cols_rowStride: i32,
   in_cols_rows: i32,
   in_cols_columns: i32,
+  in_cols_list: i32,
+  in_cols_listBatchStride: i32,
+  in_cols_listStride: i32,
   in_diags_base: i32,
   in_diags_batchStride: i32,
   in_diags_headCount: i32,
@@ -44,6 +47,8 @@ var<workgroup> q_tile: array<vec4<f32>, 128>;
 var<workgroup> kp_tile: array<vec4<f32>, 256>;
 // One partial result per column of threads, as [thread column][query / 4].
 var<workgroup> partial: array<vec4<f32>, 32>;
+// Where the keys of the tile are.
+var<workgroup> key_rows: array<i32, 32>;
 
 const MASKED = f32(-3e+38);
 
@@ -51,45 +56,9 @@ fn span_at(tile: i32) -> i32 {
   return select(select(1, 32, tile % 32 == 0), 1024, tile % 1024 == 0);
 }
 
-fn bit_cols(b: i32, h: i32, row: i32, column: i32) -> bool {
-  if (row < 0 || row >= u.in_cols_rows || column < 0 || column >= u.in_cols_columns) {
-    return false;
-  }
-  let word = aux[u.in_cols_base + b * u.in_cols_batchStride + (h * u.in_cols_headCount / u.heads) * u.in_cols_headStride + row * u.in_cols_rowStride + (column >> 5u)];
-  return ((word >> u32(column & 31)) & 1u) != 0u;
-}
-
-fn any_cols(b: i32, h: i32, row0: i32, row1: i32, column0: i32, column1: i32) -> bool {
-  let first = max(column0, 0);
-  let last = min(column1, u.in_cols_columns - 1);
-  if (first > last) {
-    return false;
-  }
-  let base = u.in_cols_base + b * u.in_cols_batchStride + (h * u.in_cols_headCount / u.heads) * u.in_cols_headStride;
-  for (var row = max(row0, 0); row <= min(row1, u.in_cols_rows - 1); row++) {
-    for (var i = first >> 5u; i <= last >> 5u; i++) {
-      if ((aux[base + row * u.in_cols_rowStride + i] & word_mask(i, first, last)) != 0u) {
-        return true;
-      }
-    }
-  }
-  return false;
-}
-
-fn all_cols(b: i32, h: i32, row0: i32, row1: i32, column0: i32, column1: i32) -> bool {
-  if (row0 < 0 || row1 >= u.in_cols_rows || column0 < 0 || column1 >= u.in_cols_columns) {
-    return false;
-  }
-  let base = u.in_cols_base + b * u.in_cols_batchStride + (h * u.in_cols_headCount / u.heads) * u.in_cols_headStride;
-  for (var row = row0; row <= row1; row++) {
-    for (var i = column0 >> 5u; i <= column1 >> 5u; i++) {
-      let wanted = word_mask(i, column0, column1);
-      if ((aux[base + row * u.in_cols_rowStride + i] & wanted) != wanted) {
-        return false;
-      }
-    }
-  }
-  return true;
+// Where the list is: how many keys it has, and behind that the keys, rising.
+fn list_cols(b: i32, h: i32) -> i32 {
+  return u.in_cols_list + b * u.in_cols_listBatchStride + (h * u.in_cols_headCount / u.heads) * u.in_cols_listStride;
 }
 
 // The bits of word i that belong to columns first to last.
@@ -140,8 +109,12 @@ fn all_diags(b: i32, h: i32, row0: i32, row1: i32, column0: i32, column1: i32) -
   return true;
 }
 
+fn listed_key(list: i32, place: i32) -> i32 {
+  return i32(aux[list + 1 + place]);
+}
+
 fn looks(q: i32, k: i32, h: i32, kvh: i32, b: i32) -> bool {
-  return k < u.keys && ((k <= q) && (bit_cols(b, h, 0, k) || bit_diags(b, h, 0, ((q - k) + (u.keys - 1)))));
+  return k < u.keys && ((k <= q) && bit_diags(b, h, 0, ((q - k) + (u.keys - 1))));
 }
 
 // One bit for each pair of 8 queries and 4 keys.
@@ -150,6 +123,22 @@ fn looks_at(first_q: i32, first_k: i32, h: i32, kvh: i32, b: i32) -> u32 {
   for (var c = 0; c < 4; c++) {
     for (var r = 0; r < 8; r++) {
       found |= select(0u, 1u, looks(first_q + r, first_k + c, h, kvh, b)) << u32(c * 8 + r);
+    }
+  }
+  return found;
+}
+
+fn looks_in_cols(q: i32, place: i32, list: i32, places: i32, h: i32, kvh: i32, b: i32) -> bool {
+  let k = listed_key(list, place);
+  return place < places && ((k <= q) && ((q < k) || !bit_diags(b, h, 0, ((q - k) + (u.keys - 1)))));
+}
+
+// One bit for each pair of 8 queries and 4 keys.
+fn looks_at_in_cols(first_q: i32, first_place: i32, list: i32, places: i32, h: i32, kvh: i32, b: i32) -> u32 {
+  var found = 0u;
+  for (var c = 0; c < 4; c++) {
+    for (var r = 0; r < 8; r++) {
+      found |= select(0u, 1u, looks_in_cols(first_q + r, first_place + c, list, places, h, kvh, b)) << u32(c * 8 + r);
     }
   }
   return found;
@@ -219,9 +208,11 @@ fn main(
       }
       let k0 = tile * 32;
       let k1 = min(k0 + span * 32, u.keys) - 1;
-      let t0 = (((q0 - k1) + u.keys) + (-1));
-      let t1 = (((q1 - k0) + u.keys) + (-1));
-      if (((k0 <= min(k1, q1)) && (any_cols(b, h, 0, 0, k0, k1) || any_diags(b, h, 0, 0, t0, t1)))) {
+      let t0 = (k0 <= min(k1, q1));
+      let t1 = (((q0 - k1) + u.keys) + (-1));
+      let t2 = (((q1 - k0) + u.keys) + (-1));
+      let t3 = (t0 && any_diags(b, h, 0, 0, t1, t2));
+      if (t3) {
         if (span == 1) {
           break;
         }
@@ -237,9 +228,11 @@ fn main(
     }
     let k0 = tile * 32;
     let k1 = min(k0 + 32, u.keys) - 1;
-    let t2 = (((q0 - k1) + u.keys) + (-1));
-    let t3 = (((q1 - k0) + u.keys) + (-1));
-    let masked = (((q0 < k1) || (!(all_cols(b, h, 0, 0, k0, k1)) && !(all_diags(b, h, 0, 0, t2, t3)))) || (u.keys < (k0 + 32)));
+    let t4 = (q0 < k1);
+    let t5 = (((q0 - k1) + u.keys) + (-1));
+    let t6 = (((q1 - k0) + u.keys) + (-1));
+    let t7 = (t4 || !(all_diags(b, h, 0, 0, t5, t6)));
+    let masked = (t7 || (u.keys < (k0 + 32)));
     var s_0_0 = vec4<f32>(0.0);
     var s_0_1 = vec4<f32>(0.0);
     var s_1_0 = vec4<f32>(0.0);
@@ -389,6 +382,180 @@ fn main(
     }
     continuing {
       tile++;
+    }
+  }
+
+  {
+    // Keys of cols, side by side wherever they stand.
+    let list = list_cols(b, h);
+    let places = i32(aux[list]);
+    let end = (places + 31) / 32;
+    for (var tile = 0; tile < end; tile++) {
+      let place = tile * 32;
+      let last_place = min(place + 32, places) - 1;
+      let k0 = listed_key(list, place);
+      let k1 = listed_key(list, last_place);
+      let t8 = (k0 <= min(k1, q1));
+      let t9 = (q0 < k1);
+      let t10 = (((q0 - k1) + u.keys) + (-1));
+      let t11 = (((q1 - k0) + u.keys) + (-1));
+      let t12 = (t9 || !(all_diags(b, h, 0, 0, t10, t11)));
+      if (!((t8 && t12))) {
+        continue;
+      }
+      let t13 = (t8 && any_diags(b, h, 0, 0, t10, t11));
+      let masked = ((t9 || t13) || (places < (place + 32)));
+      workgroupBarrier();
+      for (var i = i32(lane); i < 32; i += 16) {
+        key_rows[i] = listed_key(list, min(place + i, places - 1));
+      }
+      var s_0_0 = vec4<f32>(0.0);
+      var s_0_1 = vec4<f32>(0.0);
+      var s_1_0 = vec4<f32>(0.0);
+      var s_1_1 = vec4<f32>(0.0);
+      var s_2_0 = vec4<f32>(0.0);
+      var s_2_1 = vec4<f32>(0.0);
+      var s_3_0 = vec4<f32>(0.0);
+      var s_3_1 = vec4<f32>(0.0);
+      var s_4_0 = vec4<f32>(0.0);
+      var s_4_1 = vec4<f32>(0.0);
+      var s_5_0 = vec4<f32>(0.0);
+      var s_5_1 = vec4<f32>(0.0);
+      var s_6_0 = vec4<f32>(0.0);
+      var s_6_1 = vec4<f32>(0.0);
+      var s_7_0 = vec4<f32>(0.0);
+      var s_7_1 = vec4<f32>(0.0);
+      workgroupBarrier();
+      for (var i = i32(lane); i < 32; i += 16) {
+        let group = i / 4;
+        let dim = i % 4;
+        let x0 = select(vec4<f32>(0.0), key[(key_base + key_rows[group * 4]) * 4 + dim], place + group * 4 < places);
+        let x1 = select(vec4<f32>(0.0), key[(key_base + key_rows[group * 4 + 1]) * 4 + dim], place + group * 4 + 1 < places);
+        let x2 = select(vec4<f32>(0.0), key[(key_base + key_rows[group * 4 + 2]) * 4 + dim], place + group * 4 + 2 < places);
+        let x3 = select(vec4<f32>(0.0), key[(key_base + key_rows[group * 4 + 3]) * 4 + dim], place + group * 4 + 3 < places);
+        kp_tile[(dim * 4 + 0) * 8 + group] = vec4<f32>(x0.x, x1.x, x2.x, x3.x);
+        kp_tile[(dim * 4 + 1) * 8 + group] = vec4<f32>(x0.y, x1.y, x2.y, x3.y);
+        kp_tile[(dim * 4 + 2) * 8 + group] = vec4<f32>(x0.z, x1.z, x2.z, x3.z);
+        kp_tile[(dim * 4 + 3) * 8 + group] = vec4<f32>(x0.w, x1.w, x2.w, x3.w);
+      }
+      workgroupBarrier();
+      for (var d = 0; d < 16; d++) {
+        let q_0 = q_tile[d * 8 + own_group];
+        let q_1 = q_tile[d * 8 + own_group + 1];
+        let k_0 = kp_tile[d * 8 + own_column / 4];
+        let k_1 = kp_tile[d * 8 + own_column / 4 + 1];
+        s_0_0 = fma(q_0, vec4<f32>(k_0.x), s_0_0);
+        s_0_1 = fma(q_1, vec4<f32>(k_0.x), s_0_1);
+        s_1_0 = fma(q_0, vec4<f32>(k_0.y), s_1_0);
+        s_1_1 = fma(q_1, vec4<f32>(k_0.y), s_1_1);
+        s_2_0 = fma(q_0, vec4<f32>(k_0.z), s_2_0);
+        s_2_1 = fma(q_1, vec4<f32>(k_0.z), s_2_1);
+        s_3_0 = fma(q_0, vec4<f32>(k_0.w), s_3_0);
+        s_3_1 = fma(q_1, vec4<f32>(k_0.w), s_3_1);
+        s_4_0 = fma(q_0, vec4<f32>(k_1.x), s_4_0);
+        s_4_1 = fma(q_1, vec4<f32>(k_1.x), s_4_1);
+        s_5_0 = fma(q_0, vec4<f32>(k_1.y), s_5_0);
+        s_5_1 = fma(q_1, vec4<f32>(k_1.y), s_5_1);
+        s_6_0 = fma(q_0, vec4<f32>(k_1.z), s_6_0);
+        s_6_1 = fma(q_1, vec4<f32>(k_1.z), s_6_1);
+        s_7_0 = fma(q_0, vec4<f32>(k_1.w), s_7_0);
+        s_7_1 = fma(q_1, vec4<f32>(k_1.w), s_7_1);
+      }
+      if (masked) {
+        let looks_0 = looks_at_in_cols(q0 + own_row, place + own_column, list, places, h, kvh, b);
+        let looks_1 = looks_at_in_cols(q0 + own_row, place + own_column + 4, list, places, h, kvh, b);
+        s_0_0 = select(vec4<f32>(MASKED), s_0_0, (vec4<u32>(looks_0) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u));
+        s_0_1 = select(vec4<f32>(MASKED), s_0_1, (vec4<u32>(looks_0) & vec4<u32>(16u, 32u, 64u, 128u)) != vec4<u32>(0u));
+        s_1_0 = select(vec4<f32>(MASKED), s_1_0, (vec4<u32>(looks_0) & vec4<u32>(256u, 512u, 1024u, 2048u)) != vec4<u32>(0u));
+        s_1_1 = select(vec4<f32>(MASKED), s_1_1, (vec4<u32>(looks_0) & vec4<u32>(4096u, 8192u, 16384u, 32768u)) != vec4<u32>(0u));
+        s_2_0 = select(vec4<f32>(MASKED), s_2_0, (vec4<u32>(looks_0) & vec4<u32>(65536u, 131072u, 262144u, 524288u)) != vec4<u32>(0u));
+        s_2_1 = select(vec4<f32>(MASKED), s_2_1, (vec4<u32>(looks_0) & vec4<u32>(1048576u, 2097152u, 4194304u, 8388608u)) != vec4<u32>(0u));
+        s_3_0 = select(vec4<f32>(MASKED), s_3_0, (vec4<u32>(looks_0) & vec4<u32>(16777216u, 33554432u, 67108864u, 134217728u)) != vec4<u32>(0u));
+        s_3_1 = select(vec4<f32>(MASKED), s_3_1, (vec4<u32>(looks_0) & vec4<u32>(268435456u, 536870912u, 1073741824u, 2147483648u)) != vec4<u32>(0u));
+        s_4_0 = select(vec4<f32>(MASKED), s_4_0, (vec4<u32>(looks_1) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u));
+        s_4_1 = select(vec4<f32>(MASKED), s_4_1, (vec4<u32>(looks_1) & vec4<u32>(16u, 32u, 64u, 128u)) != vec4<u32>(0u));
+        s_5_0 = select(vec4<f32>(MASKED), s_5_0, (vec4<u32>(looks_1) & vec4<u32>(256u, 512u, 1024u, 2048u)) != vec4<u32>(0u));
+        s_5_1 = select(vec4<f32>(MASKED), s_5_1, (vec4<u32>(looks_1) & vec4<u32>(4096u, 8192u, 16384u, 32768u)) != vec4<u32>(0u));
+        s_6_0 = select(vec4<f32>(MASKED), s_6_0, (vec4<u32>(looks_1) & vec4<u32>(65536u, 131072u, 262144u, 524288u)) != vec4<u32>(0u));
+        s_6_1 = select(vec4<f32>(MASKED), s_6_1, (vec4<u32>(looks_1) & vec4<u32>(1048576u, 2097152u, 4194304u, 8388608u)) != vec4<u32>(0u));
+        s_7_0 = select(vec4<f32>(MASKED), s_7_0, (vec4<u32>(looks_1) & vec4<u32>(16777216u, 33554432u, 67108864u, 134217728u)) != vec4<u32>(0u));
+        s_7_1 = select(vec4<f32>(MASKED), s_7_1, (vec4<u32>(looks_1) & vec4<u32>(268435456u, 536870912u, 1073741824u, 2147483648u)) != vec4<u32>(0u));
+      }
+      var n_0 = max(max(max(max(max(max(max(s_0_0, s_1_0), s_2_0), s_3_0), s_4_0), s_5_0), s_6_0), s_7_0);
+      var n_1 = max(max(max(max(max(max(max(s_0_1, s_1_1), s_2_1), s_3_1), s_4_1), s_5_1), s_6_1), s_7_1);
+      partial[column_thread * 8 + own_group] = n_0;
+      partial[column_thread * 8 + own_group + 1] = n_1;
+      workgroupBarrier();
+      n_0 = m_0;
+      n_1 = m_1;
+      for (var i = 0; i < 4; i++) {
+        n_0 = max(n_0, partial[i * 8 + own_group]);
+        n_1 = max(n_1, partial[i * 8 + own_group + 1]);
+      }
+      let a_0 = exp2(m_0 - n_0);
+      let a_1 = exp2(m_1 - n_1);
+      s_0_0 = exp2(s_0_0 - n_0);
+      s_0_1 = exp2(s_0_1 - n_1);
+      s_1_0 = exp2(s_1_0 - n_0);
+      s_1_1 = exp2(s_1_1 - n_1);
+      s_2_0 = exp2(s_2_0 - n_0);
+      s_2_1 = exp2(s_2_1 - n_1);
+      s_3_0 = exp2(s_3_0 - n_0);
+      s_3_1 = exp2(s_3_1 - n_1);
+      s_4_0 = exp2(s_4_0 - n_0);
+      s_4_1 = exp2(s_4_1 - n_1);
+      s_5_0 = exp2(s_5_0 - n_0);
+      s_5_1 = exp2(s_5_1 - n_1);
+      s_6_0 = exp2(s_6_0 - n_0);
+      s_6_1 = exp2(s_6_1 - n_1);
+      s_7_0 = exp2(s_7_0 - n_0);
+      s_7_1 = exp2(s_7_1 - n_1);
+      m_0 = n_0;
+      m_1 = n_1;
+      l_0 *= a_0;
+      l_1 *= a_1;
+      l_0 += s_0_0 + s_1_0 + s_2_0 + s_3_0 + s_4_0 + s_5_0 + s_6_0 + s_7_0;
+      l_1 += s_0_1 + s_1_1 + s_2_1 + s_3_1 + s_4_1 + s_5_1 + s_6_1 + s_7_1;
+      o_0_0 *= a_0.x;
+      o_1_0 *= a_0.y;
+      o_2_0 *= a_0.z;
+      o_3_0 *= a_0.w;
+      o_4_0 *= a_1.x;
+      o_5_0 *= a_1.y;
+      o_6_0 *= a_1.z;
+      o_7_0 *= a_1.w;
+      kp_tile[(own_column) * 8 + own_group] = s_0_0;
+      kp_tile[(own_column) * 8 + own_group + 1] = s_0_1;
+      kp_tile[(own_column + 1) * 8 + own_group] = s_1_0;
+      kp_tile[(own_column + 1) * 8 + own_group + 1] = s_1_1;
+      kp_tile[(own_column + 2) * 8 + own_group] = s_2_0;
+      kp_tile[(own_column + 2) * 8 + own_group + 1] = s_2_1;
+      kp_tile[(own_column + 3) * 8 + own_group] = s_3_0;
+      kp_tile[(own_column + 3) * 8 + own_group + 1] = s_3_1;
+      kp_tile[(own_column + 4) * 8 + own_group] = s_4_0;
+      kp_tile[(own_column + 4) * 8 + own_group + 1] = s_4_1;
+      kp_tile[(own_column + 5) * 8 + own_group] = s_5_0;
+      kp_tile[(own_column + 5) * 8 + own_group + 1] = s_5_1;
+      kp_tile[(own_column + 6) * 8 + own_group] = s_6_0;
+      kp_tile[(own_column + 6) * 8 + own_group + 1] = s_6_1;
+      kp_tile[(own_column + 7) * 8 + own_group] = s_7_0;
+      kp_tile[(own_column + 7) * 8 + own_group + 1] = s_7_1;
+      workgroupBarrier();
+      let keys_here = min(32, places - place);
+      for (var j = 0; j < keys_here; j++) {
+        let p_0 = kp_tile[j * 8 + own_group];
+        let p_1 = kp_tile[j * 8 + own_group + 1];
+        let row = (key_base + key_rows[j]) * 4;
+        let v_0 = value[row + column_thread];
+        o_0_0 = fma(vec4<f32>(p_0.x), v_0, o_0_0);
+        o_1_0 = fma(vec4<f32>(p_0.y), v_0, o_1_0);
+        o_2_0 = fma(vec4<f32>(p_0.z), v_0, o_2_0);
+        o_3_0 = fma(vec4<f32>(p_0.w), v_0, o_3_0);
+        o_4_0 = fma(vec4<f32>(p_1.x), v_0, o_4_0);
+        o_5_0 = fma(vec4<f32>(p_1.y), v_0, o_5_0);
+        o_6_0 = fma(vec4<f32>(p_1.z), v_0, o_6_0);
+        o_7_0 = fma(vec4<f32>(p_1.w), v_0, o_7_0);
+      }
     }
   }
 

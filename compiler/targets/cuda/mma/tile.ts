@@ -117,7 +117,7 @@ struct MmaTile {
       const int row = i / (DIM / 8);
       const int chunk = i % (DIM / 8);
       copy_async_16(to + ChunkedRows<DIM>::offset(row, chunk), from + place.key_row(first_key + row) * DIM + chunk * 8,
-                    first_key + row < u.keys);
+                    place.has_key(first_key + row));
     }
   }
 

@@ -1,0 +1,67 @@
+import { boundsContext, boundsOf, MAX_LENGTH } from "../mask/bounds.js";
+import type { BoolExpr, IntExpr, MaskModule } from "../mask/ir.js";
+import * as m from "../mask/make.js";
+import { mapBits } from "../mask/map-bits.js";
+import type { Selection } from "../mask/selection.js";
+import { simplifyBool } from "../mask/simplify.js";
+
+/**
+ * The mask with what is forced written out beside each selection: pairs of which it is certain, before the data, that they are
+ * selected. It means the same. A selection that a caller may give back promises nothing.
+ */
+export function withForced(module: MaskModule): BoolExpr {
+  const certain = new Map(ownSelections(module).map((item) => [item.name, forcedPairs(item, module)]));
+  if (certain.size === 0) return module.mask;
+  return simplifyBool(mapBits(module.mask, (bit) => (certain.has(bit.input) ? m.or(bit, certain.get(bit.input)!) : bit)));
+}
+
+/**
+ * The mask with all bits of each selection set of which every query of the call keeps a unit: the first key of the unit is one that
+ * causality allows the query, because no unit of queries straddles two of keys. Where what is left is causality alone, every
+ * query sees that key.
+ */
+export function* withChosen(module: MaskModule): Iterable<BoolExpr> {
+  const context = boundsContext(module, MAX_LENGTH);
+  const positive = (n: IntExpr): boolean => boundsOf(n, context).low >= 1;
+  for (const { name, rows, columns, keep } of ownSelections(module)) {
+    const aligned = rows !== undefined && columns.kind === "keys" && columns.unit % rows.unit === 0;
+    if (!aligned || keep.scope !== "row" || !keepsOne(keep, positive)) continue;
+    yield simplifyBool(mapBits(module.mask, (bit) => (bit.input === name ? m.bool(true) : bit)));
+  }
+}
+
+/** Whether a rule keeps a unit of each row, whatever the scores are. */
+function keepsOne({ rule, least, most }: Selection["keep"], positive: (n: IntExpr) => boolean): boolean {
+  if (rule.kind === "top") return positive(rule.n);
+  const bounded = most === undefined || positive(most);
+  const some = (least !== undefined && positive(least)) || (rule.kind === "fraction" && rule.f.kind === "number" && rule.f.value > 0);
+  return bounded && some;
+}
+
+function ownSelections({ selections }: MaskModule): readonly Selection[] {
+  return (selections ?? []).filter((item) => item.kind === "selection" && item.reuse === undefined) as readonly Selection[];
+}
+
+/** Pairs whose units are forced; not all of them. */
+function forcedPairs({ force, columns, rows }: Selection, { space }: MaskModule): BoolExpr {
+  const { unit } = columns;
+  const terms: BoolExpr[] = [];
+  const counted = (n: IntExpr | undefined, place: IntExpr): void => {
+    if (n !== undefined) terms.push(m.lt(place, n));
+  };
+  if (force?.pairs !== undefined) terms.push(force.pairs);
+  if (columns.kind === "offsets") {
+    counted(force?.first, m.div(m.sub(m.q, m.k), m.int(unit)));
+    return m.or(m.bool(false), ...terms);
+  }
+  const own = m.div(m.q, m.int(unit));
+  const at = m.div(m.k, m.int(unit));
+  counted(force?.first, at);
+  // The unit of a row's last query is the query's own where no unit of queries straddles two of keys.
+  const exact = rows !== undefined && unit % rows.unit === 0;
+  if (exact) counted(force?.local, m.sub(own, at));
+  const rowsEndWithQuery = space.causal && rows !== undefined;
+  if (rowsEndWithQuery && exact) counted(force?.last, m.sub(own, at));
+  if (!rowsEndWithQuery) counted(force?.last, m.sub(m.div(m.sub(m.variable("N"), m.int(1)), m.int(unit)), at));
+  return m.or(m.bool(false), ...terms);
+}
