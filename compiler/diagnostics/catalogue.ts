@@ -275,6 +275,119 @@ export interface MessageParams {
   ATTN2309: {
     format: string | number;
   };
+  ATTN2310: {
+    name: string | number;
+    shape: string | number;
+  };
+  ATTN2311: {
+    where: string | number;
+    expected: string | number;
+    found: string | number;
+  };
+  ATTN2312: Record<string, never>;
+  ATTN2313: {
+    name: string | number;
+    clause: string | number;
+  };
+  ATTN2314: {
+    clause: string | number;
+    belongs: string | number;
+  };
+  ATTN2315: {
+    axis: string | number;
+    forms: string | number;
+  };
+  ATTN2316: {
+    problem: string | number;
+  };
+  ATTN2317: Record<string, never>;
+  ATTN2318: {
+    forms: string | number;
+  };
+  ATTN2319: {
+    where: string | number;
+  };
+  ATTN2320: Record<string, never>;
+  ATTN2321: {
+    allowed: string | number;
+  };
+  ATTN2322: {
+    name: string | number;
+  };
+  ATTN2323: {
+    where: string | number;
+    what: string | number;
+  };
+  ATTN2324: {
+    found: string | number;
+  };
+  ATTN2325: {
+    name: string | number;
+  };
+  ATTN2326: {
+    op: string | number;
+  };
+  ATTN2327: {
+    problem: string | number;
+  };
+  ATTN2328: {
+    has: string | number;
+  };
+  ATTN2329: {
+    name: string | number;
+    found: string | number;
+  };
+  ATTN2330: {
+    what: string | number;
+  };
+  ATTN2331: Record<string, never>;
+  ATTN2332: {
+    name: string | number;
+  };
+  ATTN2333: {
+    names: string | number;
+    values: string | number;
+  };
+  ATTN2334: Record<string, never>;
+  ATTN2350: {
+    kind: string | number;
+  };
+  ATTN2351: Record<string, never>;
+  ATTN2352: {
+    name: string | number;
+  };
+  ATTN2353: {
+    expected: string | number;
+    what: string | number;
+  };
+  ATTN2354: {
+    name: string | number;
+  };
+  ATTN2355: {
+    name: string | number;
+    problem: string | number;
+    rule: string | number;
+  };
+  ATTN2356: {
+    a: string | number;
+    b: string | number;
+  };
+  ATTN2357: {
+    name: string | number;
+    found: string | number;
+  };
+  ATTN2358: {
+    what: string | number;
+  };
+  ATTN2359: {
+    problem: string | number;
+  };
+  ATTN2360: Record<string, never>;
+  ATTN2361: {
+    name: string | number;
+    count: string | number;
+    most: string | number;
+  };
   ATTN3001: {
     what: string | number;
     rule: string | number;
@@ -329,6 +442,24 @@ export interface MessageParams {
     phase: string | number;
     have: string | number;
   };
+  ATTN3017: {
+    left: string | number;
+    right: string | number;
+  };
+  ATTN3018: {
+    what: string | number;
+    found: string | number;
+    of: string | number;
+  };
+  ATTN3019: {
+    unit: string | number;
+    windows: string | number;
+    expected: string | number;
+    found: string | number;
+  };
+  ATTN3020: {
+    where: string | number;
+  };
   ATTN4002: {
     name: string | number;
   };
@@ -337,6 +468,9 @@ export interface MessageParams {
     why: string | number;
   };
   ATTN4004: {
+    name: string | number;
+  };
+  ATTN4005: {
     name: string | number;
   };
   ATTN5001: {
@@ -490,6 +624,48 @@ export interface MessageParams {
     remedy: string | number;
   };
   ATTN5212: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5213: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5214: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5215: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5216: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5217: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5230: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5231: {
     field: string | number;
     expected: string | number;
     found: string | number;
@@ -651,6 +827,18 @@ export interface MessageParams {
   ATTN6213: {
     what: string | number;
     instead: string | number;
+  };
+  ATTN6214: {
+    name: string | number;
+    what: string | number;
+    options: string | number;
+  };
+  ATTN6215: {
+    name: string | number;
+  };
+  ATTN6216: {
+    selection: string | number;
+    name: string | number;
   };
 }
 
@@ -1282,10 +1470,10 @@ attention a {
   ATTN2007: {
     title: `A name of scores in a mask`,
     severity: "error",
-    message: `\`{name}\` means something only where scores are computed`,
+    message: `\`{name}\` means something only where scores or outputs are computed`,
     hint: `a mask decides from positions, heads and inputs`,
     page: `\`s\` (the logit), \`scale\`, \`p\` (the probability) and \`o\` (the output) belong to the clauses that rewrite scores and
-outputs. Which pairs are attended is decided before there is a score.
+outputs, and so do the functions \`merge\` and \`sigmoid\`. Which pairs are attended is decided before there is a score.
 
 \`\`\`attn wrong
 attention a {
@@ -1460,7 +1648,8 @@ attention a {
     severity: "error",
     message: `an input cannot be called \`{name}\`: every call has a tensor of that name`,
     hint: `choose another name`,
-    page: `Callers pass inputs by name beside the tensors \`q\`, \`k\`, \`v\`, \`out\` and \`lse\`.
+    page: `Callers pass inputs by name beside the tensors \`q\`, \`k\`, \`v\`, \`out\` and \`lse\`, and beside \`selected\` and \`reuse\`, which are
+what selections chose.
 
 \`\`\`attn wrong
 attention a {
@@ -2016,10 +2205,9 @@ attention a {
     title: `Not supported yet`,
     severity: "error",
     message: `{what} is not supported yet by this version`,
-    page: `The grammar reads all of the language, and formats it, but this version compiles static masks only: \`space\`, \`shape\`,
-\`layout\` (\`tiles\`, \`curve\`), \`phase\`, \`input\` (\`ids\`, \`bits\`, \`blocks\`, \`columns\`, \`diagonals\`, \`csr\`), \`table\`, \`let\`,
-\`attend\`, \`assign\`, \`emit lse\` and \`require rows nonempty\`. Nothing of a program is ever ignored: what is not compiled is
-refused.
+    page: `The grammar reads all of the language, and formats it, but this version does not compile all of it: policies of a KV cache, other
+normalisers and scores of the attention itself, memory layouts, and some forms of selections are missing. The language reference
+has the list. Nothing of a program is ever ignored: what is not compiled is refused.
 
 \`\`\`attn wrong
 attention a {
@@ -2771,6 +2959,1028 @@ with one table may be the list itself.
     page: `Only JSON has names for several tables in one file.
 `,
   },
+  ATTN2310: {
+    title: `A tensor as a mask`,
+    severity: "error",
+    message: `\`{name}\` is a tensor, {shape}; a mask does not read it`,
+    hint: `rank its numbers in a \`select\`, or compare it with a number where it is one for each head`,
+    page: `A mask is a boolean expression over positions. A tensor that \`probe\`, \`pool\` or \`let\` names, and an input of floats, are read
+by \`score\`, and by other tensors. One thing of them reaches the mask at once: a boolean for each head, such as
+\`let few = js_distance(a, b) < 0.1\`, which stands in \`A if few else B\`.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  probe  p = softmax(dot(q.last(64), k) * scale)
+  attend p | local(64)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  probe  p = softmax(dot(q.last(64), k) * scale)
+  select c { unit k: token; score sum(p, over: q); keep top(128) }
+  attend c | local(64)
+}
+\`\`\`
+`,
+  },
+  ATTN2311: {
+    title: `A tensor of another shape`,
+    severity: "error",
+    message: `{where} takes {expected}; this is {found}`,
+    page: `Tensors have named axes: heads, queries, keys or distances, and \`dim\`, the elements of a query or key. Each function asks for
+the axes that it works on: \`dot\` for two vectors, \`softmax\` for keys, \`over: q\` for queries. A score of a \`select\` is one
+number for each of its units.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  select c {
+    unit  q: block(64), k: block(64)
+    score mean(q) * mean(k)
+    keep  top(8)
+  }
+  attend c | local(64)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  select c {
+    unit  q: block(64), k: block(64)
+    score dot(mean(q), mean(k))
+    keep  top(8)
+  }
+  attend c | local(64)
+}
+\`\`\`
+`,
+  },
+  ATTN2312: {
+    title: `Keys beside distances`,
+    severity: "error",
+    message: `this joins a tensor over keys with one over distances`,
+    hint: `take sums \`over: diag\` of both, or of neither`,
+    page: `\`over: diag\` turns keys into distances q - k: entry 5 is no longer key 5, so numbers of the two do not belong together.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  probe  p = softmax(dot(q.last(64), k) * scale)
+  select d { unit diag: token; score sum(p, over: diag) + sum(p, over: q); keep top(128); force first(64) }
+  attend d
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  probe  p = softmax(dot(q.last(64), k) * scale)
+  select d { unit diag: token; score sum(p, over: diag); keep top(128); force first(64) }
+  attend d
+}
+\`\`\`
+`,
+  },
+  ATTN2313: {
+    title: `A selection that lacks a clause`,
+    severity: "error",
+    message: `\`select {name}\` has no \`{clause}\``,
+    page: `A selection says what it counts in (\`unit\`), what ranks the units (\`score\`) and how many of them stay (\`keep\`).
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  select c {
+    unit  k: block(64)
+    keep  top(8)
+  }
+  attend c | local(64)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  select c {
+    unit  k: block(64)
+    score sum(dot(q, mean(k)), over: q)
+    keep  top(8)
+    force last(1)
+  }
+  attend c | local(64)
+}
+\`\`\`
+`,
+  },
+  ATTN2314: {
+    title: `A clause that belongs elsewhere`,
+    severity: "error",
+    message: `\`{clause}\` {belongs}`,
+    page: `\`unit\`, \`group\`, \`keep\`, \`force\`, \`snap\`, \`at\` and \`reuse\` say how a selection is made, and stand in the braces of a \`select\`;
+other clauses than these and \`score\` do not.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  keep   top(8)
+  attend local(64)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  select c {
+    unit  k: block(64)
+    score sum(dot(q, mean(k)), over: q)
+    keep  top(8)
+    force last(1)
+  }
+  attend c | local(64)
+}
+\`\`\`
+`,
+  },
+  ATTN2315: {
+    title: `No unit`,
+    severity: "error",
+    message: `the unit of \`{axis}\` is {forms}`,
+    page: `Queries are counted in tokens or blocks, keys in tokens, blocks or pages, distances (\`diag\`) in tokens or blocks. The size of
+a block is a constant.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  select c {
+    unit  k: 64
+    score sum(dot(q, mean(k)), over: q)
+    keep  top(8)
+  }
+  attend c | local(64)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  select c {
+    unit  k: block(64)
+    score sum(dot(q, mean(k)), over: q)
+    keep  top(8)
+    force last(1)
+  }
+  attend c | local(64)
+}
+\`\`\`
+`,
+  },
+  ATTN2316: {
+    title: `Units of a selection`,
+    severity: "error",
+    message: `a selection counts in units of keys or of distances: {problem}`,
+    page: `\`unit k: …\` selects keys, for all queries of the call, or with \`q: …\` beside it for each unit of queries. \`unit diag: …\` selects
+distances q - k, for all queries of the call.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  select c {
+    unit  q: block(64)
+    score dot(mean(q), mean(k))
+    keep  top(8)
+  }
+  attend c | local(64)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  select c {
+    unit  q: block(64), k: block(64)
+    score dot(mean(q), mean(k))
+    keep  top(8)
+  }
+  attend c | local(64)
+}
+\`\`\`
+`,
+  },
+  ATTN2317: {
+    title: `What \`keep\` takes`,
+    severity: "error",
+    message: `\`keep\` takes \`top(n)\`, \`top_p(p)\`, \`threshold(t)\` or \`fraction(f)\`, each alone or \`+ forced\``,
+    page: `\`top(n)\` keeps the n best units of a row, \`fraction(f)\` that part of them, \`top_p(p)\` the fewest whose scores make up the part p
+of all, \`threshold(t)\` those with a score of at least t. With \`+ forced\` the forced units are not counted. \`min n\`, \`max n\` and
+\`over head\` follow.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  select c {
+    unit  k: block(64)
+    score sum(dot(q, mean(k)), over: q)
+    keep  8
+  }
+  attend c | local(64)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  select c {
+    unit  k: block(64)
+    score sum(dot(q, mean(k)), over: q)
+    keep  top(8)
+    force last(1)
+  }
+  attend c | local(64)
+}
+\`\`\`
+`,
+  },
+  ATTN2318: {
+    title: `What \`force\` takes`,
+    severity: "error",
+    message: `\`force\` takes {forms}`,
+    page: `\`first(n)\`, \`last(n)\` and \`local(n)\` count units of the selection, \`current\` is the unit of the own position; they are joined by
+\`+\` or \`|\`, each once, and so is a mask that is known before the data, such as \`q - k < 64\`, which forces the units that it touches.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  select c {
+    unit  k: block(64)
+    score sum(dot(q, mean(k)), over: q)
+    keep  top(8)
+    force first(1) + first(2)
+  }
+  attend c | local(64)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  select c {
+    unit  k: block(64)
+    score sum(dot(q, mean(k)), over: q)
+    keep  top(8)
+    force first(1) + last(2)
+  }
+  attend c | local(64)
+}
+\`\`\`
+`,
+  },
+  ATTN2319: {
+    title: `An amount that varies in a head`,
+    severity: "error",
+    message: `{where} is one number for a head, and this differs from pair to pair or is known only on the device`,
+    page: `How much is kept may differ by head, layer or step, and may come from tables and runtime parameters. It cannot depend on
+positions, on the entry of the batch or on the tensors of the call.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  select c {
+    unit  k: block(64)
+    score sum(dot(q, mean(k)), over: q)
+    keep  top(q / 64)
+  }
+  attend c | local(64)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  select c {
+    unit  k: block(64)
+    score sum(dot(q, mean(k)), over: q)
+    keep  top(N / 64)
+  }
+  attend c | local(64)
+}
+\`\`\`
+`,
+  },
+  ATTN2320: {
+    title: `What \`group\` takes`,
+    severity: "error",
+    message: `\`group\` takes \`sum\`, \`max\` or \`mean\`, over \`kvh\` or \`h\``,
+    page: `\`group sum over kvh\` adds the scores of the query heads that share a kv head: they share one selection. \`over h\` joins all
+heads.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  select c {
+    unit  k: block(64)
+    score sum(dot(q, mean(k)), over: q)
+    group sum over layer
+    keep  top(8)
+  }
+  attend c | local(64)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  select c {
+    unit  k: block(64)
+    score sum(dot(q, mean(k)), over: q)
+    group sum over kvh
+    keep  top(8)
+  }
+  attend c | local(64)
+}
+\`\`\`
+`,
+  },
+  ATTN2321: {
+    title: `An axis to reduce`,
+    severity: "error",
+    message: `\`over\` takes {allowed}`,
+    page: `\`sum\`, \`mean\`, \`max\` and \`min\` of a tensor go over its queries (\`over: q\`), its keys (\`over: k\`), the elements of vectors
+(\`over: dim\`), its diagonals (\`over: diag\`, \`sum\` and \`mean\` only), or the parts of a page (\`over: subpage\`).
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  probe  p = softmax(dot(q.last(64), k) * scale)
+  select c { unit k: token; score sum(p, over: queries); keep top(128) }
+  attend c | local(64)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  probe  p = softmax(dot(q.last(64), k) * scale)
+  select c { unit k: token; score sum(p, over: q); keep top(128) }
+  attend c | local(64)
+}
+\`\`\`
+`,
+  },
+  ATTN2322: {
+    title: `\`.min\` of a selection without one`,
+    severity: "error",
+    message: `\`{name}.min\` is what \`keep … min n\` keeps at least, and \`{name}\` has no \`min\``,
+    page: `\`NAME.min\` is the selection with only its \`min\` best units.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  select c {
+    unit  k: block(64)
+    score sum(dot(q, mean(k)), over: q)
+    keep  top(8)
+  }
+  attend c.min | local(64)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  probe  p = mean(softmax(dot(q.last(64), k) * scale), over: q)
+  select c { unit k: block(64); score p; keep top_p(0.9) min 4 }
+  attend c.min | local(64)
+}
+\`\`\`
+`,
+  },
+  ATTN2323: {
+    title: `What is known before the data`,
+    severity: "error",
+    message: `{where} is known before the data of a call, and this reads {what}`,
+    page: `Which units are forced, which layers select and how much is kept are worked out without the tensors: selections, flags and
+inputs have no part in them.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  select c { unit q: block(64), k: block(64); score dot(mean(q), mean(k)); keep top(8) }
+  select d { unit q: block(64), k: block(64); score dot(mean(q), mean(k)); keep top(8); force c }
+  attend d | local(64)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  select c { unit q: block(64), k: block(64); score dot(mean(q), mean(k)); keep top(8) }
+  select d { unit q: block(64), k: block(64); score dot(mean(q), mean(k)); keep top(8); force q - k < 64 }
+  attend c | d | local(64)
+}
+\`\`\`
+`,
+  },
+  ATTN2324: {
+    title: `A condition with axes`,
+    severity: "error",
+    message: `a condition on tensors is one boolean for each head; this is {found}`,
+    page: `\`A if flag else B\` takes the one or the other mask for a whole head. A comparison of numbers that differ by query or key is a
+selection instead: rank them in a \`select\` with \`keep threshold(t)\`.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  let    far = dot(mean(q.last(64)), k) < 0
+  attend local(64) if far else local(128)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  let    far = mean(dot(mean(q.last(64)), k), over: k) < 0
+  attend local(64) if far else local(128)
+}
+\`\`\`
+`,
+  },
+  ATTN2325: {
+    title: `A function of tensors in a mask`,
+    severity: "error",
+    message: `\`{name}\` makes a tensor, and a mask does not read tensors`,
+    hint: `write it in \`probe\`, \`let\`, or the \`score\` of a \`select\``,
+    page: `Functions of tensors stand in \`probe\`, \`pool\`, \`let\` and the \`score\` of a \`select\`.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  attend dot(q, k) > 0
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  select c {
+    unit  k: block(64)
+    score sum(dot(q, mean(k)), over: q)
+    keep  top(8)
+    force last(1)
+  }
+  attend c | local(64)
+}
+\`\`\`
+`,
+  },
+  ATTN2326: {
+    title: `An operator for integers`,
+    severity: "error",
+    message: `\`{op}\` is not for tensors`,
+    page: `Tensors are real numbers: they are added, subtracted, multiplied, divided and compared; comparisons join by \`&\` and \`|\`.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  select c { unit q: block(64), k: block(64); score dot(mean(q), mean(k)) % 2; keep top(8) }
+  attend c | local(64)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  select c { unit q: block(64), k: block(64); score dot(mean(q), mean(k)) / 2; keep top(8) }
+  attend c | local(64)
+}
+\`\`\`
+`,
+  },
+  ATTN2327: {
+    title: `Reuse of a selection`,
+    severity: "error",
+    message: `{problem}`,
+    page: `\`at layer in [2, 13]\` with \`reuse later layers\` selects at those layers; at the others the caller gives back what was selected.
+\`reuse every n steps\` selects at every nth step. Each stands alone: there is one rule for when a selection is made.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  select c {
+    unit  k: block(64)
+    score sum(dot(q, mean(k)), over: q)
+    keep  top(8)
+    force last(1)
+    at    layer in [0, 8]
+  }
+  attend c | local(64)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  select c {
+    unit  k: block(64)
+    score sum(dot(q, mean(k)), over: q)
+    keep  top(8)
+    force last(1)
+    at    layer in [0, 8]
+    reuse later layers
+  }
+  attend c | local(64)
+}
+\`\`\`
+`,
+  },
+  ATTN2328: {
+    title: `A pool of queries`,
+    severity: "error",
+    message: `\`pool\` makes tensors of keys alone, and this has {has}`,
+    hint: `write \`probe\``,
+    page: `What \`pool\` names is a property of the keys, so that a cache can keep it up to date while it grows. A tensor of the queries is a
+\`probe\`.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  pool   m = dot(q.last(1), mean(k, 64))
+  select c { unit k: block(64); score sum(m, over: q); keep top(8) }
+  attend c | local(64)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  pool   m = mean(k, 64)
+  select c { unit k: block(64); score sum(dot(q, m), over: q); keep top(8) }
+  attend c | local(64)
+}
+\`\`\`
+`,
+  },
+  ATTN2329: {
+    title: `Which axis?`,
+    severity: "error",
+    message: `\`{name}\` of {found} does not say over which axis`,
+    hint: `write \`over: q\`, \`over: k\` or \`over: dim\``,
+    page: `\`mean(q)\` and \`mean(k)\` go over the units of a selection, or blocks of the size that is written. A tensor that has queries and
+keys can be reduced over the one or the other.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  probe  p = softmax(dot(q.last(64), k) * scale)
+  select c { unit k: token; score sum(p); keep top(128) }
+  attend c | local(64)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  probe  p = softmax(dot(q.last(64), k) * scale)
+  select c { unit k: token; score sum(p, over: q); keep top(128) }
+  attend c | local(64)
+}
+\`\`\`
+`,
+  },
+  ATTN2330: {
+    title: `Distances in a space that is not causal`,
+    severity: "error",
+    message: `{what} counts distances q - k, and this space is not one causal sequence or grid`,
+    hint: `write \`causal\` in the space, or select keys`,
+    page: `Distances are counted from 0, the own position, upwards. In a space where keys may lie behind the query, or where queries and
+keys are two sequences, there is no such order.
+
+\`\`\`attn wrong
+attention a {
+  space  seq full
+  probe  p = softmax(dot(q.last(64), k) * scale)
+  select d { unit diag: token; score sum(p, over: diag); keep top(128) }
+  attend d | local(64)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  probe  p = softmax(dot(q.last(64), k) * scale)
+  select d { unit diag: token; score sum(p, over: diag); keep top(128) }
+  attend d | local(64)
+}
+\`\`\`
+`,
+  },
+  ATTN2331: {
+    title: `A selection in another order of the tokens`,
+    severity: "error",
+    message: `selections and \`layout\` do not go together yet`,
+    page: `Units are runs of neighbouring positions. A layout puts other tokens side by side, and this version does not translate the one
+to the other.
+
+\`\`\`attn wrong
+attention a {
+  space  grid(y: 16, x: 16)
+  select c { unit q: block(16), k: block(16); score dot(mean(q), mean(k)); keep top(4) }
+  attend c | q.y == k.y
+  layout tiles(4, 4)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  grid(y: 16, x: 16)
+  select c { unit q: block(16), k: block(16); score dot(mean(q), mean(k)); keep top(4) }
+  attend c | q.y == k.y
+}
+\`\`\`
+`,
+  },
+  ATTN2332: {
+    title: `A size that is missing`,
+    severity: "error",
+    message: `\`{name}\` takes a size here: there is no unit that it could be over`,
+    hint: `write \`{name}(…, n)\``,
+    page: `In a \`select\` a reduction goes over the selection's units. Outside, the size of a block is written: \`first(k, 64)\`.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  pool   m = first(k)
+  select c { unit k: block(64); score sum(dot(q, m), over: q); keep top(8) }
+  attend c | local(64)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  pool   m = first(k, 64)
+  select c { unit k: block(64); score sum(dot(q, m), over: q); keep top(8) }
+  attend c | local(64)
+}
+\`\`\`
+`,
+  },
+  ATTN2333: {
+    title: `Names without a value`,
+    severity: "error",
+    message: `this gives {names} names to {values} tensors`,
+    page: `\`pool\` gives each name a tensor of its own, in order.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  pool   low, high = min(k, 16)
+  select c { unit k: block(16); score sum(dot(q, low + high), over: q); keep top(8) }
+  attend c | local(64)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  pool   low, high = min(k, 16), max(k, 16)
+  select c { unit k: block(16); score sum(dot(q, low + high), over: q); keep top(8) }
+  attend c | local(64)
+}
+\`\`\`
+`,
+  },
+  ATTN2334: {
+    title: `What \`snap\` takes`,
+    severity: "error",
+    message: `\`snap\` takes \`block(n)\``,
+    page: `\`snap block(64)\` makes a selection coarser: all of a tile of 64 queries and 64 keys is selected where a part of it is.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  probe  p = softmax(dot(q.last(64), k) * scale)
+  select d { unit diag: token; score sum(p, over: diag); keep top(128); force first(64); snap 64 }
+  attend d
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  probe  p = softmax(dot(q.last(64), k) * scale)
+  select d { unit diag: token; score sum(p, over: diag); keep top(128); force first(64); snap block(64) }
+  attend d
+}
+\`\`\`
+`,
+  },
+  ATTN2350: {
+    title: `A clause that does not belong in a branch`,
+    severity: "error",
+    message: `a branch has no \`{kind}\` clause`,
+    hint: `put it into the attention around the branch`,
+    page: `A branch says which pairs it looks at, by one \`attend\` or by \`assign\`, and nothing else. The space, inputs, tables and
+names for expressions are the attention's, and all its branches share them.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  branch near { let w = 128; attend q - k < w }
+  branch far { attend q - k >= 128 }
+  output merge(near, far)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  let    w = 128
+  branch near { attend q - k < w }
+  branch far { attend q - k >= w }
+  output merge(near, far)
+}
+\`\`\`
+`,
+  },
+  ATTN2351: {
+    title: `Branches beside an attend`,
+    severity: "error",
+    message: `an attention with branches has no \`attend\` or \`assign\` of its own`,
+    hint: `put it into a branch of its own, and name that in \`output\``,
+    page: `With branches it is they that attend, and \`output\` says what becomes of them. An \`attend\` beside them would be one more
+attention that no \`output\` can name.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  branch near { attend q - k < 128 }
+  attend k < 4
+  output near
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  input  g : gate(2)
+  branch near { attend q - k < 128 }
+  branch first { attend k < 4 }
+  output g[0] * near + g[1] * first
+}
+\`\`\`
+`,
+  },
+  ATTN2352: {
+    title: `Branches without an output`,
+    severity: "error",
+    message: `attention \`{name}\` has branches, but no \`output\` that says what becomes of them`,
+    hint: `\`output merge(a, b)\` is attention over the keys of both; \`output g[0] * a + g[1] * b\` mixes them by gates`,
+    page: `Several attentions in one layer give several outputs. Which one the layer has must be written.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  branch near { attend q - k < 128 }
+  branch far { attend q - k >= 128 }
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  branch near { attend q - k < 128 }
+  branch far { attend q - k >= 128 }
+  output merge(near, far)
+}
+\`\`\`
+`,
+  },
+  ATTN2353: {
+    title: `Not an output`,
+    severity: "error",
+    message: `expected {expected}, found {what}`,
+    hint: `an output is a sum of branches, each of them times numbers and gates, or \`merge(a, b)\``,
+    page: `An \`output\` is made of the outputs of branches, which are vectors, and of factors, which are numbers for each query and
+head: \`g[0] * a + sigmoid(g[1]) * b\`. Vectors are added and multiplied by factors; they are not multiplied with one
+another. In an attention without branches \`o\` is its one output.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  branch near { attend q - k < 128 }
+  branch far { attend q - k >= 128 }
+  output near * far
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  branch near { attend q - k < 128 }
+  branch far { attend q - k >= 128 }
+  output 0.5 * near + 0.5 * far
+}
+\`\`\`
+`,
+  },
+  ATTN2354: {
+    title: `No such branch`,
+    severity: "error",
+    message: `there is no branch called \`{name}\``,
+    page: `An \`output\` names branches of the attention, its gates and its parameters. In an attention without branches the one output
+is called \`o\`.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  branch near { attend q - k < 128 }
+  branch far { attend q - k >= 128 }
+  output merge(near, fra)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  branch near { attend q - k < 128 }
+  branch far { attend q - k >= 128 }
+  output merge(near, far)
+}
+\`\`\`
+`,
+  },
+  ATTN2355: {
+    title: `No such gate`,
+    severity: "error",
+    message: `a gate of \`{name}\` is wrong: {problem}`,
+    hint: `the rule here is {rule}`,
+    page: `\`input g : gate(n)\` is n numbers for each query and head. An output takes one of them by its number, which is known when
+the program is compiled and is from 0 to n - 1.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  input  g : gate(2)
+  branch near { attend q - k < 128 }
+  branch far { attend q - k >= 128 }
+  output g[1] * near + g[2] * far
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  input  g : gate(2)
+  branch near { attend q - k < 128 }
+  branch far { attend q - k >= 128 }
+  output g[0] * near + g[1] * far
+}
+\`\`\`
+`,
+  },
+  ATTN2356: {
+    title: `Merged branches that may look at the same pair`,
+    severity: "error",
+    message: `cannot prove that no pair is in both \`{a}\` and \`{b}\`, which are merged`,
+    hint: `let one of them leave out what the other has (\`b & !a\`), or mix them by gates: \`g[0] * a + g[1] * b\``,
+    page: `\`merge\` is attention over the keys of all its branches. That is exact only where each key is in one of them at most: a key
+in two of them would count twice. The compiler proves it from the conditions: it takes them apart into cases and shows
+that each contradicts itself, for every length and whatever the caller passes. Where it cannot, the program is refused.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  branch sinks { attend k < 4 }
+  branch near { attend q - k < 128 }
+  output merge(sinks, near)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  branch sinks { attend k < 4 }
+  branch near { attend q - k < 128 & !(k < 4) }
+  output merge(sinks, near)
+}
+\`\`\`
+`,
+  },
+  ATTN2357: {
+    title: `Not tensors to attend from`,
+    severity: "error",
+    message: `\`{name}\` cannot be attended from: it is {found}`,
+    hint: `declare both tensors as \`input ck, cv : pooled(n, s)\``,
+    page: `\`attend … from ck, cv\` takes its keys and values from two inputs of kind \`pooled(n, s)\`, with one key and one value for
+each window of n keys, one every s keys. Both have the same windows.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  input  ck : pooled(32, 16)
+  input  cv : bits(q, k)
+  attend end(k) <= q from ck, cv
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  input  ck, cv : pooled(32, 16)
+  attend end(k) <= q from ck, cv
+}
+\`\`\`
+`,
+  },
+  ATTN2358: {
+    title: `Single keys where keys are windows`,
+    severity: "error",
+    message: `{what} is about single keys, and the keys of this attention are windows`,
+    hint: `\`start(k)\` and \`end(k)\` are the first and the last position of window k: \`end(k) <= q\``,
+    page: `With \`attend … from ck, cv\` the keys are windows of the sequence. A mask asks where a window starts and ends; what is about
+single keys has no meaning there: \`k\` as a position, \`local(n)\`, \`near\`, and inputs with a bit or an id for each key.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  input  ck, cv : pooled(32, 16)
+  attend k <= q from ck, cv
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  input  ck, cv : pooled(32, 16)
+  attend end(k) <= q from ck, cv
+}
+\`\`\`
+`,
+  },
+  ATTN2359: {
+    title: `A merge of other than two or more branches`,
+    severity: "error",
+    message: `\`merge\` takes two branches or more, each once: {problem}`,
+    page: `\`merge(a, b, …)\` is attention over the keys of all its branches.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  branch near { attend q - k < 128 }
+  output merge(near, near)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  branch near { attend q - k < 128 }
+  branch far { attend q - k >= 128 }
+  output merge(near, far)
+}
+\`\`\`
+`,
+  },
+  ATTN2360: {
+    title: `No lse of a mixed output`,
+    severity: "error",
+    message: `this output has no lse: it is no attention over keys, but a mix of several`,
+    hint: `leave out \`emit lse\`, or \`merge\` the branches`,
+    page: `The lse of a row is the logarithm of the sum of its exponentials. A \`merge\` of branches is one softmax over the keys of all
+and has one. A sum of branches weighed by gates is not.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  input  g : gate(1)
+  attend q - k < 128
+  output g[0] * o
+  emit   lse
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  input  g : gate(1)
+  attend q - k < 128
+  output g[0] * o
+}
+\`\`\`
+`,
+  },
+  ATTN2361: {
+    title: `Too many branches`,
+    severity: "error",
+    message: `\`{name}\` mixes {count} attentions, and one output is made of at most {most}`,
+    hint: `join branches whose masks may be joined by \`|\``,
+    page: `The kernel that makes an output reads those of all its branches at once, and keeps a bit for each in a word.
+`,
+  },
   ATTN3001: {
     title: `A value out of range`,
     severity: "error",
@@ -3027,6 +4237,109 @@ attention a {
 \`\`\`
 `,
   },
+  ATTN3017: {
+    title: `Different units`,
+    severity: "error",
+    message: `{left} and {right} do not go together`,
+    page: `Block 3 of 64 tokens is not block 3 of 128 tokens: numbers of two tensors meet only where their units are the same. Take means or
+sums over the units of the selection (\`mean(k)\`), or over blocks of one size.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  pool   low = min(k, 64)
+  pool   high = max(k, 128)
+  select c { unit k: block(128); score sum(dot(q, low + high), over: q); keep top(8) }
+  attend c | local(64)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  pool   low = min(k, 128)
+  pool   high = max(k, 128)
+  select c { unit k: block(128); score sum(dot(q, low + high), over: q); keep top(8) }
+  attend c | local(64)
+}
+\`\`\`
+`,
+  },
+  ATTN3018: {
+    title: `A size that does not fit`,
+    severity: "error",
+    message: `{what} is {found}, which is no multiple of {of}`,
+    page: `Blocks are put together from smaller ones: the size of the larger is a multiple of the size of the smaller.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  pool   m = mean(k, 48)
+  select c { unit k: block(64); score sum(dot(q, m), over: q); keep top(8) }
+  attend c | local(64)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  pool   m = mean(k, 32)
+  select c { unit k: block(64); score sum(dot(q, m), over: q); keep top(8) }
+  attend c | local(64)
+}
+\`\`\`
+`,
+  },
+  ATTN3019: {
+    title: `Weights of \`fold\``,
+    severity: "error",
+    message: `\`fold\` to {unit} from {windows} takes {expected} weights, one for each window that overlaps a unit, and this has {found}`,
+    page: `A unit of U tokens is overlapped by U / s + w / s - 1 windows of w tokens that start every s: those that start before it come
+first.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  input  ck : pooled(32, 16)
+  select c { unit q: token, k: block(64); score fold(softmax(dot(q, ck) * scale), 1, 2, 1); keep top(8) }
+  attend c | local(64)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  input  ck : pooled(32, 16)
+  select c { unit q: token, k: block(64); score fold(softmax(dot(q, ck) * scale), 1, 2, 2, 2, 1); keep top(8) }
+  attend c | local(64)
+}
+\`\`\`
+`,
+  },
+  ATTN3020: {
+    title: `An amount by query head of a shared selection`,
+    severity: "error",
+    message: `{where} differs between query heads that share one selection`,
+    page: `After \`group … over kvh\` the query heads of a kv head share their selection, so that its amounts and forced units may differ by
+kv head only, and after \`over h\` not by head at all.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  select c { unit k: block(64); score sum(dot(q, mean(k)), over: q); group sum over kvh; keep top(h + 1) }
+  attend c | local(64)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  select c { unit k: block(64); score sum(dot(q, mean(k)), over: q); group sum over kvh; keep top(kvh + 1) }
+  attend c | local(64)
+}
+\`\`\`
+`,
+  },
   ATTN4002: {
     title: `Rows that may be empty, where none may be`,
     severity: "error",
@@ -3086,6 +4399,14 @@ attention late_keys {
     hint: `choose f16 or f32 with \`--dtype\` or in the shape, build it with \`--target cuda\`, or run it with \`--device cuda\` or \`--device interpreter\``,
     page: `WGSL has f16, where the device offers it, and f32. bf16 has the range of f32 and 8 significant bits; CUDA kernels take it from
 compute capability 8.0 on. The mask, its pictures and the tile counts are the same for every dtype.
+`,
+  },
+  ATTN4005: {
+    title: `Branches on CUDA`,
+    severity: "error",
+    message: `{name} mixes attentions in one layer, and CUDA kernels of this version do not`,
+    hint: `build it with \`--target wgsl\`; for CUDA, write each branch as an attention of its own and merge their results by their lse`,
+    page: `An attention with branches, with an \`output\`, or that attends from pooled tensors, is compiled for WebGPU only.
 `,
   },
   ATTN5001: {
@@ -3309,6 +4630,9 @@ kind and the call:
 | \`blocks(n, m)\` | blocks of n queries, blocks of m keys |
 | \`columns\`, \`diagonals\` | entries, as many as you like; \`-2147483648\` fills up short lists |
 | \`csr(n, m)\` | offsets: blocks of n queries and one more; indices: any number |
+| \`scores(n, m)\` | blocks of n queries, from the one that holds the first query; blocks of m keys |
+| \`channels\` | head dim |
+| \`pooled(n, s)\` | windows of n keys that fit whole, one every s keys; head dim |
 
 Bits are packed in a buffer, 32 to a word, each row starting a new one; arrays may hold an element for each bit. Heads are
 the query heads, the key-value heads or 1. Where the number of elements could mean several shapes, and for lists, pass
@@ -3371,6 +4695,72 @@ exported \`requirements\` gives for its adapter, or split the call by batch entr
     page: `\`encode\` takes buffers of its own device, or parts of them as \`{ buffer, offset, size }\`, and what the kernel writes overlaps
 nothing else in the call. \`run\` takes typed arrays: Float32Array for tensors, for an f16 operator also Uint16Array of bits;
 arrays of numbers or booleans for inputs.
+`,
+  },
+  ATTN5213: {
+    title: `A number of an input is NaN or infinite`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `Selections rank units by numbers. The floats that a caller passes for them, \`scores\`, \`channels\` and \`pooled\`, are therefore
+finite. \`run\` checks every number. \`encode\` cannot read the app's buffers: there, a NaN ranks below all other scores, and
+sums over infinities are what float32 makes of them.
+`,
+  },
+  ATTN5214: {
+    title: `There is no such selection`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `\`selected\` and \`reuse\` name selections of the declaration. What a selection chose can be had from any of them; given back can
+be one that the declaration lets stand in for a new one, with \`reuse\`.
+`,
+  },
+  ATTN5215: {
+    title: `A selection has another shape`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `A selection that is given back has the batch, the heads and the rows that the call has for it, and at most as many columns:
+units of keys that came after it was made are taken as selected. Heads are the query heads, the key-value heads where the
+selection has a \`group … over kvh\`, or 1. Each row has ceil(columns / 32) words.
+`,
+  },
+  ATTN5216: {
+    title: `A unit that a selection does not have`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `Units count from 0 to one less than the columns of the selection, rows and heads likewise. The last word of a row has bits to
+spare where the number of columns is no multiple of 32: they are 0.
+`,
+  },
+  ATTN5217: {
+    title: `A selection must be given back here, or made`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `With \`reuse later layers\` a selection is made at the layers that \`at\` names, and at the others the caller gives it back under
+\`reuse\`. With \`reuse every n steps\` it is made at step 0, n, 2 n and so on, and may be given back in between.
+`,
+  },
+  ATTN5230: {
+    title: `An output that has no lse`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `An attention whose \`output\` mixes branches by gates is no softmax over keys any more: there is no sum of exponentials
+to take the logarithm of. Only an \`output merge(…)\` of branches has an lse. Each branch has one: build it as an attention
+of its own to see it.
+`,
+  },
+  ATTN5231: {
+    title: `Parts of an attention that cannot be merged`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `\`mergeAttention\` puts together two parts of an attention over the same queries and different keys. Both have an \`out\` of
+[rows, valueDim] and an \`lse\` of [rows], in the same order.
 `,
   },
   ATTN5301: {
@@ -3619,6 +5009,12 @@ Shapes, where leading axes for batch and heads may be left out:
 | \`blocks(n, m)\` | \`[query blocks, key blocks]\` | bool or integers 0 and 1 |
 | \`columns\`, \`diagonals\` | \`[entries]\` | integers; unused entries at the end hold -2147483648 |
 | \`csr(n, m)\` | two files: \`--input NAME.offsets=FILE\` \`[query blocks + 1]\`, \`--input NAME.indices=FILE\` \`[entries]\` | integers |
+| \`scores(n, m)\` | \`[query blocks, key blocks]\`, from the block of the first query of the call | floats |
+| \`channels\` | \`[dim]\` | floats |
+| \`pooled(n, s)\` | \`[windows, dim]\` | floats |
+
+\`mask\`, \`tiles\` and \`explain\` see no queries and keys. Of an operator that selects they need what was selected instead of the
+floats: \`[batch, heads, rows, columns]\` of 0 and 1, as \`attnc run --selected\` writes it.
 `,
   },
   ATTN6207: {
@@ -3693,6 +5089,34 @@ attention sliding {
     hint: `{instead}`,
     page: `The command line is fixed from the first version on, so that scripts and editors can rely on it; not all of it is built yet. What
 is missing says so, and is never silently something else.
+`,
+  },
+  ATTN6214: {
+    title: `Tensors are needed`,
+    severity: "error",
+    message: `the mask of {name} depends on the tensors of a call: {what}`,
+    hint: `give them: {options}`,
+    page: `A selection is made from the queries and keys of a call. Without them there is no mask to draw. \`attnc mask\` and
+\`attnc fidelity\` take them as files, \`--q q.npy --k k.npy\`, \`[batch, heads, length, dim]\`; \`attnc mask\` takes also what a run
+selected and wrote with \`attnc run --selected\`.
+`,
+  },
+  ATTN6215: {
+    title: `No full attention to compare with`,
+    severity: "error",
+    message: `the keys of {name} are windows; there is no full attention over them to compare with`,
+    hint: `compare a branch that attends to single keys`,
+    page: `\`attnc fidelity\` compares attention under a mask with attention to all keys that the space allows. A branch that attends \`from\`
+pooled keys has other keys than the call.
+`,
+  },
+  ATTN6216: {
+    title: `A selection that this call does not make`,
+    severity: "error",
+    message: `\`{selection}\` of {name} is not made in this call: the caller gives it back`,
+    hint: `give what an earlier call selected, --reuse {selection}=FILE, or name a layer or step that selects`,
+    page: `With \`at … reuse later layers\` a selection is made at some layers only, and read at the others. \`attnc run --selected\` writes
+what a call selected; \`--reuse\` gives it to another. \`--layer\` says which layer a call is for.
 `,
   },
 };

@@ -1,6 +1,7 @@
 import type { BoolExpr, HostExpr, IntExpr, MaskModule } from "./ir.js";
 import { SCALAR_LIMIT, toScalar } from "./evaluate.js";
 import { orderBounds } from "./layout/orders.js";
+import { moduleSelectionExpressions } from "./selection-walk.js";
 import { strideOf } from "./space.js";
 import { simplifyInt } from "./simplify.js";
 import { children, keyOf } from "./walk.js";
@@ -79,6 +80,7 @@ export function maxLength(module: MaskModule): number {
     let fits = true;
     const context = boundsContext(module, length, () => (fits = false));
     checkBounds(module.mask, context);
+    for (const expr of moduleSelectionExpressions(module)) checkBounds(expr, context);
     if (module.layout !== undefined) {
       checkBounds(module.layout.mask, context);
       checkBounds(module.layout.token, context);

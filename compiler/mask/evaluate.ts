@@ -61,9 +61,12 @@ export function kvHeadOf(h: number, heads: number, kvHeads: number): number {
   return Math.floor(h / (heads / kvHeads));
 }
 
-/** The host scalars of one query head, by slot. */
+/** The host scalars of one query head, by slot: int32s, but for those that are float32s. */
 export function evaluateScalars(module: MaskModule, env: MaskEnv, h: number): readonly number[] {
-  return module.scalars.map((scalar) => toScalar(evaluateHost(scalar.expr, module, env, h)));
+  return module.scalars.map(({ expr, as }) => {
+    const value = evaluateHost(expr, module, env, h);
+    return as === "f32" ? Math.fround(value) : toScalar(value);
+  });
 }
 
 /**

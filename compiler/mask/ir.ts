@@ -157,6 +157,18 @@ export interface Layout {
   readonly mask: BoolExpr;
 }
 
+/**
+ * What `k` counts in a branch that attends from pooled tensors: the windows of `n` keys, one every `stride` keys, that fit
+ * whole among the keys of the call, whose number is the parameter `tokens`. Queries are numbered from 0; in a self space
+ * (of the call) query i stands at position `tokens - NQ + i`.
+ */
+export interface KeyWindows {
+  readonly n: number;
+  readonly stride: number;
+  readonly tokens: string;
+  readonly space: "self" | "cross";
+}
+
 /** One attention operator, ready for tile analysis. */
 export interface MaskModule {
   readonly name: string;
@@ -173,6 +185,8 @@ export interface MaskModule {
   readonly scalars: readonly HostScalar[];
   /** Names of the phases, where the declaration has them. */
   readonly phases: readonly string[];
+  /** Present where keys are windows of the call's keys: then the space is a cross space. */
+  readonly windows?: KeyWindows | undefined;
   /** The pairs looked at, causality included; `0 <= k < N` is understood. */
   readonly mask: BoolExpr;
   /** What the mask learns from the tensors of a call; it reads each by `bit` nodes of its name. */

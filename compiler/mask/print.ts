@@ -1,4 +1,5 @@
 import type { BoolExpr, HostExpr, Input, IntExpr, MaskModule } from "./ir.js";
+import { printFloatInput, printSelections } from "./print-selections.js";
 
 /**
  * A mask module as text, for `--emit mask` and for goldens. Expressions read as in the language;
@@ -20,10 +21,14 @@ export function printModule(module: MaskModule): string {
     );
   }
   for (const input of module.inputs) lines.push(`  input ${input.name} ${printInputType(input)}`);
+  for (const input of module.floatInputs ?? []) lines.push(`  input ${input.name} ${printFloatInput(input)}`);
   module.tables.forEach((table, i) => lines.push(`  table t${i} ${table.name} ${table.rows}x${table.columns}`));
-  module.scalars.forEach((scalar, i) => lines.push(`  scalar s${i} = ${printHost(scalar.expr)}  // ${scalar.note}`));
+  module.scalars.forEach((scalar, i) =>
+    lines.push(`  scalar s${i} = ${printHost(scalar.expr)}${scalar.as === undefined ? "" : ` as ${scalar.as}`}  // ${scalar.note}`),
+  );
   if (module.emitLse) lines.push("  emit lse");
   if (module.requireRowsNonempty) lines.push("  require rows nonempty");
+  lines.push(...printSelections(module, { int: printInt, bool: printBool }));
   lines.push("  attend");
   const items = module.mask.kind === "and" ? module.mask.items : [module.mask];
   items.forEach((item, i) => lines.push(`    ${i === 0 ? "" : "& "}${printBool(item, items.length > 1 ? Level.and + 1 : Level.or)}`));

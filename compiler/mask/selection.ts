@@ -29,8 +29,7 @@ export interface RowAxis {
  *   i * unit on. There are ceil(N / unit).
  */
 export type ColumnAxis =
-  | { readonly kind: "keys"; readonly unit: number; readonly stride: number }
-  | { readonly kind: "offsets"; readonly unit: number };
+  { readonly kind: "keys"; readonly unit: number; readonly stride: number } | { readonly kind: "offsets"; readonly unit: number };
 
 export interface TensorAxes {
   readonly heads: SelectionHeads;

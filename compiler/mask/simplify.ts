@@ -1,6 +1,7 @@
 import type { BoolExpr, CompareOp, IntBinary, IntExpr, MaskModule } from "./ir.js";
 import { intBinary } from "./evaluate.js";
 import { simplifyHost } from "./host.js";
+import { mapSelections, moduleSelectionExpressions, realSlots } from "./selection-walk.js";
 import { keyOf, mapLeaves, mapTables, walk, walkHost } from "./walk.js";
 
 /**
@@ -12,7 +13,7 @@ import { keyOf, mapLeaves, mapTables, walk, walkHost } from "./walk.js";
 export function simplifyModule(module: MaskModule): MaskModule {
   const mask = simplifyBool(module.mask);
   const scalars = module.scalars.map((scalar) => ({ ...scalar, expr: simplifyHost(scalar.expr) }));
-  return dropUnused({ ...module, mask, scalars });
+  return dropUnused({ ...module, mask, scalars, ...readSelections(module, mask) });
 }
 
 export function simplifyBool(expr: BoolExpr): BoolExpr {
@@ -206,11 +207,27 @@ function gather(kind: "and" | "or", items: readonly BoolExpr[]): BoolExpr {
 }
 
 /** Drops scalars and tables that are not mentioned, and renumbers the rest. */
+/** The selections that a mask reads, their expressions simplified. */
+function readSelections({ selections }: MaskModule, mask: BoolExpr): Pick<MaskModule, "selections"> {
+  if (selections === undefined) return {};
+  const read = new Set<string>();
+  walk(mask, (node) => {
+    if (node.kind === "bit") read.add(node.input);
+  });
+  const kept = selections.filter(({ name }) => read.has(name));
+  return {
+    selections: kept.length === 0 ? undefined : mapSelections(kept, { int: simplifyInt, bool: simplifyBool, slot: (slot) => slot }),
+  };
+}
+
 function dropUnused(module: MaskModule): MaskModule {
   const slots = new Set<number>();
-  walk(module.mask, (node) => {
-    if (node.kind === "scalar") slots.add(node.slot);
-  });
+  for (const root of [module.mask, ...moduleSelectionExpressions(module)]) {
+    walk(root, (node) => {
+      if (node.kind === "scalar") slots.add(node.slot);
+    });
+  }
+  for (const slot of realSlots(module.selections ?? [])) slots.add(slot);
   const scalars = module.scalars.filter((_, slot) => slots.has(slot));
   const used = new Set<number>();
   for (const scalar of scalars) {
@@ -220,9 +237,18 @@ function dropUnused(module: MaskModule): MaskModule {
   }
   const newSlot = renumbering(module.scalars.length, slots);
   const newTable = renumbering(module.tables.length, used);
+  const renumbered = (leaf: IntExpr): IntExpr => (leaf.kind === "scalar" ? { kind: "scalar", slot: newSlot[leaf.slot]! } : leaf);
+  const selections =
+    module.selections &&
+    mapSelections(module.selections, {
+      int: (expr) => mapLeaves(expr, renumbered),
+      bool: (expr) => mapLeaves(expr, renumbered),
+      slot: (slot) => newSlot[slot]!,
+    });
   return {
     ...module,
-    mask: mapLeaves(module.mask, (leaf) => (leaf.kind === "scalar" ? { kind: "scalar", slot: newSlot[leaf.slot]! } : leaf)),
+    mask: mapLeaves(module.mask, renumbered),
+    ...(selections === undefined ? {} : { selections }),
     scalars: scalars.map((scalar) => ({ ...scalar, expr: mapTables(scalar.expr, (table) => newTable[table]!) })),
     tables: module.tables.filter((_, table) => used.has(table)),
   };

@@ -1,4 +1,6 @@
 import type { HostExpr, MaskModule } from "./ir.js";
+import { moduleSelectionExpressions } from "./selection-walk.js";
+import { verifySelections } from "./verify-selections.js";
 import { walk, walkHost, type MaskNode } from "./walk.js";
 
 /** What is structurally wrong with a module, in words; empty when it is well formed. Run after each pass in tests. */
@@ -20,6 +22,7 @@ export function verifyMask(module: MaskModule): readonly string[] {
   for (const table of module.tables) {
     if (table.values.length !== table.rows * table.columns) problems.push(`table ${table.name} is not ${table.rows}x${table.columns}`);
   }
+  const selected = new Set((module.selections ?? []).map(({ name }) => name));
   const isOrder = (name: string): boolean => (module.orders ?? []).some((order) => order.name === name);
   const { heads, kvHeads } = module.shape;
   if (heads % kvHeads !== 0) problems.push(`${kvHeads} kv heads do not divide ${heads} heads`);
@@ -46,7 +49,7 @@ export function verifyMask(module: MaskModule): readonly string[] {
         break;
       case "bit": {
         const kind = inputs.get(node.input)?.kind;
-        if (kind === undefined || kind === "ids") problems.push(`${node.input} is read as bits and is not`);
+        if (!selected.has(node.input) && (kind === undefined || kind === "ids")) problems.push(`${node.input} is read as bits and is not`);
         break;
       }
       case "div":
@@ -55,7 +58,8 @@ export function verifyMask(module: MaskModule): readonly string[] {
         break;
     }
   };
-  for (const root of roots) walk(root, see);
+  for (const root of [...roots, ...moduleSelectionExpressions(module)]) walk(root, see);
+  problems.push(...verifySelections(module));
   return problems;
 }
 

@@ -42,9 +42,11 @@ export const maskTerms: ReadonlyMap<string, MaskTerm> = new Map(
 
 /** Functions of the grammar's selection, cache and score clauses, which this version does not compile. */
 export const laterFunctions: ReadonlySet<string> = new Set([
-  "softmax", "dot", "dot4", "mean", "sum", "end", "top", "top_p", "levels", "fold", "merge", "sigmoid", "skip",
-  "js_distance", "avg_pool", "in_prefix", "size", "lowest",
+  "dot4", "levels", "skip", "in_prefix", "lowest",
 ]); // prettier-ignore
+
+/** Functions of outputs, which masks do not have. */
+export const outputFunctions: ReadonlySet<string> = new Set(["merge", "sigmoid"]);
 
 /** Every function that an expression may call. */
 export const functionNames: readonly string[] = [...numberFunctions.keys(), ...maskTerms.keys(), "near", "quantile"];

@@ -2,11 +2,12 @@ import type { Span } from "../source/file.js";
 import type { Arg, CallExpr, Identifier } from "../syntax/ast.js";
 import { findAxis } from "./access.js";
 import { matchArguments } from "./arguments.js";
-import { functionNames, laterFunctions, maskTerms, numberFunctions } from "./builtins.js";
+import { functionNames, laterFunctions, maskTerms, numberFunctions, outputFunctions } from "./builtins.js";
 import { report, type Context } from "./context.js";
 import { checkExpr, errorAt, expectBool, expectInt, hint } from "./expressions.js";
-import type { ParamModel } from "./model.js";
+import type { InputModel, ParamModel } from "./model.js";
 import { requireUniform } from "./operators.js";
+import { isTensorFunction } from "./tensors/names.js";
 import { Depends, type MaskTerm, type NumberFunction, type Typed } from "./typed.js";
 import * as T from "./types.js";
 
@@ -19,7 +20,16 @@ export function checkCall(expr: CallExpr, context: Context): Typed {
   if (term !== undefined) return checkTerm(term, expr, context);
   if (name === "near") return checkNear(expr, context);
   if (name === "quantile") return checkQuantile(expr, context);
+  if (context.windows !== undefined && (name === "start" || name === "end")) return checkWindowEnd(expr, context.windows, context);
   if (context.items.items.has(name)) return checkApply(expr.callee, expr.args, expr.span, context);
+  if (isTensorFunction(name, context)) {
+    report(context, "ATTN2325", expr.callee.span, { name });
+    return errorAt(expr.span);
+  }
+  if (outputFunctions.has(name)) {
+    report(context, "ATTN2007", expr.callee.span, { name });
+    return errorAt(expr.span);
+  }
   for (const arg of expr.args) if (!laterFunctions.has(name)) checkExpr(arg.value, context);
   if (laterFunctions.has(name)) report(context, "ATTN2201", expr.span, { what: `the function \`${name}\`` });
   else if (context.scope.find(name) !== undefined) report(context, "ATTN2120", expr.callee.span, { name });
@@ -162,6 +172,18 @@ function checkQuantile(expr: CallExpr, context: Context): Typed {
     return errorAt(expr.span);
   }
   return { kind: "quantile", table: symbol.table, p, type: T.float, depends: Depends.nothing, span: expr.span };
+}
+
+/** `end(k)`, `start(k)`: a position of the window that a key stands for. */
+function checkWindowEnd(expr: CallExpr, windows: InputModel, context: Context): Typed {
+  const [arg] = expr.args;
+  const isKey = expr.args.length === 1 && arg!.label === undefined && arg!.value.kind === "name" && arg!.value.name === "k";
+  if (!isKey) {
+    report(context, "ATTN2108", expr.span, { where: `\`${expr.callee.name}\``, expected: "`k`, the window", found: "something else" });
+    return errorAt(expr.span);
+  }
+  const end = expr.callee.name === "end" ? "last" : "first";
+  return { kind: "windowEnd", end, windows, type: T.integer("key position"), depends: Depends.pair, span: expr.span };
 }
 
 /** A pattern used as a mask term. Arguments go by name, or in order. */

@@ -3,7 +3,7 @@ import { diagnostic, type DiagnosticExtra } from "../diagnostics/report.js";
 import type { DiagnosticCode, MessageParams } from "../diagnostics/catalogue.js";
 import type { SourceFile, Span } from "../source/file.js";
 import type { SourceHost } from "./host.js";
-import type { AttentionModel, PatternModel, SpaceModel } from "./model.js";
+import type { AttentionModel, InputModel, PatternModel, SpaceModel } from "./model.js";
 import { Scope } from "./scope.js";
 
 /** A top-level name of a file: declared there or imported. */
@@ -38,6 +38,8 @@ export interface Context {
   readonly scope: Scope;
   /** Absent in patterns and while the space itself is read. */
   space?: SpaceModel | undefined;
+  /** While the mask of a branch with keys of its own is read: what they are. There `k` is the number of a window. */
+  windows?: InputModel | undefined;
   readonly add: (diagnostic: Diagnostic) => void;
   /** Whether an error was reported: then what seems unused may be what was misspelled. */
   readonly failed: boolean;

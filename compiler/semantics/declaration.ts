@@ -1,22 +1,26 @@
 import type { Span } from "../source/file.js";
-import type { AttendClause, Clause, Declaration } from "../syntax/ast.js";
+import type { BlockClause, Clause, Declaration, LetClause } from "../syntax/ast.js";
 import { checkAttendCount } from "./checks/attend-count.js";
 import { checkPhases } from "./checks/phases.js";
 import { checkUnused } from "./checks/unused.js";
 import { namesOf, unsupported } from "./checks/unsupported.js";
 import { checkAssign } from "./clauses/assign.js";
+import { attendOf, checkAttend, checkBranch, type Attended } from "./clauses/branch.js";
 import { checkEmit, checkRequire } from "./clauses/emit-require.js";
 import { checkInput } from "./clauses/input.js";
 import { checkLayout } from "./clauses/layout.js";
+import { checkOutput } from "./clauses/output.js";
+import { belongsInSelect, checkSelect } from "./clauses/select.js";
 import { checkShape } from "./clauses/shape.js";
 import { checkSpace } from "./clauses/space.js";
 import { checkTable } from "./clauses/table.js";
+import { checkPool, checkProbe, checkTensorLet } from "./clauses/tensors.js";
 import { report, type Context } from "./context.js";
 import { declareName } from "./declare-name.js";
-import { checkBool, checkExpr } from "./expressions.js";
-import type { AssignGroup, AttendModel, AttentionModel, InputModel, LayoutModel, ParamModel, ShapeModel } from "./model.js";
+import { checkExpr } from "./expressions.js";
+import type { AssignGroup, AttendModel, AttentionModel, InputModel, LayoutModel, MixModel, ParamModel, ShapeModel } from "./model.js";
+import { mentionsTensor } from "./tensors/names.js";
 import { withArticle } from "./scope.js";
-import type { Typed } from "./typed.js";
 import * as T from "./types.js";
 
 /** What the body of a pattern or attention says. */
@@ -26,6 +30,7 @@ interface Body {
   readonly shape?: ShapeModel | undefined;
   readonly layout?: LayoutModel | undefined;
   readonly attend?: AttendModel | undefined;
+  readonly mix?: MixModel | undefined;
   readonly emitLse: boolean;
   readonly requireRowsNonempty: boolean;
 }
@@ -43,7 +48,7 @@ export function checkAttention(declaration: Declaration, params: readonly ParamM
   if (spaces[0] === undefined) report(context, "ATTN2205", declaration.name.span, { name: declaration.name.name });
   else context.space = checkSpace(spaces[0], context);
   const body = checkBody(declaration, context);
-  if (context.space === undefined || body.attend === undefined) return undefined;
+  if (context.space === undefined || (body.attend === undefined && body.mix === undefined)) return undefined;
   const { name, doc } = { name: declaration.name.name, doc: declaration.doc };
   return {
     kind: "attention",
@@ -59,6 +64,7 @@ export function checkAttention(declaration: Declaration, params: readonly ParamM
     phases: body.phases,
     inputs: body.inputs,
     attend: body.attend,
+    mix: body.mix,
     emitLse: body.emitLse,
     requireRowsNonempty: body.requireRowsNonempty,
   };
@@ -67,7 +73,7 @@ export function checkAttention(declaration: Declaration, params: readonly ParamM
 function checkBody(declaration: Declaration, context: Context): Body {
   const inputs: InputModel[] = [];
   const groups: AssignGroup[] = [];
-  let attend: Typed | undefined;
+  let attend: Attended | undefined;
   let phases: readonly string[] = [];
   let shape: ShapeModel | undefined;
   let layout: LayoutModel | undefined;
@@ -85,6 +91,10 @@ function checkBody(declaration: Declaration, context: Context): Body {
       report(context, "ATTN2201", clause.span, { what });
       for (const identifier of namesOf(clause)) context.scope.declare(identifier.name, { kind: "error", span: identifier.span });
       complete = false;
+      continue;
+    }
+    if (belongsInSelect(clause.kind)) {
+      report(context, "ATTN2314", clause.span, { clause: clause.kind, belongs: "stands in a `select`" });
       continue;
     }
     if (declaration.kind === "pattern" && onlyInAttention.has(clause.kind)) {
@@ -112,12 +122,22 @@ function checkBody(declaration: Declaration, context: Context): Body {
       case "table":
         checkTable(clause, context);
         break;
+      case "probe":
+        checkProbe(clause, context);
+        break;
+      case "pool":
+        checkPool(clause, context);
+        break;
+      case "select":
+        checkSelect(clause as BlockClause, context);
+        break;
       case "let":
         checkLet(clause, context);
         break;
       case "attend": {
         const value = checkAttend(clause, context);
         attend ??= value;
+        if (value === undefined) complete = false;
         break;
       }
       case "assign": {
@@ -125,6 +145,9 @@ function checkBody(declaration: Declaration, context: Context): Body {
         if (group !== undefined) groups.push(group);
         break;
       }
+      case "branch":
+        checkBranch(clause as BlockClause, phases, context);
+        break;
       case "emit":
         emitLse = checkEmit(clause, context) || emitLse;
         break;
@@ -135,23 +158,31 @@ function checkBody(declaration: Declaration, context: Context): Body {
         break;
     }
   }
-  checkAttendCount(declaration, phases, complete, context);
+  const branched = clauses.some((clause) => clause.kind === "branch");
+  if (!branched) checkAttendCount(declaration, phases, complete, context);
+  const own = { attend: attendOf(attend, groups), from: attend?.from };
+  const result = complete ? checkOutput(declaration, own, emitLse, context) : undefined;
   if (complete && !context.failed) checkUnused(context);
-  const result: AttendModel | undefined =
-    attend !== undefined ? { kind: "attend", value: attend } : groups.length > 0 ? { kind: "assign", groups } : undefined;
-  return { inputs, phases, shape, layout, attend: complete ? result : undefined, emitLse, requireRowsNonempty };
+  return { inputs, phases, shape, layout, ...result, emitLse, requireRowsNonempty };
 }
 
 /** Clauses that a declaration has once; `space` and `attend` are counted elsewhere. */
-const single: ReadonlySet<Clause["kind"]> = new Set<Clause["kind"]>(["shape", "phase", "layout"]);
+const single: ReadonlySet<Clause["kind"]> = new Set<Clause["kind"]>(["shape", "phase", "layout", "output"]);
 
-const onlyInAttention: ReadonlySet<Clause["kind"]> = new Set<Clause["kind"]>(["space", "shape", "layout", "phase", "emit", "require"]);
+const onlyInAttention: ReadonlySet<Clause["kind"]> = new Set<Clause["kind"]>([
+  ...(["space", "shape", "layout", "phase", "emit", "require"] as const),
+  ...(["branch", "output"] as const),
+]);
 
 function reportSecond(what: string, span: Span, first: Span, context: Context): void {
   report(context, "ATTN2202", span, { what }, { labels: [{ span: first, text: "the first one" }] });
 }
 
-function checkLet(clause: Extract<Clause, { kind: "let" }>, context: Context): void {
+function checkLet(clause: LetClause, context: Context): void {
+  if (mentionsTensor(clause.value, context, false)) {
+    checkTensorLet(clause, context);
+    return;
+  }
   const value = checkExpr(clause.value, context);
   const { name, span } = clause.name;
   const failed = value.type.kind === "error";
@@ -162,9 +193,4 @@ function checkLet(clause: Extract<Clause, { kind: "let" }>, context: Context): v
       ? ({ kind: "error", span } as const)
       : ({ kind: "let", let: { name, value, span }, span } as const);
   declareName(clause.name, symbol, context);
-}
-
-function checkAttend(clause: AttendClause, context: Context): Typed {
-  if (clause.from !== undefined) report(context, "ATTN2201", clause.span, { what: "`attend … from`" });
-  return checkBool(clause.value, context, "`attend`");
 }

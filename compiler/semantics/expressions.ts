@@ -7,6 +7,9 @@ import { report, type Context } from "./context.js";
 import { checkIndex, checkMember } from "./access.js";
 import { checkBinary, checkConditional, checkUnary } from "./operators.js";
 import { describeSymbol } from "./scope.js";
+import { flagOf } from "./tensors/flag.js";
+import { isFloatInput } from "./tensors/names.js";
+import { describeShape } from "./tensors/shape.js";
 import { Depends, type Typed } from "./typed.js";
 import * as T from "./types.js";
 
@@ -82,6 +85,12 @@ export function errorAt(span: Span): Typed {
   return { kind: "error", type: T.error, depends: Depends.nothing, span };
 }
 
+/** Inputs that are no masks: what each is, and what it is for. */
+const floatInputs = {
+  gate: ["a tensor of gates", "multiply an output by one: `output g[0] * a`"],
+  pooled: ["a tensor of pooled keys or values", "attend from it: `attend end(k) <= q from ck, cv`"],
+} as const;
+
 function checkName(expr: NameExpr, context: Context): Typed {
   const { name, span } = expr;
   const symbol = context.scope.find(name);
@@ -108,6 +117,15 @@ function checkName(expr: NameExpr, context: Context): Typed {
           report(context, "ATTN2110", span, { name, what: "a tensor of ids", instead: `index it: \`${name}[q] == ${name}[k]\`` });
           return errorAt(span);
         }
+        if (symbol.input.kind === "gate" || symbol.input.kind === "pooled") {
+          const [what, instead] = floatInputs[symbol.input.kind];
+          report(context, "ATTN2110", span, { name, what, instead });
+          return errorAt(span);
+        }
+        if (isFloatInput(symbol.input.kind)) {
+          report(context, "ATTN2310", span, { name, shape: "floats of the caller" });
+          return errorAt(span);
+        }
         return { kind: "bit", input: symbol.input, type: T.bool, depends: Depends.pair, span };
       case "axis":
         report(context, "ATTN2110", span, { name, what: "an axis", instead: `write \`q.${name}\` or \`k.${name}\`` });
@@ -116,6 +134,17 @@ function checkName(expr: NameExpr, context: Context): Typed {
         return segmentTerm(symbol.segment, span);
       case "phase":
         return { kind: "phase", name, type: T.phase, depends: Depends.nothing, span };
+      case "branch":
+        report(context, "ATTN2110", span, { name, what: "a branch", instead: "name it in `output`" });
+        return errorAt(span);
+      case "select":
+        return { kind: "selected", select: symbol.select, least: false, type: T.bool, depends: Depends.pair, span };
+      case "tensor": {
+        const flag = flagOf(symbol.tensor.value, name, span);
+        if (flag !== undefined) return flag;
+        report(context, "ATTN2310", span, { name, shape: describeShape(symbol.tensor.value.shape) });
+        return errorAt(span);
+      }
       case "error":
         return errorAt(span);
     }

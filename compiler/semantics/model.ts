@@ -65,12 +65,13 @@ export type LayoutModel =
 /** Curves that fill a grid. */
 export type Curve = "morton" | "hilbert" | "gilbert";
 
-export type InputKind = "ids" | "bits" | "blocks" | "columns" | "diagonals" | "csr";
+/** `gate` and `pooled` are floats, which no mask reads: see the branches. `scores`, `channels` and `pooled` are for selections. */
+export type InputKind = "ids" | "bits" | "blocks" | "columns" | "diagonals" | "csr" | "gate" | "pooled" | "scores" | "channels";
 
 export interface InputModel {
   readonly name: string;
   readonly kind: InputKind;
-  /** `blocks` and `csr`: n and m. */
+  /** `blocks`, `csr` and `scores`: n and m. `gate`: how many. `pooled`: keys of a window, and from one window's first to the next's. */
   readonly sizes: readonly Typed[];
   /** `ids`: the axis that it has one id per token of. */
   readonly axis: "q" | "k";
@@ -116,7 +117,9 @@ export type AttendModel =
       readonly kind: "assign";
       /** In order; a case of an `assign PHASE` asks for the phase as well. */
       readonly groups: readonly AssignGroup[];
-    };
+    }
+  /** Pairs that each of them lets through: not written, asked by the compiler of two branches. */
+  | { readonly kind: "both"; readonly items: readonly AttendModel[] };
 
 export interface AssignGroup {
   readonly phase?: string | undefined;
@@ -126,6 +129,30 @@ export interface AssignGroup {
     | { readonly kind: "table"; readonly table: TableModel; readonly terms: readonly Typed[] };
   readonly span: Span;
 }
+
+/** One of several attentions of a layer. */
+export interface BranchModel {
+  readonly name: string;
+  readonly attend: AttendModel;
+  /** Keys and values of its own, one for each window of the call's keys: inputs of kind `pooled`. */
+  readonly from?: { readonly key: InputModel; readonly value: InputModel } | undefined;
+  readonly span: Span;
+}
+
+/** A number that the output of a branch is multiplied by: one for each query and head. */
+export type FactorModel =
+  | { readonly kind: "number"; readonly value: Typed }
+  | { readonly kind: "gate"; readonly input: InputModel; readonly index: Typed }
+  | { readonly kind: "neg" | "exp" | "tanh" | "sigmoid"; readonly a: FactorModel }
+  | { readonly kind: "add" | "sub" | "mul" | "div"; readonly a: FactorModel; readonly b: FactorModel };
+
+/** What becomes of the outputs of branches. */
+export type MixModel =
+  | { readonly kind: "branch"; readonly branch: BranchModel }
+  /** Attention over the keys of all, of which no two may see the same pair. */
+  | { readonly kind: "merge"; readonly branches: readonly BranchModel[]; readonly span: Span }
+  | { readonly kind: "scale"; readonly factor: FactorModel; readonly of: MixModel }
+  | { readonly kind: "add" | "sub"; readonly a: MixModel; readonly b: MixModel };
 
 interface DeclarationModel {
   readonly name: string;
@@ -150,7 +177,10 @@ export interface AttentionModel extends DeclarationModel {
   readonly layout?: LayoutModel | undefined;
   readonly phases: readonly string[];
   readonly inputs: readonly InputModel[];
-  readonly attend: AttendModel;
+  /** Absent where there is a mix of branches. */
+  readonly attend?: AttendModel | undefined;
+  /** The output where it is not that of one attention over the call's keys. */
+  readonly mix?: MixModel | undefined;
   readonly emitLse: boolean;
   readonly requireRowsNonempty: boolean;
 }

@@ -1,6 +1,7 @@
 import type { BinaryExpr, ConditionalExpr, UnaryExpr } from "../syntax/ast.js";
 import { report, type Context } from "./context.js";
-import { checkExpr, errorAt, expectBool, hint } from "./expressions.js";
+import { checkExpr, errorAt, hint } from "./expressions.js";
+import { checkCondition } from "./tensors/flag.js";
 import { Depends, type Operator, type Typed } from "./typed.js";
 import * as T from "./types.js";
 
@@ -93,7 +94,7 @@ export function requireUniform(operands: readonly Typed[], span: Typed["span"], 
 }
 
 export function checkConditional(expr: ConditionalExpr, context: Context): Typed {
-  const condition = expectBool(checkExpr(expr.condition, context), context, "the condition");
+  const condition = checkCondition(expr.condition, context, "the condition");
   const then = checkExpr(expr.then, context);
   const otherwise = checkExpr(expr.otherwise, context);
   if ([condition, then, otherwise].some((part) => part.type.kind === "error")) return errorAt(expr.span);

@@ -1,5 +1,6 @@
 import type { Span } from "../source/file.js";
-import type { AxisModel, InputModel, LetModel, ParamModel, SegmentModel, TableModel } from "./model.js";
+import type { SelectModel, TensorLet } from "./tensors/model.js";
+import type { AxisModel, BranchModel, InputModel, LetModel, ParamModel, SegmentModel, TableModel } from "./model.js";
 
 /** What a name of a declaration stands for. */
 export type Symbol =
@@ -10,11 +11,16 @@ export type Symbol =
   | { readonly kind: "axis"; readonly axis: AxisModel; readonly span: Span }
   | { readonly kind: "segment"; readonly segment: SegmentModel; readonly span: Span }
   | { readonly kind: "phase"; readonly name: string; readonly span: Span }
+  | { readonly kind: "branch"; readonly branch: BranchModel; readonly span: Span }
+  /** What `probe`, `pool` and `let` make of tensors. */
+  | { readonly kind: "tensor"; readonly tensor: TensorLet; readonly span: Span }
+  | { readonly kind: "select"; readonly select: SelectModel; readonly span: Span }
   /** A declaration that has been reported; its uses are not. */
   | { readonly kind: "error"; readonly span: Span };
 
 /** For messages: `parameter`, `let`, … */
 export function describeSymbol(symbol: Symbol): string {
+  if (symbol.kind === "tensor") return symbol.tensor.clause;
   return symbol.kind === "param" ? "parameter" : symbol.kind;
 }
 
@@ -57,6 +63,11 @@ export class Scope {
     const symbol = this.symbols.get(name);
     if (symbol !== undefined) this.used.add(name);
     return symbol;
+  }
+
+  /** As {@link find}, without counting it as a use. */
+  peek(name: string): Symbol | undefined {
+    return this.symbols.get(name);
   }
 
   isUsed(name: string): boolean {

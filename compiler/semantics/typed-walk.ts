@@ -1,4 +1,4 @@
-import type { AttendModel } from "./model.js";
+import type { AttendModel, PatternModel } from "./model.js";
 import type { Typed } from "./typed.js";
 
 /** The expressions directly below; those of a let are not below its uses. */
@@ -33,6 +33,12 @@ export function typedChildren(typed: Typed): readonly Typed[] {
       return [typed.left, typed.right];
     case "conditional":
       return [typed.condition, typed.then, typed.otherwise];
+    case "selected": {
+      const { keep, force, snap, reuse } = typed.select;
+      const reused = reuse?.kind === "layers" ? reuse.at : reuse?.steps;
+      const forced = [...present(force?.first, force?.last, force?.local), ...(force?.masks ?? [])];
+      return [...present(keep.amount, keep.min, keep.max, snap, reused), ...forced];
+    }
     default:
       return [];
   }
@@ -41,6 +47,7 @@ export function typedChildren(typed: Typed): readonly Typed[] {
 /** The expressions of an `attend` or of all its `assign` groups. */
 export function attendExpressions(attend: AttendModel): readonly Typed[] {
   if (attend.kind === "attend") return [attend.value];
+  if (attend.kind === "both") return attend.items.flatMap(attendExpressions);
   return attend.groups.flatMap(({ choice }) =>
     choice.kind === "table" ? choice.terms : [...choice.cases.flatMap((each) => [each.when, each.value]), choice.otherwise],
   );
@@ -51,6 +58,18 @@ export function walkTyped(typed: Typed, see: (typed: Typed) => void): void {
   see(typed);
   if (typed.kind === "let") walkTyped(typed.let.value, see);
   for (const child of typedChildren(typed)) walkTyped(child, see);
+}
+
+/** As {@link walkTyped}, into the patterns that are used too. They may use themselves, which is reported elsewhere. */
+export function walkAttend(typed: Typed, see: (typed: Typed) => void): void {
+  const seen = new Set<PatternModel>();
+  const inside = (node: Typed): void => {
+    see(node);
+    if (node.kind !== "apply" || seen.has(node.pattern) || node.pattern.attend === undefined) return;
+    seen.add(node.pattern);
+    for (const expr of attendExpressions(node.pattern.attend)) walkTyped(expr, inside);
+  };
+  walkTyped(typed, inside);
 }
 
 function present(...items: readonly (Typed | undefined)[]): readonly Typed[] {

@@ -1,6 +1,7 @@
 import type { Span } from "../source/file.js";
 import type { BinaryOperator } from "../syntax/ast.js";
 import type { AxisModel, InputModel, LetModel, ParamModel, PatternModel, SegmentModel, TableModel } from "./model.js";
+import type { SelectModel, TensorTyped } from "./tensors/model.js";
 import type { Type } from "./types.js";
 
 /** What a value depends on, as bits; 0 is a compile-time constant. */
@@ -55,6 +56,8 @@ export type Typed = Node &
         readonly dilation?: Typed | undefined;
         readonly causal?: Typed | undefined;
       }
+    /** The first or last position of the window `k` of pooled keys. */
+    | { readonly kind: "windowEnd"; readonly end: "first" | "last"; readonly windows: InputModel }
     | { readonly kind: "inSegment"; readonly position: Typed; readonly segment: SegmentModel }
     | { readonly kind: "inList"; readonly value: Typed; readonly items: readonly Typed[] }
     | { readonly kind: "term"; readonly term: MaskTerm; readonly n?: Typed | undefined }
@@ -63,5 +66,9 @@ export type Typed = Node &
     | { readonly kind: "negate" | "not"; readonly operand: Typed }
     | { readonly kind: "binary"; readonly op: Operator; readonly left: Typed; readonly right: Typed }
     | { readonly kind: "conditional"; readonly condition: Typed; readonly then: Typed; readonly otherwise: Typed }
+    /** A selection as a mask term; only what its `min` keeps where `least` is true. */
+    | { readonly kind: "selected"; readonly select: SelectModel; readonly least: boolean }
+    /** One boolean for each head, from the tensors of the call. */
+    | { readonly kind: "flag"; readonly name: string; readonly tensor: TensorTyped }
     | { readonly kind: "error" }
   );

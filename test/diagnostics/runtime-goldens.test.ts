@@ -6,8 +6,12 @@ import { AttnError } from "../../runtime/launch/errors.js";
 import { createAttention } from "../../runtime/launch/operator.js";
 import { tuneAttention } from "../../runtime/launch/tune/tune.js";
 import type { AttentionCall } from "../../runtime/launch/call.js";
+import type { BranchedModule } from "../../runtime/launch/branches/module.js";
+import { createBranchedAttention } from "../../runtime/launch/branches/operator.js";
+import { emptyPart, mergeAttention } from "../../runtime/launch/merge/merge.js";
 import type { AttentionModule } from "../../runtime/launch/module.js";
 import { denseModule, variant } from "../runtime/launch/fixture.js";
+import { selectingModule } from "../runtime/launch/selection-fixture.js";
 import { cudaFailures } from "./cuda-failures.js";
 import { fakeBuffer, fakeDevice, type FakeOptions } from "./fake-device.js";
 import { renderedGoldens } from "./goldens.js";
@@ -53,6 +57,10 @@ async function run(module: AttentionModule, call: AttentionCall, arrays: object 
   return operator.run({ ...ARRAYS, ...arrays }, call);
 }
 
+/** Of {@link selectingModule}: two units of queries, two of keys. */
+const GATES = new Float32Array(4);
+const HIGH = { batch: 1, heads: 4, rows: 2, columns: 2, words: new Uint32Array(8) };
+
 const BUFFERS = { q: 4 * N * 32, k: 2 * N * 32, v: 2 * N * 16, out: 4 * N * 16 };
 
 async function encode(buffers: object, call: AttentionCall = { length: N }, device: FakeOptions = {}): Promise<void> {
@@ -60,6 +68,21 @@ async function encode(buffers: object, call: AttentionCall = { length: N }, devi
   const operator = await createAttention(made, denseModule());
   const good = Object.fromEntries(Object.entries(BUFFERS).map(([name, size]) => [name, fakeBuffer(size)]));
   operator.encode(made.createCommandEncoder(), { ...good, ...buffers } as never, call);
+}
+
+/** An attention with one branch, whose output is mixed by gates. */
+async function encodeBranched(buffers: object): Promise<void> {
+  const made = fakeDevice();
+  const module: BranchedModule = {
+    name: "gated",
+    call: denseModule({ variants: [] }),
+    branches: [{ name: "o", module: denseModule() }],
+    gates: [],
+    mix: { wgsl: "", weighs: [], lse: false },
+  };
+  const operator = await createBranchedAttention(made, module);
+  const good = Object.fromEntries(Object.entries(BUFFERS).map(([name, size]) => [name, fakeBuffer(size)]));
+  operator.encode(made.createCommandEncoder(), { ...good, ...buffers } as never, { length: N });
 }
 
 const oneKernel = (overrides: Parameters<typeof variant>[0]): AttentionModule => denseModule({ variants: [variant(overrides)] });
@@ -106,6 +129,13 @@ const actions: Readonly<Record<string, () => unknown>> = {
   ATTN5210: () => encode({ q: fakeBuffer(2 ** 30) }, { length: N, batch: 2 ** 18 }),
   ATTN5211: () => encode({}, { length: N, batch: 1 }, { limits: { maxComputeWorkgroupsPerDimension: 1 } }),
   ATTN5212: () => run(denseModule(), { length: N }, { q: [1, 2, 3] }),
+  ATTN5230: () => encodeBranched({ lse: fakeBuffer(4 * N * 4) }),
+  ATTN5231: () => mergeAttention(emptyPart(2, 4), emptyPart(3, 4)),
+  ATTN5213: () => run(selectingModule(), { length: N }, { gate: new Float32Array(16).fill(NaN, 9) }),
+  ATTN5214: () => run(selectingModule(), { length: N }, { gate: GATES, reuse: { low: HIGH } }),
+  ATTN5215: () => run(selectingModule(), { length: N }, { gate: GATES, reuse: { high: { ...HIGH, heads: 2 } } }),
+  ATTN5216: () => run(selectingModule(), { length: N }, { gate: GATES, reuse: { high: { ...HIGH, words: new Uint32Array(8).fill(4) } } }),
+  ATTN5217: () => run(selectingModule({}, { reuse: () => ["made", "given"] }), { length: N }, { gate: GATES }),
   ...cudaFailures,
 };
 

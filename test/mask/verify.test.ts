@@ -2,6 +2,8 @@ import { expect, test } from "vitest";
 import * as m from "../../compiler/mask/make.js";
 import type { BoolExpr, MaskModule } from "../../compiler/mask/ir.js";
 import { verifyMask } from "../../compiler/mask/verify.js";
+import type { Selection, Tensor } from "../../compiler/mask/selection.js";
+import { attention, moduleOf as compiled } from "../semantics/compile.js";
 import { moduleOf } from "./arbitrary.js";
 
 test.each<[BoolExpr, string]>([
@@ -27,3 +29,30 @@ test.each<[Partial<MaskModule>, string]>([
 ])("a malformed module is named (%#)", (change, problem) => {
   expect(verifyMask({ ...moduleOf(m.bool(true)), ...change })).toEqual([problem]);
 });
+
+const chosen = compiled(
+  attention("select c { unit q: block(4), k: block(4); score dot(mean(q), mean(k)); keep top(2); force first(1) }\nattend c"),
+);
+const selection = chosen.selections![0] as Selection;
+const keysOf = (unit: number): Tensor => ({
+  kind: "size",
+  axes: { heads: "one", dim: false, columns: { kind: "keys", unit, stride: unit } },
+});
+
+test.each<[string, Partial<MaskModule> | Partial<Selection>, readonly string[]]>([
+  ["what the mask reads is there", { selections: [] }, ["c is read as bits and is not"]],
+  ["names are different", { selections: [selection, selection] }, ["an input or selection is declared twice"]],
+  ["columns are those of the score", { columns: { kind: "keys", unit: 8 } }, ["c: other columns than its score"]],
+  ["rows are those of the score", { rows: { unit: 8 } }, ["c: other rows than its score"]],
+  ["sizes are sizes", { snap: 0.5 }, ["c: a size is 0.5"]],
+  ["heads are shared", { heads: "kv" }, ["c: its tensor has query heads, it has kv"]],
+  ["amounts are those of a head", { force: { first: m.q, onTop: false } }, ["c: an amount differs in a head"]],
+  ["units of operands are the same", { score: sumOf(keysOf(4), keysOf(2)) }, ["a tensor add: other axes than its parts"]],
+])("%s", (_, change, problems) => {
+  const module = "selections" in change ? { ...chosen, ...change } : { ...chosen, selections: [{ ...selection, ...change }] };
+  expect(verifyMask(module as MaskModule)).toEqual(problems);
+});
+
+function sumOf(a: Tensor, b: Tensor): Tensor {
+  return { kind: "add", a, b, axes: a.axes };
+}

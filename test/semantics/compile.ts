@@ -1,4 +1,5 @@
 import type { Diagnostic } from "../../compiler/diagnostics/diagnostic.js";
+import type { BranchedMask } from "../../compiler/mask/branched.js";
 import type { MaskModule } from "../../compiler/mask/ir.js";
 import { buildMasks, type MaskSettings } from "../../compiler/mask/index.js";
 import { verifyMask } from "../../compiler/mask/verify.js";
@@ -20,19 +21,19 @@ export interface CompileOptions {
 export function compile(
   text: string,
   options: CompileOptions = {},
-): { modules: readonly MaskModule[]; diagnostics: readonly Diagnostic[] } {
+): { modules: readonly MaskModule[]; branched: readonly BranchedMask[]; diagnostics: readonly Diagnostic[] } {
   const file = sourceFile("main.attn", text);
   const library = Object.entries(options.library ?? {}).map(([name, body]) => libraryFile(name, body));
   const parsed = parse(file);
   const analysis = analyze(file, parsed.tree, memoryHost({ ...options.files, "main.attn": text }, library));
   const diagnostics = [...parsed.diagnostics, ...analysis.diagnostics];
-  if (diagnostics.some((d) => d.severity === "error")) return { modules: [], diagnostics };
+  if (diagnostics.some((d) => d.severity === "error")) return { modules: [], branched: [], diagnostics };
   const build = buildMasks(analysis.model, options.name, options.settings);
-  for (const module of build.modules) {
+  for (const module of [...build.modules, ...build.branched.flatMap(({ branches }) => branches.map((branch) => branch.module))]) {
     const problems = verifyMask(module);
     if (problems.length > 0) throw new Error(`${module.name}: ${problems.join("; ")}`);
   }
-  return { modules: build.modules, diagnostics: [...diagnostics, ...build.diagnostics] };
+  return { modules: build.modules, branched: build.branched, diagnostics: [...diagnostics, ...build.diagnostics] };
 }
 
 /** The one module of a program without any diagnostic. */

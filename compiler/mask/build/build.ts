@@ -4,19 +4,24 @@ import { suggest } from "../../diagnostics/suggest.js";
 import { positionAt } from "../../source/file.js";
 import type { AttentionModel, Model, ParamModel } from "../../semantics/model.js";
 import { maxLength } from "../bounds.js";
+import type { BranchedMask } from "../branched.js";
 import type { MaskModule, RuntimeParam, Shape, Space, Table } from "../ir.js";
 import * as m from "../make.js";
 import { simplifyModule } from "../simplify.js";
 import { fixedBaseLength, segmentsLength } from "../space.js";
-import { inputOf } from "./inputs.js";
+import { buildBranched } from "./branches.js";
+import { floatInputOf, inputOf, isFloatInput, isMaskInput } from "./inputs.js";
 import { reorderOf } from "./layout.js";
 import { Lowering, type Frame } from "./lower.js";
+import { withReaders } from "./selections/when.js";
 import { checkSettings, resolveShape, settingFor, type MaskSettings } from "./settings.js";
 import { constantOf, type Value } from "./value.js";
 
 export interface MaskBuild {
   /** Those that could be built, in the order written. */
   readonly modules: readonly MaskModule[];
+  /** Those with branches that could be built. */
+  readonly branched: readonly BranchedMask[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -40,11 +45,26 @@ export function buildMasks(model: Model, name?: string, settings: MaskSettings =
         near === undefined ? {} : { hint: `did you mean \`${near}\`?` },
       ),
     );
-    return { modules: [], diagnostics };
+    return { modules: [], branched: [], diagnostics };
   }
   checkSettings(chosen, settings, { add });
-  const modules = chosen.map((attention) => buildMask(attention, settings, add)).filter((module) => module !== undefined);
-  return { modules, diagnostics };
+  const [single, several] = [undefined, true].map((mixed) => chosen.filter(({ mix }) => (mix && true) === mixed));
+  const modules = single!.map((attention) => buildMask(attention, settings, add)).filter((module) => module !== undefined);
+  const branched = several!.map((attention) => buildMix(attention, settings, add)).filter((mask) => mask !== undefined);
+  return { modules, branched, diagnostics };
+}
+
+function buildMix(attention: AttentionModel, settings: MaskSettings, report: (d: Diagnostic) => void): BranchedMask | undefined {
+  let failed = false;
+  const add = (d: Diagnostic): void => {
+    if (d.severity === "error") failed = true;
+    report(d);
+  };
+  const frame = paramsFrame(attention, settings, add);
+  const lowering = new Lowering({ space: emptySpace, shape: emptyShape, phases: [] }, add);
+  const build = (one: AttentionModel, say: (d: Diagnostic) => void) => buildMask(one, settings, say);
+  const branched = buildBranched(attention, { build, lowering, frame }, add);
+  return failed ? undefined : branched;
 }
 
 function buildMask(attention: AttentionModel, settings: MaskSettings, report: (d: Diagnostic) => void): MaskModule | undefined {
@@ -60,12 +80,17 @@ function buildMask(attention: AttentionModel, settings: MaskSettings, report: (d
   if (failed) return undefined;
 
   const lowering = new Lowering({ space, shape, phases: attention.phases }, add);
-  const attended = lowering.values.bool(lowering.attend(attention.attend, frame));
+  const attended = lowering.values.bool(lowering.attend(attention.attend!, frame));
   checkTables(lowering, attention, shape, add);
   const params = runtimeParams(attention, frame, settings, space, lowering.positive, add);
   // What the mask does not read is still an input of the operator; a name that a pattern uses too has been reported.
   const inputs = new Map([...attention.inputs.map((input) => [input.name, input] as const), ...lowering.inputs]);
-  const inputList = [...inputs.values()].map((input) => inputOf(input, lowering.inputSizes(input, frame)));
+  const inputList = [...inputs.values()].filter(isMaskInput).map((input) => inputOf(input, lowering.inputSizes(input, frame)));
+  const floatInputs = [...lowering.inputs.values()]
+    .filter(isFloatInput)
+    .map((input) => floatInputOf(input, lowering.inputSizes(input, frame)));
+  const { selections, rename } = lowering.selections.finish([...inputs.keys()]);
+  if (attention.layout !== undefined && selections.length > 0) add(diagnostic("ATTN2331", attention.layout.span, {}));
   if (failed) return undefined;
 
   const { line } = positionAt(attention.file, attention.span.start);
@@ -77,14 +102,16 @@ function buildMask(attention: AttentionModel, settings: MaskSettings, report: (d
     shape,
     params,
     inputs: inputList,
+    ...(floatInputs.length === 0 ? {} : { floatInputs }),
     tables: lowering.tables.map(({ name, rows, columns, values }): Table => ({ name, rows, columns, values })),
     scalars: lowering.scalars.list,
     phases: attention.phases,
-    mask: space.causal ? m.and(m.le(m.k, m.q), attended) : attended,
+    mask: rename(space.causal ? m.and(m.le(m.k, m.q), attended) : attended),
+    ...(selections.length === 0 ? {} : { selections }),
     emitLse: attention.emitLse,
     requireRowsNonempty: attention.requireRowsNonempty,
   });
-  const module = reorder === undefined ? plain : reorder(plain);
+  const module = reorder === undefined ? withReaders(plain) : reorder(plain);
   checkLength(module, attention, add);
   return failed ? undefined : module;
 }

@@ -1,5 +1,5 @@
 import type { InputModel } from "../../semantics/model.js";
-import type { BoolExpr, Input, IntExpr, Space } from "../ir.js";
+import type { BoolExpr, FloatInput, Input, IntExpr, Space } from "../ir.js";
 import * as m from "../make.js";
 
 /** Whether the pair at hand, or at the row and column written, is in an input. See {@link Input} for how each is addressed. */
@@ -23,10 +23,13 @@ export function bitAt(
       return m.bit(name, m.int(0), k);
     case "diagonals":
       return m.bit(name, m.int(0), m.add(m.sub(q, k), m.sub(m.variable("N"), m.int(1))));
-    case "ids":
-      throw new Error("ids are not bits");
+    default:
+      throw new Error(`${input.kind} are not bits`);
   }
 }
+
+/** Whether masks may read an input; the others are floats. */
+export const isMaskInput = ({ kind }: InputModel): boolean => ["ids", "bits", "blocks", "columns", "diagonals", "csr"].includes(kind);
 
 /** The input as the IR declares it. */
 export function inputOf(input: InputModel, sizes: readonly number[]): Input {
@@ -39,7 +42,27 @@ export function inputOf(input: InputModel, sizes: readonly number[]): Input {
     case "blocks":
     case "csr":
       return { kind, name, n: sizes[0]!, m: sizes[1]! };
-    default:
+    case "columns":
+    case "diagonals":
       return { kind, name };
+    default:
+      throw new Error(`no mask reads ${kind}`);
+  }
+}
+
+/** Whether selections may read an input. */
+export const isFloatInput = ({ kind }: InputModel): boolean => ["scores", "channels", "pooled"].includes(kind);
+
+/** An input of floats as the IR declares it. */
+export function floatInputOf({ name, kind }: InputModel, sizes: readonly number[]): FloatInput {
+  switch (kind) {
+    case "scores":
+      return { kind, name, n: sizes[0]!, m: sizes[1]! };
+    case "channels":
+      return { kind, name };
+    case "pooled":
+      return { kind, name, n: sizes[0]!, stride: sizes[1]! };
+    default:
+      throw new Error(`no selection reads ${kind}`);
   }
 }

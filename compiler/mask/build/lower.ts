@@ -13,6 +13,7 @@ import { lowerCall } from "./functions.js";
 import { bitAt } from "./inputs.js";
 import { lowerNear } from "./near.js";
 import { quantile } from "./quantile.js";
+import { Selections } from "./selections/selections.js";
 import {
   boolConstant,
   constantOf,
@@ -32,6 +33,8 @@ export interface Frame {
   readonly params: ReadonlyMap<ParamModel, Value>;
   /** Lets are lowered at their first use. */
   readonly lets: Map<LetModel, Value>;
+  /** The pattern whose body this is; absent in an attention. */
+  readonly pattern?: string | undefined;
 }
 
 /** The part of a module that is known before its mask. */
@@ -43,6 +46,7 @@ export class Lowering {
   readonly values = new Values(this.scalars);
   readonly tables: TableModel[] = [];
   readonly inputs = new Map<string, InputModel>();
+  readonly selections: Selections;
   private readonly sizes = new Map<InputModel, readonly number[]>();
   /** Runtime parameters that must be at least 1, because they divide. */
   readonly positive = new Set<string>();
@@ -50,7 +54,9 @@ export class Lowering {
   constructor(
     readonly around: Surroundings,
     readonly add: (diagnostic: Diagnostic) => void,
-  ) {}
+  ) {
+    this.selections = new Selections(this);
+  }
 
   lower(typed: Typed, frame: Frame): Value {
     const { span } = typed;
@@ -94,6 +100,11 @@ export class Lowering {
       }
       case "coordinate":
         return { type: "int", ir: coordinateOf(this.around.space, typed.axis.index, this.kernelInt(typed.of, frame)), span };
+      case "windowEnd": {
+        const [n, stride] = this.inputSizes(typed.windows, frame);
+        const start = m.mul(m.k, m.int(stride!));
+        return { type: "int", ir: simplifyInt(typed.end === "first" ? start : m.add(start, m.int(n! - 1))), span };
+      }
       case "near":
         return lowerNear(typed, frame, this);
       case "inSegment": {
@@ -132,6 +143,10 @@ export class Lowering {
         if (typed.type.kind === "float") return this.values.chooseNumber(cond, asFloat(then), asFloat(otherwise as NumberValue), span);
         return this.values.chooseNumber(cond, then, otherwise as NumberValue, span);
       }
+      case "selected":
+        return this.selections.selected(typed, frame);
+      case "flag":
+        return this.selections.flag(typed, frame);
       case "error":
         throw new Error("an expression with an error reached the mask");
     }
@@ -193,7 +208,7 @@ export class Lowering {
     return { kind: "table", table: index, row, column: table.columns === 1 && at.column === undefined ? zero : column };
   }
 
-  private useInput(input: InputModel): void {
+  useInput(input: InputModel): void {
     const present = this.inputs.get(input.name);
     if (present === undefined) this.inputs.set(input.name, input);
     else if (present !== input) {
@@ -233,7 +248,7 @@ export class Lowering {
 
   private apply(typed: Extract<Typed, { readonly kind: "apply" }>, frame: Frame): BoolValue {
     const params = new Map<ParamModel, Value>();
-    const inner: Frame = { params, lets: new Map() };
+    const inner: Frame = { params, lets: new Map(), pattern: typed.pattern.name };
     for (const param of typed.pattern.params) {
       const arg = typed.args.get(param);
       const value = arg === undefined ? this.lower(param.value, inner) : this.lower(arg, frame);
@@ -246,6 +261,10 @@ export class Lowering {
   /** What a declaration attends to. */
   attend(attend: AttendModel, frame: Frame): BoolValue {
     if (attend.kind === "attend") return this.lowerBool(attend.value, frame);
+    if (attend.kind === "both") {
+      const [first, ...others] = attend.items.map((item) => this.attend(item, frame));
+      return others.reduce((a, b) => this.values.logic("and", a, b, a.span), first!);
+    }
     const groups = attend.groups.map((group) => ({ group, value: this.group(group, frame) }));
     const last = groups[groups.length - 1]!;
     return groups.slice(0, -1).reduceRight((rest, { group, value }) => {

@@ -1,6 +1,7 @@
 import type { Span } from "../../source/file.js";
 import type { BoolExpr, HostExpr, HostScalar, IntExpr } from "../ir.js";
 import { toScalar } from "../evaluate.js";
+import type { RealValue } from "../selection.js";
 import { simplifyHost } from "../host.js";
 import * as m from "../make.js";
 import { simplifyBool, simplifyInt } from "../simplify.js";
@@ -63,6 +64,18 @@ export class Scalars {
   readonly list: HostScalar[] = [];
   private readonly slots = new Map<string, number>();
 
+  /** A float that the host computes, whose word holds the bits of a float32. */
+  realSlot(expr: HostExpr, note: string): number {
+    const key = `f32 ${keyOf(expr)}`;
+    let slot = this.slots.get(key);
+    if (slot === undefined) {
+      slot = this.list.length;
+      this.slots.set(key, slot);
+      this.list.push({ expr, note, as: "f32" });
+    }
+    return slot;
+  }
+
   /** An integer that the host computes; `note` says what it is, for people. */
   slot(host: HostExpr, note: string): IntExpr {
     const expr = simplifyHost(host);
@@ -89,6 +102,13 @@ export class Values {
 
   bool(value: BoolValue): BoolExpr {
     return value.ir ?? simplifyBool(m.ne(this.scalars.slot(value.host!, noteOf(value.span)), m.int(0)));
+  }
+
+  /** A number, or a boolean as 1 or 0, that selections read as a float32: a host scalar where a launch or a head decides it. */
+  real(value: Value): RealValue {
+    const host = simplifyHost(value.host!);
+    if (host.kind === "number") return { kind: "number", value: host.value };
+    return { kind: "scalar", slot: this.scalars.realSlot(host, noteOf(value.span)) };
   }
 
   /**

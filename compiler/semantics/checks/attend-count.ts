@@ -2,11 +2,14 @@ import type { Span } from "../../source/file.js";
 import type { Declaration } from "../../syntax/ast.js";
 import { report, type Context } from "../context.js";
 
+/** What has clauses that say which pairs. */
+type Attending = Pick<Declaration, "name" | "body"> & { readonly kind: Declaration["kind"] | "branch" };
+
 /**
  * A declaration says once what it attends to: one `attend`, or one `assign`, or one `assign` for each phase.
  * `complete` is false where a clause was left out as not supported: it may have been the one.
  */
-export function checkAttendCount(declaration: Declaration, phases: readonly string[], complete: boolean, context: Context): void {
+export function checkAttendCount(declaration: Attending, phases: readonly string[], complete: boolean, context: Context): void {
   const { clauses } = declaration.body;
   const attends = clauses.filter((clause) => clause.kind === "attend");
   const assigns = clauses.filter((clause) => clause.kind === "assign");

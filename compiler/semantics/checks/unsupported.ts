@@ -14,6 +14,19 @@ export function unsupported(clause: Clause): string | undefined {
     case "emit":
     case "require":
     case "layout":
+    case "probe":
+    case "pool":
+    case "select":
+    // Reported where they stand.
+    case "unit":
+    case "group":
+    case "keep":
+    case "force":
+    case "snap":
+    case "at":
+    case "reuse":
+    case "branch":
+    case "output":
       return undefined;
     case "accumulate":
       return "`+=`";

@@ -4,6 +4,7 @@ import { report, type Context } from "../context.js";
 import { checkBool, errorAt, hint } from "../expressions.js";
 import type { AssignGroup, TableModel } from "../model.js";
 import { patternTerm } from "../pattern-term.js";
+import { checkCondition } from "../tensors/flag.js";
 import { Depends, type Typed } from "../typed.js";
 
 /** One `assign` clause. Undefined when it cannot be used. */
@@ -24,7 +25,7 @@ export function checkAssign(clause: AssignClause, phases: readonly string[], con
 
 /** A condition of `assign` decides for a whole head: it must not differ from pair to pair. */
 function checkWhen(expr: Parameters<typeof checkBool>[0], context: Context): Typed {
-  const when = checkBool(expr, context, "`when`");
+  const when = checkCondition(expr, context, "`when`");
   if ((when.depends & Depends.pair) === 0) return when;
   report(context, "ATTN2216", when.span, {});
   return errorAt(when.span);

@@ -5,12 +5,12 @@ import { checkConstantInt, hint } from "../expressions.js";
 import type { InputKind, InputModel } from "../model.js";
 import type { Typed } from "../typed.js";
 
-const kinds: readonly InputKind[] = ["ids", "bits", "blocks", "columns", "diagonals", "csr"];
+const kinds: readonly InputKind[] = ["ids", "bits", "blocks", "columns", "diagonals", "csr", "gate", "pooled", "scores", "channels"];
 /** Kinds of the language that this version does not compile. */
-const laterKinds = ["bias", "factor", "gate", "pooled", "scores"];
+const laterKinds = ["bias", "factor"];
 
-/** Tensors that every call has: a caller passes inputs beside them, by name. */
-const tensors: ReadonlySet<string> = new Set(["v", "out", "lse"]);
+/** Tensors that calls have: a caller passes inputs beside them, by name. */
+const tensors: ReadonlySet<string> = new Set(["v", "out", "lse", "selected", "reuse"]);
 
 /** The tensors of an `input` clause, declared as names. */
 export function checkInput(clause: InputClause, context: Context): readonly InputModel[] {
@@ -52,6 +52,7 @@ function readType(clause: InputClause, context: Context): Pick<InputModel, "kind
   switch (kind) {
     case "columns":
     case "diagonals":
+    case "channels":
       return args.length === 0 ? { kind, sizes: [], axis: "k" } : wrong(kind, type.span, context);
     case "ids": {
       const axis = args.length === 0 ? defaultAxis(context) : axisOf(args[0]!);
@@ -67,10 +68,14 @@ function readType(clause: InputClause, context: Context): Pick<InputModel, "kind
       if (args.length === 0 || (args.length === 2 && axisOf(args[0]!) === "q" && axisOf(args[1]!) === "k"))
         return { kind, sizes: [], axis: "k" };
       return wrong(kind, type.span, context);
+    case "scores":
+    case "gate":
+    case "pooled":
     case "blocks":
     case "csr": {
-      if (args.length !== 2) return wrong(kind, type.span, context);
-      const sizes: Typed[] = args.map((arg) => checkConstantInt(arg.value, context, `a block size of \`${kind}\``));
+      if (args.length !== (kind === "gate" ? 1 : 2)) return wrong(kind, type.span, context);
+      const what = kind === "gate" ? "the number of gates" : kind === "pooled" ? "a size of `pooled`" : `a block size of \`${kind}\``;
+      const sizes: Typed[] = args.map((arg) => checkConstantInt(arg.value, context, what));
       return sizes.some((size) => size.type.kind === "error") ? undefined : { kind, sizes, axis: "k" };
     }
   }
@@ -92,6 +97,10 @@ const forms: Readonly<Record<InputKind, string>> = {
   columns: "`columns`",
   diagonals: "`diagonals`",
   csr: "`csr(n, m)`, with n queries and m keys to a block",
+  scores: "`scores(n, m)`, with a number for each block of n queries and m keys",
+  channels: "`channels`",
+  gate: "`gate(n)`, with n numbers for each query and head",
+  pooled: "`pooled(n, s)`, with a vector for each window of n keys, one every s keys",
 };
 
 function wrong(kind: InputKind, span: InputClause["span"], context: Context): undefined {

@@ -1,0 +1,255 @@
+import type { Diagnostic } from "../../diagnostics/diagnostic.js";
+import { diagnostic } from "../../diagnostics/report.js";
+import { positionAt, type Span } from "../../source/file.js";
+import type { AttentionModel, AttendModel, BranchModel, FactorModel, MixModel } from "../../semantics/model.js";
+import type { Branch, BranchedMask, Factor, Gates, Mix } from "../branched.js";
+import { isEmpty } from "../contradiction.js";
+import type { MaskModule, RuntimeParam } from "../ir.js";
+import { some } from "../walk.js";
+import type { Frame, Lowering } from "./lower.js";
+import { overWindows } from "./windows.js";
+import { MOST_BRANCHES } from "../../../runtime/launch/branches/module.js";
+
+/** What the builder of single attentions does for branches. */
+export interface Builder {
+  /** The module of an attention with `attend` and without `mix`. */
+  readonly build: (attention: AttentionModel, add: (d: Diagnostic) => void) => MaskModule | undefined;
+  /** For the numbers of factors and inputs. */
+  readonly lowering: Lowering;
+  readonly frame: Frame;
+}
+
+/** An attention with branches: a module for each, the mix of their outputs, and the proof that merged ones are disjoint. */
+export function buildBranched(attention: AttentionModel, builder: Builder, add: (d: Diagnostic) => void): BranchedMask | undefined {
+  const mix = attention.mix!;
+  const models = mixedBranches(mix);
+  if (models.length > MOST_BRANCHES) {
+    add(diagnostic("ATTN2361", attention.span, { name: attention.name, count: models.length, most: MOST_BRANCHES }));
+    return undefined;
+  }
+  const plain = models.map((model) => buildBranch(attention, model, builder, add));
+  if (plain.some((module) => module === undefined)) return undefined;
+  const modules = plain as readonly MaskModule[];
+  const branches = models.map((model, i) => branchOf(model, modules[i]!, builder));
+  const gates = attention.inputs
+    .filter((input) => input.kind === "gate")
+    .map(({ name, ...input }): Gates => ({ name, count: builder.lowering.inputSizes({ name, ...input }, builder.frame)[0]! }));
+  if (!areDisjoint(attention, mix, builder, add) || !windowsAgree(models, builder, add)) return undefined;
+  if (!ofOneType(models, modules, add)) return undefined;
+  const lowered = lowerMix(mix, models, gates, builder, add);
+  if (lowered === undefined) return undefined;
+  const [first] = modules as readonly [MaskModule];
+  const { shape, phases } = first;
+  // A branch over windows was built without the causality of the space.
+  const space = { ...first.space, causal: attention.space.causal };
+  const { line } = positionAt(attention.file, attention.span.start);
+  return {
+    name: attention.name,
+    ...(attention.doc === undefined ? {} : { doc: attention.doc }),
+    origin: `${attention.file.name}:${line}`,
+    space,
+    shape,
+    phases,
+    params: commonParams(modules),
+    inputs: first.inputs,
+    floatInputs: onceEach(modules.flatMap((module) => module.floatInputs ?? [])),
+    selections: onceEach(modules.flatMap((module) => module.selections ?? [])),
+    gates,
+    branches,
+    mix: lowered,
+    emitLse: attention.emitLse,
+    requireRowsNonempty: attention.requireRowsNonempty,
+  };
+}
+
+const onceEach = <T extends { readonly name: string }>(items: readonly T[]): readonly T[] =>
+  items.filter(({ name }, i) => items.findIndex((other) => other.name === name) === i);
+
+/** Each once, in the order in which the mix names them. */
+export function mixedBranches(mix: MixModel): readonly BranchModel[] {
+  const all = (of: MixModel): readonly BranchModel[] => {
+    switch (of.kind) {
+      case "branch":
+        return [of.branch];
+      case "merge":
+        return of.branches;
+      case "scale":
+        return all(of.of);
+      default:
+        return [...all(of.a), ...all(of.b)];
+    }
+  };
+  return [...new Set(all(mix))];
+}
+
+/** The attention that one branch is, over the keys of the call; over windows, `k` counts these and causality is the mask's own. */
+function alone(attention: AttentionModel, name: string, attend: AttendModel, windows: boolean): AttentionModel {
+  // Windows have no place among the tokens that a layout puts in order.
+  const over = windows ? { space: { ...attention.space, causal: false }, layout: undefined } : {};
+  return { ...attention, ...over, mix: undefined, name: `${attention.name}.${name}`, attend, emitLse: true, requireRowsNonempty: false };
+}
+
+function buildBranch(
+  attention: AttentionModel,
+  model: BranchModel,
+  builder: Builder,
+  add: (d: Diagnostic) => void,
+): MaskModule | undefined {
+  return builder.build(alone(attention, model.name, model.attend, model.from !== undefined), add);
+}
+
+function branchOf(model: BranchModel, plain: MaskModule, { lowering, frame }: Builder): Branch {
+  const { name, from } = model;
+  if (from === undefined) return { name, module: withoutUnread(plain) };
+  const [n, stride] = lowering.inputSizes(from.key, frame) as readonly [number, number];
+  const tokens = freeName("tokens", [...plain.params, ...plain.inputs]);
+  const module = withoutUnread(overWindows(plain, { n, stride, tokens }));
+  return { name, module, from: { key: from.key.name, value: from.value.name } };
+}
+
+/** The name, or one like it that is not taken. */
+function freeName(name: string, taken: readonly { readonly name: string }[]): string {
+  let free = name;
+  for (let i = 2; taken.some((each) => each.name === free); i++) free = `${name}${i}`;
+  return free;
+}
+
+/** A module with those inputs and parameters only that its mask reads: what others read is not asked for nor converted twice. */
+function withoutUnread(module: MaskModule): MaskModule {
+  // What selections read is theirs to say.
+  if ((module.selections ?? []).length > 0) return module;
+  const always = new Set([...module.space.axes.map((axis) => axis.name), module.windows?.tokens]);
+  const reads = (kinds: readonly string[], name: string): boolean =>
+    some(
+      module.mask,
+      (node) => kinds.includes(node.kind) && (("input" in node && node.input === name) || ("name" in node && node.name === name)),
+    );
+  const inputs = module.inputs.filter(({ name }) => reads(["bit", "load"], name));
+  const hostParams = JSON.stringify(module.scalars.map(({ expr }) => expr));
+  const params = module.params.filter(
+    ({ name }) => always.has(name) || reads(["param"], name) || hostParams.includes(JSON.stringify({ kind: "param", name })),
+  );
+  return { ...module, inputs, params };
+}
+
+/** The parameters of all branches: one that divides in some of them is at least 1. */
+function commonParams(modules: readonly MaskModule[]): readonly RuntimeParam[] {
+  return modules[0]!.params.map((param) => {
+    const min = modules.map((module) => module.params.find(({ name }) => name === param.name)?.min).find((least) => least !== undefined);
+    return min === undefined ? param : { ...param, min };
+  });
+}
+
+/** Keys and values of a branch must be one for each of the same windows. */
+function windowsAgree(models: readonly BranchModel[], { lowering, frame }: Builder, add: (d: Diagnostic) => void): boolean {
+  const wrong = models.filter(({ from }) => {
+    if (from === undefined) return false;
+    const [a, b] = [from.key, from.value].map((input) => lowering.inputSizes(input, frame).join(", "));
+    return a !== b;
+  });
+  for (const { from, span } of wrong) {
+    const found = `of other windows than \`${from!.key.name}\``;
+    add(diagnostic("ATTN2357", span, { name: from!.value.name, found }, { labels: [{ span: from!.value.span, text: "declared here" }] }));
+  }
+  return wrong.length === 0;
+}
+
+/** Selections read floats as float32; what a branch attends from is of the dtype. */
+function ofOneType(models: readonly BranchModel[], modules: readonly MaskModule[], add: (d: Diagnostic) => void): boolean {
+  if (modules[0]!.shape.dtype === "f32") return true;
+  const read = new Set(modules.flatMap((module) => (module.floatInputs ?? []).map(({ name }) => name)));
+  const both = models.flatMap(({ from }) => (from === undefined ? [] : [from.key, from.value])).filter(({ name }) => read.has(name));
+  for (const { name, span } of both) {
+    const found = `read by a selection too, as f32, and the attention is of ${modules[0]!.shape.dtype}`;
+    add(diagnostic("ATTN2357", span, { name, found }));
+  }
+  return both.length === 0;
+}
+
+/** Whether no pair is in two branches of one merge; reports those of which it is not proved. */
+function areDisjoint(attention: AttentionModel, mix: MixModel, builder: Builder, add: (d: Diagnostic) => void): boolean {
+  switch (mix.kind) {
+    case "branch":
+      return true;
+    case "scale":
+      return areDisjoint(attention, mix.of, builder, add);
+    case "merge": {
+      const pairs = mix.branches.flatMap((a, i) => mix.branches.slice(i + 1).map((b) => [a, b] as const));
+      const overlapping = pairs.filter(([a, b]) => !pairIsDisjoint(attention, a, b, builder));
+      for (const [a, b] of overlapping) reportOverlap(a, b, mix.span, add);
+      return overlapping.length === 0;
+    }
+    default: {
+      const sides = [mix.a, mix.b].map((side) => areDisjoint(attention, side, builder, add));
+      return sides.every((fine) => fine);
+    }
+  }
+}
+
+function pairIsDisjoint(attention: AttentionModel, a: BranchModel, b: BranchModel, builder: Builder): boolean {
+  // Other tensors are other keys.
+  if (a.from?.key !== b.from?.key || a.from?.value !== b.from?.value) return true;
+  const both: AttendModel = { kind: "both", items: [a.attend, b.attend] };
+  // What is wrong with one of them has been said.
+  const module = builder.build(alone(attention, `${a.name}_${b.name}`, both, a.from !== undefined), () => undefined);
+  return module !== undefined && isEmpty(module);
+}
+
+function reportOverlap(a: BranchModel, b: BranchModel, span: Span, add: (d: Diagnostic) => void): void {
+  const labels = [a, b].map((branch) => ({ span: branch.span, text: `the branch \`${branch.name}\`` }));
+  add(diagnostic("ATTN2356", span, { a: a.name, b: b.name }, { labels }));
+}
+
+function lowerMix(
+  mix: MixModel,
+  models: readonly BranchModel[],
+  gates: readonly Gates[],
+  builder: Builder,
+  add: (d: Diagnostic) => void,
+): Mix | undefined {
+  const lower = (side: MixModel): Mix | undefined => lowerMix(side, models, gates, builder, add);
+  switch (mix.kind) {
+    case "branch":
+      return { kind: "branch", branch: models.indexOf(mix.branch) };
+    case "merge":
+      return { kind: "merge", branches: mix.branches.map((branch) => models.indexOf(branch)) };
+    case "scale": {
+      const [factor, of] = [lowerFactor(mix.factor, gates, builder, add), lower(mix.of)];
+      return factor && of && { kind: "scale", factor, of };
+    }
+    default: {
+      const [a, b] = [lower(mix.a), lower(mix.b)];
+      return a && b && { kind: mix.kind, a, b };
+    }
+  }
+}
+
+function lowerFactor(model: FactorModel, gates: readonly Gates[], builder: Builder, add: (d: Diagnostic) => void): Factor | undefined {
+  const { lowering, frame } = builder;
+  switch (model.kind) {
+    case "number": {
+      const value = lowering.known(model.value, frame, "a factor of an output");
+      return value === undefined ? undefined : { kind: "number", value };
+    }
+    case "gate": {
+      const { name } = model.input;
+      const index = lowering.known(model.index, frame, `the number of a gate of \`${name}\``);
+      const { count } = gates.find((gate) => gate.name === name)!;
+      if (index !== undefined && index >= 0 && index < count) return { kind: "gate", input: name, index };
+      const problem = `there is no gate ${index ?? ""}: they are counted from 0`;
+      if (index !== undefined) add(diagnostic("ATTN2355", model.index.span, { name, problem, rule: `0 to ${count - 1}` }));
+      return undefined;
+    }
+    case "add":
+    case "sub":
+    case "mul":
+    case "div": {
+      const [a, b] = [lowerFactor(model.a, gates, builder, add), lowerFactor(model.b, gates, builder, add)];
+      return a && b && { kind: model.kind, a, b };
+    }
+    default: {
+      const a = lowerFactor(model.a, gates, builder, add);
+      return a && { kind: model.kind, a };
+    }
+  }
+}

@@ -1,0 +1,122 @@
+import { diagnostic } from "../../../diagnostics/report.js";
+import type { Span } from "../../../source/file.js";
+import type { KeepModel, SelectModel } from "../../../semantics/tensors/model.js";
+import type { Typed } from "../../../semantics/typed.js";
+import type { BoolExpr, HostExpr, IntExpr } from "../../ir.js";
+import * as m from "../../make.js";
+import type { Force, Keep, RealValue, Reuse, SelectionHeads } from "../../selection.js";
+import { simplifyBool, simplifyInt } from "../../simplify.js";
+import { some, walkHost } from "../../walk.js";
+import { constantOf } from "../value.js";
+import type { TensorFrame, UnitSizes } from "../tensors/lower.js";
+
+/** Numbers and masks of a selection that are known before the data: how much is kept, what is forced, when it is made. */
+export class Amounts {
+  constructor(
+    private readonly at: TensorFrame,
+    /** The heads that share a selection: its amounts must not differ between them. */
+    private readonly heads: SelectionHeads,
+  ) {}
+
+  keep(keep: KeepModel): Keep {
+    return {
+      rule: this.rule(keep),
+      ...(keep.min === undefined ? {} : { least: this.count(keep.min, "`min`") }),
+      ...(keep.max === undefined ? {} : { most: this.count(keep.max, "`max`") }),
+      scope: keep.scope,
+    };
+  }
+
+  private rule({ rule, amount }: KeepModel): Keep["rule"] {
+    switch (rule) {
+      case "top":
+        return { kind: "top", n: this.count(amount, "`n` of `top`") };
+      case "mass":
+        return { kind: "mass", p: this.real(amount, "`p` of `top_p`", "between 0 and 1") };
+      case "threshold":
+        return { kind: "threshold", t: this.real(amount, "`t` of `threshold`") };
+      case "fraction":
+        return { kind: "fraction", f: this.real(amount, "`f` of `fraction`", "between 0 and 1") };
+    }
+  }
+
+  force({ force, keep }: SelectModel, sizes: UnitSizes): Force | undefined {
+    if (force === undefined) return keep.onTop ? { onTop: true } : undefined;
+    const pairs = force.masks.map((mask) => this.bool(mask, "what is forced"));
+    // Where a unit of queries lies in one of keys, its own unit is the one of its last query.
+    const ownUnit = force.current !== undefined && sizes.k !== undefined && sizes.q !== undefined && sizes.k % sizes.q === 0;
+    const nearest = force.current !== undefined && sizes.diag !== undefined;
+    if (force.current !== undefined && !ownUnit && !nearest) pairs.push(m.eq(m.q, m.k));
+    const first = this.atLeast(force.first && this.count(force.first, "`n` of `first`"), nearest);
+    const local = this.atLeast(force.local && this.count(force.local, "`n` of `local`"), ownUnit);
+    const { causal } = this.at.lowering.around.space;
+    const touched = pairs.length === 0 ? undefined : simplifyBool(m.and(...(causal ? [m.le(m.k, m.q)] : []), m.or(...pairs)));
+    return {
+      ...(touched === undefined ? {} : { pairs: touched }),
+      ...(first === undefined ? {} : { first }),
+      ...(force.last === undefined ? {} : { last: this.count(force.last, "`n` of `last`") }),
+      ...(local === undefined ? {} : { local }),
+      onTop: keep.onTop,
+    };
+  }
+
+  reuse({ reuse }: SelectModel): Reuse | undefined {
+    if (reuse === undefined) return undefined;
+    const all = new Amounts(this.at, "one");
+    if (reuse.kind === "layers") return { kind: "layers", at: all.bool(reuse.at, "`at`") };
+    return { kind: "every", steps: all.count(reuse.steps, "the number of steps", 1) };
+  }
+
+  /** One at least, where that is asked for. */
+  private atLeast(n: IntExpr | undefined, one: boolean): IntExpr | undefined {
+    if (!one) return n;
+    return n === undefined ? m.int(1) : simplifyInt(m.max(n, m.int(1)));
+  }
+
+  private count(typed: Typed, what: string, least = 0): IntExpr {
+    const { lowering, frame } = this.at;
+    const value = lowering.lowerInt(typed, frame);
+    const found = constantOf(value);
+    if (found !== undefined && found < least) {
+      lowering.add(diagnostic("ATTN3001", typed.span, { what, rule: `at least ${least}`, found }));
+    }
+    return this.shared(lowering.values.int(value), what, typed.span);
+  }
+
+  private bool(typed: Typed, what: string): BoolExpr {
+    const { lowering, frame } = this.at;
+    return this.shared(lowering.values.bool(lowering.lowerBool(typed, frame)), what, typed.span);
+  }
+
+  private real(typed: Typed, what: string, rule?: string): RealValue {
+    const { lowering, frame } = this.at;
+    const real = lowering.values.real(lowering.lowerNumber(typed, frame));
+    if (real.kind === "scalar") this.shared(m.scalar(real.slot), what, typed.span);
+    else if (!Number.isFinite(real.value)) lowering.add(diagnostic("ATTN3001", typed.span, { what, rule: "finite", found: real.value }));
+    else if (rule !== undefined && !(real.value >= 0 && real.value <= 1)) {
+      lowering.add(diagnostic("ATTN3001", typed.span, { what, rule, found: real.value }));
+    }
+    return real;
+  }
+
+  /** Reports what differs between heads that share a selection. */
+  private shared<E extends IntExpr | BoolExpr>(expr: E, where: string, span: Span): E {
+    if (this.heads === "query") return expr;
+    const { lowering } = this.at;
+    const byHead = (name: string): boolean => name === "h" || (name === "kvh" && this.heads === "one");
+    const differs = some(expr, (node) => {
+      if (node.kind === "var") return byHead(node.name);
+      return node.kind === "scalar" && mentions(lowering.scalars.list[node.slot]!.expr, byHead);
+    });
+    if (differs) lowering.add(diagnostic("ATTN3020", span, { where }));
+    return expr;
+  }
+}
+
+function mentions(expr: HostExpr, test: (name: string) => boolean): boolean {
+  let found = false;
+  walkHost(expr, (node) => {
+    if (node.kind === "var" && test(node.name)) found = true;
+  });
+  return found;
+}

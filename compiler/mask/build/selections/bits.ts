@@ -1,0 +1,25 @@
+import type { BoolExpr, IntExpr, Space } from "../../ir.js";
+import * as m from "../../make.js";
+import type { Flag, Selection } from "../../selection.js";
+
+/** The bit of a pair in what was selected: how each matrix is laid out stands at {@link Selection}. */
+export function bitOfPair(item: Selection | Flag, space: Space): BoolExpr {
+  const zero = m.int(0);
+  if (item.kind === "flag") return m.bit(item.name, zero, zero);
+  const { columns, rows, snap } = item;
+  if (columns.kind === "offsets") {
+    const column = snap === undefined ? m.div(m.sub(m.q, m.k), m.int(columns.unit)) : m.sub(blockOf(m.q, snap), blockOf(m.k, snap));
+    return m.bit(item.name, zero, column);
+  }
+  const row = rows === undefined ? zero : m.sub(blockOf(m.q, snap ?? rows.unit), blockOf(firstQuery(space), snap ?? rows.unit));
+  return m.bit(item.name, row, blockOf(m.k, snap ?? columns.unit));
+}
+
+function blockOf(position: IntExpr, unit: number): IntExpr {
+  return unit === 1 ? position : m.div(position, m.int(unit));
+}
+
+/** The position of the first query of a call. */
+function firstQuery(space: Space): IntExpr {
+  return space.kind === "self" ? m.sub(m.variable("N"), m.variable("NQ")) : m.int(0);
+}

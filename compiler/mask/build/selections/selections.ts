@@ -1,0 +1,136 @@
+import { diagnostic } from "../../../diagnostics/report.js";
+import type { SelectModel, SelectUnits, TensorLet } from "../../../semantics/tensors/model.js";
+import type { Typed } from "../../../semantics/typed.js";
+import type { BoolExpr } from "../../ir.js";
+import { mapBits } from "../../map-bits.js";
+import type { Flag, Selection, SelectionHeads, Tensor } from "../../selection.js";
+import type { Frame, Lowering } from "../lower.js";
+import { lowerTensor, reportMultiple, size, type TensorFrame, type UnitSizes } from "../tensors/lower.js";
+import { TensorMaker } from "../tensors/make.js";
+import { TensorTable } from "../tensors/table.js";
+import type { BoolValue } from "../value.js";
+import { Amounts } from "./amounts.js";
+import { bitOfPair } from "./bits.js";
+import { scoreOf } from "./score.js";
+
+/** What a mask learns from the tensors of a call while it is lowered. Names are given when all of the mask is known. */
+export class Selections {
+  private readonly make: TensorMaker;
+  private readonly items: { readonly item: Selection | Flag; readonly base: string }[] = [];
+  /** Where each stands in `items`, by all that it says. */
+  private readonly known = new Map<string, number>();
+  private readonly table = new TensorTable();
+  private readonly named = new WeakMap<Frame, Map<TensorLet, Tensor>>();
+
+  constructor(private readonly lowering: Lowering) {
+    this.make = new TensorMaker(this.table, lowering.add);
+  }
+
+  /** A selection, or what its `min` keeps, as a mask term. */
+  selected(typed: Extract<Typed, { readonly kind: "selected" }>, frame: Frame): BoolValue {
+    const { select, least } = typed;
+    const selection = this.selection(select, frame);
+    const base = this.baseName(least ? `${select.name}_min` : select.name, frame);
+    return { type: "bool", ir: this.bit(least ? leastOf(selection) : selection, base, least), span: typed.span };
+  }
+
+  /** A boolean of a head that comes from tensors. */
+  flag(typed: Extract<Typed, { readonly kind: "flag" }>, frame: Frame): BoolValue {
+    const value = lowerTensor(typed.tensor, this.tensorFrame(frame));
+    const flag: Flag = { kind: "flag", name: "", heads: value.axes.heads, value };
+    return { type: "bool", ir: this.bit(flag, this.baseName(typed.name, frame), false), span: typed.span };
+  }
+
+  /**
+   * The selections under names of their own, which none of `taken` has, in the order of their first use; `rename` gives
+   * a mask these names.
+   */
+  finish(taken: Iterable<string>): { readonly selections: readonly (Selection | Flag)[]; readonly rename: (mask: BoolExpr) => BoolExpr } {
+    const used = new Set(taken);
+    const names = new Map<string, string>();
+    const selections = this.items.map(({ item, base }) => {
+      let name = base;
+      for (let i = 2; used.has(name); i++) name = `${base}_${i}`;
+      used.add(name);
+      names.set(item.name, name);
+      return { ...item, name };
+    });
+    return { selections, rename: (mask) => mapBits(mask, (bit) => ({ ...bit, input: names.get(bit.input) ?? bit.input })) };
+  }
+
+  private selection(select: SelectModel, frame: Frame): Selection {
+    const { space } = this.lowering.around;
+    const plain = this.tensorFrame(frame);
+    const units = sizesOf(select.units, plain);
+    const at: TensorFrame = { ...plain, units };
+    if (units.diag !== undefined && !(space.kind === "self" && space.causal)) {
+      this.lowering.add(diagnostic("ATTN2330", select.units.diag!.span, { what: "`unit diag`" }));
+    }
+    const heads: SelectionHeads = select.group?.over ?? "query";
+    const amounts = new Amounts(at, heads);
+    const force = amounts.force(select, units);
+    const reuse = amounts.reuse(select);
+    return {
+      kind: "selection",
+      name: "",
+      heads,
+      ...(units.q === undefined ? {} : { rows: { unit: units.q } }),
+      columns: units.diag === undefined ? { kind: "keys", unit: units.k! } : { kind: "offsets", unit: units.diag },
+      score: scoreOf(select, units, at),
+      keep: amounts.keep(select.keep),
+      ...(force === undefined ? {} : { force }),
+      ...(select.snap === undefined ? {} : { snap: snapOf(select.snap, units, at) }),
+      ...(reuse === undefined ? {} : { reuse }),
+    };
+  }
+
+  /** The bit of a pair. What two uses of a pattern, or two clauses, say alike is selected once, under the name of the first. */
+  private bit(item: Selection | Flag, base: string, least: boolean): BoolExpr {
+    const said = item.kind === "flag" ? { ...item, value: this.table.key(item.value) } : { ...item, score: this.table.key(item.score) };
+    const key = JSON.stringify([said, least]);
+    let index = this.known.get(key);
+    if (index === undefined) {
+      index = this.items.length;
+      this.known.set(key, index);
+      this.items.push({ item: { ...item, name: `?${index}` }, base });
+    }
+    return bitOfPair(this.items[index]!.item, this.lowering.around.space);
+  }
+
+  private baseName(name: string, frame: Frame): string {
+    return frame.pattern === undefined ? name : `${frame.pattern}_${name}`;
+  }
+
+  private tensorFrame(frame: Frame): TensorFrame {
+    let named = this.named.get(frame);
+    if (named === undefined) this.named.set(frame, (named = new Map<TensorLet, Tensor>()));
+    return { frame, lowering: this.lowering, make: this.make, named };
+  }
+}
+
+/** A selection with only what its `min` keeps. */
+function leastOf(selection: Selection): Selection {
+  const { least, scope } = selection.keep;
+  return { ...selection, keep: { rule: { kind: "top", n: least! }, scope } };
+}
+
+function sizesOf(units: SelectUnits, at: TensorFrame): UnitSizes {
+  const of = (axis: keyof SelectUnits): UnitSizes => {
+    const unit = units[axis];
+    if (unit === undefined) return {};
+    return { [axis]: unit.size === undefined ? 1 : size(unit.size, "the size of a unit", at) };
+  };
+  return { ...of("q"), ...of("k"), ...of("diag") };
+}
+
+/** A size that holds whole units. */
+function snapOf(typed: Typed, units: UnitSizes, at: TensorFrame): number {
+  const snap = size(typed, "the size of a block", at);
+  for (const unit of [units.q, units.k, units.diag]) {
+    if (unit !== undefined && snap % unit !== 0) {
+      reportMultiple(`the blocks of \`snap\``, snap, unit, typed.span, at);
+      break;
+    }
+  }
+  return snap;
+}

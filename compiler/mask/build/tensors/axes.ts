@@ -1,0 +1,61 @@
+import { diagnostic } from "../../../diagnostics/report.js";
+import type { Diagnostic } from "../../../diagnostics/diagnostic.js";
+import type { Span } from "../../../source/file.js";
+import type { ColumnAxis, RowAxis, SelectionHeads, TensorAxes } from "../../selection.js";
+
+type Add = (diagnostic: Diagnostic) => void;
+
+export const noAxes: TensorAxes = { heads: "one", dim: false };
+
+/** The axes of an operation element by element; reports units that differ. */
+export function joinAxes(a: TensorAxes, b: TensorAxes, span: Span, add: Add): TensorAxes {
+  if (a.rows !== undefined && b.rows !== undefined && !sameRows(a.rows, b.rows))
+    reportUnits(describeRows(a.rows), describeRows(b.rows), span, add);
+  if (a.columns !== undefined && b.columns !== undefined && !sameColumns(a.columns, b.columns)) {
+    reportUnits(describeColumns(a.columns), describeColumns(b.columns), span, add);
+  }
+  const rows = a.rows ?? b.rows;
+  const columns = a.columns ?? b.columns;
+  return axesOf({ heads: finer(a.heads, b.heads), rows, columns, dim: a.dim || b.dim });
+}
+
+/** Without the fields of axes that are not there. */
+export function axesOf({ heads, rows, columns, dim }: TensorAxes): TensorAxes {
+  return { heads, ...(rows === undefined ? {} : { rows }), ...(columns === undefined ? {} : { columns }), dim };
+}
+
+export function reportUnits(left: string, right: string, span: Span, add: Add): void {
+  add(diagnostic("ATTN3017", span, { left, right }));
+}
+
+function finer(a: SelectionHeads, b: SelectionHeads): SelectionHeads {
+  if (a === "query" || b === "query") return "query";
+  return a === "kv" || b === "kv" ? "kv" : "one";
+}
+
+export function sameRows(a: RowAxis, b: RowAxis): boolean {
+  return a.unit === b.unit && a.last === b.last;
+}
+
+export function sameColumns(a: ColumnAxis, b: ColumnAxis): boolean {
+  return a.kind === b.kind && a.unit === b.unit && strideOf(a) === strideOf(b);
+}
+
+export function strideOf(axis: ColumnAxis): number {
+  return axis.kind === "keys" ? axis.stride : axis.unit;
+}
+
+export function keys(unit: number, stride = unit): ColumnAxis {
+  return { kind: "keys", unit, stride };
+}
+
+export function describeRows({ unit, last }: RowAxis): string {
+  if (last !== undefined) return `the last ${last} queries`;
+  return unit === 1 ? "queries" : `blocks of ${unit} queries`;
+}
+
+export function describeColumns(axis: ColumnAxis): string {
+  const what = axis.kind === "keys" ? "keys" : "distances";
+  if (strideOf(axis) !== axis.unit) return `windows of ${axis.unit} ${what}, one every ${strideOf(axis)}`;
+  return axis.unit === 1 ? what : `blocks of ${axis.unit} ${what}`;
+}

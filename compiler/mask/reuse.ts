@@ -1,0 +1,22 @@
+import type { ReuseRule, ScalarEnv } from "../../runtime/launch/module.js";
+import { evaluateBool, evaluateInt, evaluateScalars, type PairEnv } from "./evaluate.js";
+import type { MaskModule } from "./ir.js";
+import type { Flag, Selection } from "./selection.js";
+
+/** Whether launches make each selection of a module or are given it back, by their layer and step; undefined where all are made. */
+export function reuseRules(module: MaskModule): ((env: ScalarEnv) => readonly ReuseRule[]) | undefined {
+  const { selections = [] } = module;
+  if (!selections.some((each) => each.kind === "selection" && each.reuse !== undefined)) return undefined;
+  return (env) => {
+    const all = { ...env, heads: 1, kvHeads: 1 };
+    const at: PairEnv = { env: all, scalars: evaluateScalars(module, all, env.h), b: 0, h: env.h, q: 0, k: 0 };
+    return selections.map((each) => ruleOf(each, at));
+  };
+}
+
+function ruleOf(item: Selection | Flag, at: PairEnv): ReuseRule {
+  if (item.kind === "flag" || item.reuse === undefined) return "made";
+  const { reuse } = item;
+  if (reuse.kind === "layers") return evaluateBool(reuse.at, at) ? "made" : "given";
+  return (at.env.step ?? 0) % evaluateInt(reuse.steps, at) === 0 ? "made" : "either";
+}

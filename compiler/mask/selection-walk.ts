@@ -1,0 +1,171 @@
+import type { BoolExpr, IntExpr, MaskModule } from "./ir.js";
+import type { Flag, RealValue, Selection, Tensor } from "./selection.js";
+
+/** The tensors directly below, in reading order. */
+export function tensorChildren(tensor: Tensor): readonly Tensor[] {
+  switch (tensor.kind) {
+    case "number":
+    case "scalar":
+    case "scale":
+    case "view":
+    case "input":
+    case "position":
+    case "size":
+      return [];
+    case "choose":
+      return [tensor.cond, tensor.a, tensor.b];
+    case "softmax":
+      return tensor.where === undefined ? [tensor.a] : [tensor.a, tensor.where];
+    default:
+      return "b" in tensor ? [tensor.a, tensor.b] : [tensor.a];
+  }
+}
+
+/** Calls `see` once for each tensor that is reached, what it is computed from first. */
+export function walkTensors(roots: readonly Tensor[], see: (tensor: Tensor) => void): void {
+  const seen = new Set<Tensor>();
+  const visit = (tensor: Tensor): void => {
+    if (seen.has(tensor)) return;
+    seen.add(tensor);
+    tensorChildren(tensor).forEach(visit);
+    see(tensor);
+  };
+  roots.forEach(visit);
+}
+
+/** What a selection or flag ranks or tests. */
+export function tensorOf(item: Selection | Flag): Tensor {
+  return item.kind === "flag" ? item.value : item.score;
+}
+
+/** The tensors of all selections, each once, what they are computed from first. */
+export function walkModuleTensors(module: Pick<MaskModule, "selections">, see: (tensor: Tensor) => void): void {
+  walkTensors((module.selections ?? []).map(tensorOf), see);
+}
+
+/** The integer and boolean expressions of a selection: amounts, what is forced, where and when it is made. */
+export function selectionExpressions(item: Selection | Flag): readonly (IntExpr | BoolExpr)[] {
+  if (item.kind === "flag") return [];
+  const { keep, force, when, reuse } = item;
+  return [
+    keep.rule.kind === "top" ? keep.rule.n : undefined,
+    keep.least,
+    keep.most,
+    force?.pairs,
+    force?.first,
+    force?.last,
+    force?.local,
+    when,
+    reuse && (reuse.kind === "every" ? reuse.steps : reuse.at),
+  ].filter((each) => each !== undefined);
+}
+
+/** The expressions of all selections of a module. */
+export function moduleSelectionExpressions(module: Pick<MaskModule, "selections">): readonly (IntExpr | BoolExpr)[] {
+  return (module.selections ?? []).flatMap(selectionExpressions);
+}
+
+/** The host scalars that selections read as floats. */
+export function realSlots(selections: readonly (Selection | Flag)[]): ReadonlySet<number> {
+  const slots = new Set<number>();
+  walkTensors(selections.map(tensorOf), (tensor) => {
+    if (tensor.kind === "scalar") slots.add(tensor.slot);
+  });
+  for (const item of selections) {
+    const real = item.kind === "selection" ? realOf(item) : undefined;
+    if (real?.kind === "scalar") slots.add(real.slot);
+  }
+  return slots;
+}
+
+/** The float that a rule keeps by. */
+export function realOf({ keep: { rule } }: Selection): RealValue | undefined {
+  switch (rule.kind) {
+    case "top":
+      return undefined;
+    case "mass":
+      return rule.p;
+    case "threshold":
+      return rule.t;
+    case "fraction":
+      return rule.f;
+  }
+}
+
+/** What {@link mapSelections} puts in the place of expressions. */
+export interface SelectionChange {
+  readonly int: (expr: IntExpr) => IntExpr;
+  readonly bool: (expr: BoolExpr) => BoolExpr;
+  /** The new number of a host scalar that is read as a float. */
+  readonly slot: (slot: number) => number;
+}
+
+/** Selections with their expressions changed. What was one tensor stays one. */
+export function mapSelections(items: readonly (Selection | Flag)[], change: SelectionChange): readonly (Selection | Flag)[] {
+  const done = new Map<Tensor, Tensor>();
+  const tensor = (each: Tensor): Tensor => {
+    let result = done.get(each);
+    if (result === undefined) done.set(each, (result = rebuilt(each)));
+    return result;
+  };
+  const rebuilt = (each: Tensor): Tensor => {
+    if (each.kind === "scalar") return { ...each, slot: change.slot(each.slot) };
+    const below = tensorChildren(each);
+    const mapped = below.map(tensor);
+    if (mapped.every((child, i) => child === below[i])) return each;
+    const next = mapped[Symbol.iterator]();
+    const take = (): Tensor => next.next().value!;
+    switch (each.kind) {
+      case "choose":
+        return { ...each, cond: take(), a: take(), b: take() };
+      case "softmax":
+        return { ...each, a: take(), ...(each.where === undefined ? {} : { where: take() }) };
+      default:
+        return ("b" in each ? { ...each, a: take(), b: take() } : { ...each, a: take() }) as Tensor;
+    }
+  };
+  const real = (value: RealValue): RealValue => (value.kind === "scalar" ? { kind: "scalar", slot: change.slot(value.slot) } : value);
+  return items.map((item) => (item.kind === "flag" ? { ...item, value: tensor(item.value) } : mapSelection(item, change, tensor, real)));
+}
+
+function mapSelection(
+  item: Selection,
+  change: SelectionChange,
+  tensor: (t: Tensor) => Tensor,
+  real: (v: RealValue) => RealValue,
+): Selection {
+  const int = <K extends string>(name: K, value: IntExpr | undefined): { readonly [N in K]?: IntExpr } =>
+    (value === undefined ? {} : { [name]: change.int(value) }) as never;
+  const { keep, force, when, reuse } = item;
+  const { rule } = keep;
+  const keptBy: Selection["keep"]["rule"] =
+    rule.kind === "top"
+      ? { kind: "top", n: change.int(rule.n) }
+      : rule.kind === "mass"
+        ? { kind: "mass", p: real(rule.p) }
+        : rule.kind === "threshold"
+          ? { kind: "threshold", t: real(rule.t) }
+          : { kind: "fraction", f: real(rule.f) };
+  return {
+    ...item,
+    score: tensor(item.score),
+    keep: { ...keep, rule: keptBy, ...int("least", keep.least), ...int("most", keep.most) },
+    ...(force === undefined
+      ? {}
+      : {
+          force: {
+            ...force,
+            ...(force.pairs === undefined ? {} : { pairs: change.bool(force.pairs) }),
+            ...int("first", force.first),
+            ...int("last", force.last),
+            ...int("local", force.local),
+          },
+        }),
+    ...(when === undefined ? {} : { when: change.bool(when) }),
+    ...(reuse === undefined
+      ? {}
+      : {
+          reuse: reuse.kind === "every" ? { kind: "every", steps: change.int(reuse.steps) } : { kind: "layers", at: change.bool(reuse.at) },
+        }),
+  };
+}

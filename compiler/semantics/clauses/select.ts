@@ -1,0 +1,94 @@
+import type { Span } from "../../source/file.js";
+import type { BlockClause, Clause, GroupClause, ScoreClause } from "../../syntax/ast.js";
+import { report, type Context } from "../context.js";
+import { declareName } from "../declare-name.js";
+import { checkTensor, reportShape } from "../tensors/check.js";
+import type { SelectModel, SelectUnits, TensorTyped } from "../tensors/model.js";
+import { checkForce } from "./force.js";
+import { checkKeep } from "./keep.js";
+import { checkReuse } from "./reuse.js";
+import { checkSnap, checkUnits } from "./unit.js";
+
+/** Clauses of a selection; all but `score` stand nowhere else. */
+const own: ReadonlySet<Clause["kind"]> = new Set<Clause["kind"]>(["unit", "score", "group", "keep", "force", "snap", "at", "reuse"]);
+
+/** Clauses that stand in a `select` only. */
+export function belongsInSelect(kind: Clause["kind"]): boolean {
+  return own.has(kind) && kind !== "score";
+}
+
+type Clauses = { readonly [K in Clause["kind"]]?: Extract<Clause, { readonly kind: K }> };
+
+/** `select NAME { … }`, declared as a name. */
+export function checkSelect(clause: BlockClause, context: Context): void {
+  const { name, span } = clause.name;
+  const select = readSelect(clause, context);
+  declareName(clause.name, select === undefined ? { kind: "error", span } : { kind: "select", select, span }, context);
+  if (select !== undefined && select.name !== name) throw new Error("a selection has the name of its clause");
+}
+
+function readSelect(clause: BlockClause, context: Context): SelectModel | undefined {
+  const { name, span } = clause.name;
+  const clauses = single(clause, context);
+  if (clauses === undefined) return undefined;
+  for (const kind of ["unit", "score", "keep"] as const) {
+    if (clauses[kind] === undefined) report(context, "ATTN2313", span, { name, clause: kind });
+  }
+  const units = clauses.unit && checkUnits(clauses.unit, context);
+  const score = clauses.score && units && checkScore(clauses.score, units, context);
+  const group = clauses.group && checkGroup(clauses.group, context);
+  const keep = clauses.keep && checkKeep(clauses.keep, context);
+  const force = clauses.force && units && checkForce(clauses.force, units, context);
+  const snap = clauses.snap && checkSnap(clauses.snap, context);
+  const reuse = checkReuse(clauses.at, clauses.reuse, context);
+  const failed =
+    (clauses.group !== undefined && group === undefined) ||
+    (clauses.force !== undefined && force === undefined) ||
+    (clauses.snap !== undefined && snap === undefined) ||
+    reuse === "failed";
+  if (failed || units === undefined || score === undefined || keep === undefined) return undefined;
+  return { name, units, score, group, keep, force, snap, reuse, span };
+}
+
+/** The clauses by kind; undefined where one stands twice or does not belong. */
+function single(clause: BlockClause, context: Context): Clauses | undefined {
+  const found = new Map<Clause["kind"], Clause>();
+  let failed = false;
+  for (const each of clause.body.clauses) {
+    const first = found.get(each.kind);
+    if (!own.has(each.kind)) report(context, "ATTN2314", each.span, { clause: each.kind, belongs: "does not stand in a `select`" });
+    else if (first !== undefined) {
+      const labels = [{ span: first.span, text: "the first one" }];
+      report(context, "ATTN2202", each.span, { what: `a \`${each.kind}\` clause` }, { labels });
+    } else {
+      found.set(each.kind, each);
+      continue;
+    }
+    failed = true;
+  }
+  return failed ? undefined : (Object.fromEntries(found) as Clauses);
+}
+
+/** A number for each unit; numbers for parts of units are added up when the sizes are known. */
+function checkScore(clause: ScoreClause, units: SelectUnits, context: Context): TensorTyped | undefined {
+  const score = checkTensor(clause.value, { context, units });
+  if (score.kind === "error") return undefined;
+  const { dim, bool, columns } = score.shape;
+  const wanted = units.diag === undefined ? "keys" : "offsets";
+  if (!dim && !bool && (columns === undefined || columns === wanted)) return score;
+  const expected = wanted === "keys" ? "one number for each unit of keys" : "one number for each unit of distances";
+  reportShape("`score`", expected, score, context);
+  return undefined;
+}
+
+function checkGroup(clause: GroupClause, context: Context): SelectModel["group"] {
+  const ops = ["sum", "max", "mean"] as const;
+  const op = ops.find((each) => each === clause.how.name);
+  const over = { kvh: "kv", h: "one", heads: "one" }[clause.over.name] as "kv" | "one" | undefined;
+  if (op === undefined || over === undefined) {
+    const span: Span = op === undefined ? clause.how.span : clause.over.span;
+    report(context, "ATTN2320", span, {});
+    return undefined;
+  }
+  return { op, over, span: clause.span };
+}

@@ -1,0 +1,77 @@
+import type { Expr, SnapClause, UnitClause } from "../../syntax/ast.js";
+import { matchArguments } from "../arguments.js";
+import { report, type Context } from "../context.js";
+import { checkConstantInt } from "../expressions.js";
+import type { SelectUnits, UnitModel } from "../tensors/model.js";
+import type { Typed } from "../typed.js";
+
+type Axis = "q" | "k" | "diag";
+
+const forms: Readonly<Record<Axis, readonly string[]>> = {
+  q: ["token", "block"],
+  k: ["token", "block", "page"],
+  diag: ["token", "block"],
+};
+
+/** What a selection counts in; undefined where something is wrong, which has been reported. */
+export function checkUnits(clause: UnitClause, context: Context): SelectUnits | undefined {
+  const units: { -readonly [A in Axis]?: UnitModel } = {};
+  let failed = false;
+  for (const { axis, value } of clause.units) {
+    const name = axis.name as Axis;
+    const first = units[name];
+    if (first !== undefined) {
+      const labels = [{ span: first.span, text: "the first one" }];
+      report(context, "ATTN2202", axis.span, { what: `a unit of \`${name}\`` }, { labels });
+      failed = true;
+      continue;
+    }
+    const unit = checkUnit(name, value, context);
+    if (unit === undefined) failed = true;
+    else units[name] = unit;
+  }
+  if (failed) return undefined;
+  const problem = combination(units);
+  if (problem === undefined) return units;
+  report(context, "ATTN2316", clause.span, { problem });
+  return undefined;
+}
+
+function combination(units: SelectUnits): string | undefined {
+  if (units.k === undefined && units.diag === undefined) return "add `k: …` or `diag: …`";
+  if (units.diag === undefined) return undefined;
+  if (units.k !== undefined) return "`k` and `diag` are two selections";
+  return units.q === undefined ? undefined : "distances are selected for all queries of a call, without `q: …`";
+}
+
+/** `token`, `block(64)`, `page(64)` */
+function checkUnit(axis: Axis, expr: Expr, context: Context): UnitModel | undefined {
+  const allowed = forms[axis];
+  const { span } = expr;
+  if (expr.kind === "error") return undefined;
+  if (expr.kind === "name" && expr.name === "cluster") {
+    report(context, "ATTN2201", span, { what: "a selection of clusters" });
+    return undefined;
+  }
+  if (expr.kind === "name" && expr.name === "token") return { span };
+  if (expr.kind !== "call" || expr.callee.name === "token" || !allowed.includes(expr.callee.name)) {
+    const written = allowed.map((form) => (form === "token" ? "`token`" : `\`${form}(n)\``));
+    report(context, "ATTN2315", span, { axis, forms: `${written.slice(0, -1).join(", ")} or ${written.at(-1)!}` });
+    return undefined;
+  }
+  const matched = matchArguments(expr, [{ name: "n", required: true }], context);
+  const size = matched && checkConstantInt(matched.get("n")!, context, `the size of a ${expr.callee.name}`);
+  return size === undefined || size.type.kind === "error" ? undefined : { size, span };
+}
+
+/** `snap block(64)`: the size. */
+export function checkSnap(clause: SnapClause, context: Context): Typed | undefined {
+  const { value } = clause;
+  if (value.kind !== "call" || value.callee.name !== "block") {
+    report(context, "ATTN2334", value.span, {});
+    return undefined;
+  }
+  const matched = matchArguments(value, [{ name: "n", required: true }], context);
+  const size = matched && checkConstantInt(matched.get("n")!, context, "the size of a block");
+  return size?.type.kind === "error" ? undefined : size;
+}
