@@ -1,21 +1,24 @@
 import { planTiles } from "../tiles/plan.js";
 import { rowLengths } from "../tiles/row-lengths.js";
+import { gatheredLists } from "../tiles/walks.js";
 import { maxLength } from "../mask/bounds.js";
 import { hostBinary, hostUnary, toScalar } from "../mask/evaluate.js";
 import type { HostExpr, HostScalar, MaskModule, Table } from "../mask/ir.js";
 import { walkHost } from "../mask/walk.js";
-import type { AttentionModule, KernelVariant, LengthRule, ScalarEnv, UniformField } from "../../runtime/launch/module.js";
+import type { AttentionModule, KernelVariant, LengthRule, ScalarEnv, SelectionSpec, UniformField } from "../../runtime/launch/module.js";
 import { usedLaunchVariables } from "./print/uniforms.js";
 
 /** What a target made of a mask module. */
 export interface Kernels {
   readonly uniforms: readonly UniformField[];
   readonly variants: readonly KernelVariant[];
+  readonly selection?: SelectionSpec | undefined;
 }
 
 /** The launch manifest of one operator: everything the runtime needs to check and to make a call. */
 export function attentionModule(module: MaskModule, kernels: Kernels): AttentionModule {
   const { heads, kvHeads, headDim, valueDim, dtype } = module.shape;
+  const lists = gatheredLists(module);
   return {
     name: module.name,
     space: module.space.kind,
@@ -35,14 +38,16 @@ export function attentionModule(module: MaskModule, kernels: Kernels): Attention
     phases: module.phases,
     uses: usedLaunchVariables(module),
     inputs: module.inputs,
-    ...(module.scalars.length > 0 ? { scalars: { count: module.scalars.length, evaluate: scalarEvaluator(module) } } : {}),
+    ...(module.scalars.length > 0 ? { scalars: hostScalars(module) } : {}),
+    ...(lists.length === 0 ? {} : { lists }),
+    ...(kernels.selection === undefined ? {} : { selection: kernels.selection }),
     uniforms: kernels.uniforms,
     variants: kernels.variants,
   };
 }
 
 /** Which lengths the index space has room for: a grid fixes them, a sequence must hold its segments. */
-export function lengthRule({ space }: MaskModule): LengthRule {
+export function lengthRule({ space }: Pick<MaskModule, "space">): LengthRule {
   const extra = space.segments.reduce((sum, segment) => sum + segment.length, 0);
   const extents = space.axes.map(({ name, extent }) => (extent === "runtime" ? name : extent));
   return { kind: extents.length > 0 ? "extents" : "any", extents, extra };
@@ -72,10 +77,15 @@ export function fixedCounts(module: MaskModule): AttentionModule["fixed"] {
   return fixed;
 }
 
-/** A function that computes all host scalars of one head as int32s, by slot. */
+function hostScalars(module: MaskModule): AttentionModule["scalars"] {
+  const floats = module.scalars.flatMap(({ as }, slot) => (as === "f32" ? [slot] : []));
+  return { count: module.scalars.length, ...(floats.length === 0 ? {} : { floats }), evaluate: scalarEvaluator(module) };
+}
+
+/** A function that computes all host scalars of one head by slot, as int32s but for those that are floats. */
 export function scalarEvaluator(module: Pick<MaskModule, "scalars" | "tables">): (env: ScalarEnv) => readonly number[] {
   const compiled = module.scalars.map((scalar: HostScalar) => compileHost(scalar.expr, module.tables));
-  return (env) => compiled.map((value) => toScalar(value(env)));
+  return (env) => compiled.map((value, slot) => (module.scalars[slot]!.as === "f32" ? value(env) : toScalar(value(env))));
 }
 
 type HostFunction = (env: ScalarEnv) => number;

@@ -7,6 +7,6 @@ export const cpp: Dialect = { select: (condition, yes, no) => `(${condition} ? $
 const types = { i32: "int", f32: "float" } as const;
 
 /** What one launch says to all threads, in 4-byte words. */
-export function printUniforms(fields: readonly UniformField[]): string {
-  return ["struct Uniforms {", ...fields.map(({ name, type }) => `  ${types[type]} ${name};`), "};"].join("\n");
+export function printUniforms(fields: readonly UniformField[], name = "Uniforms"): string {
+  return [`struct ${name} {`, ...fields.map(({ name, type }) => `  ${types[type]} ${name};`), "};"].join("\n");
 }

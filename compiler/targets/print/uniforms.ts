@@ -1,6 +1,8 @@
 import type { HostExpr, Input, MaskModule } from "../../mask/ir.js";
+import { moduleSelectionExpressions } from "../../mask/selection-walk.js";
 import { hostChildren, some } from "../../mask/walk.js";
-import type { InputField, LaunchVariable, UniformField, UniformSource } from "../../../runtime/launch/module.js";
+import { gatheredLists } from "../../tiles/walks.js";
+import type { InputField, LaunchVariable, ListField, UniformField, UniformSource } from "../../../runtime/launch/module.js";
 import { uniformName } from "./names.js";
 
 const shapeNames = ["batch", "heads", "kvHeads", "NQ", "N", "offset", "tiles"] as const;
@@ -25,26 +27,42 @@ export function uniformFields(module: MaskModule): readonly UniformField[] {
       fields.push(int(uniformName(name, "param"), { kind: "param", name }));
   }
   if (module.scalars.length > 0) fields.push(int("scalars", { kind: "scalars" }));
+  const lists = gatheredLists(module);
   for (const input of loadedInputs(module)) {
-    for (const field of input.kind === "ids" ? idFields : bitFields) {
+    const listFields = lists.includes(input.name) ? LIST_FIELDS : [];
+    for (const field of input.kind === "ids" ? idFields : [...bitFields, ...listFields]) {
       fields.push(int(uniformName(input.name, "input", field), { kind: "input", input: input.name, field }));
     }
   }
   return fields;
 }
 
-/** The inputs of the caller and the tables of the layout, which kernels read as ids. */
+/**
+ * The inputs of the caller, the tables of the layout, which kernels read as ids, and the bits of selections, which lie
+ * in the aux buffer as the caller's do.
+ */
 export function loadedInputs(module: MaskModule): readonly Input[] {
-  return [...module.inputs, ...(module.orders ?? []).map(({ name }): Input => ({ kind: "ids", name, axis: "k" }))];
+  return [
+    ...module.inputs,
+    ...(module.orders ?? []).map(({ name }): Input => ({ kind: "ids", name, axis: "k" })),
+    ...(module.selections ?? []).map(({ name }): Input => ({ kind: "blocks", name, n: 1, m: 1 })),
+  ];
 }
 
-const idFields: readonly InputField[] = ["base", "batchStride", "length", "summary", "summaryBatchStride"];
-const bitFields: readonly InputField[] = ["base", "batchStride", "headCount", "headStride", "rowStride", "rows", "columns"];
+export const idFields: readonly InputField[] = ["base", "batchStride", "length", "summary", "summaryBatchStride"];
+/** Where the list is that an input's row of bits is made into. */
+const LIST_FIELDS: readonly ListField[] = ["list", "listBatchStride", "listStride"];
+export const bitFields: readonly InputField[] = ["base", "batchStride", "headCount", "headStride", "rowStride", "rows", "columns"];
 
-/** The launch variables that the mask or its host scalars depend on: a caller must give them. */
+/** The launch variables that the mask, its host scalars or its selections depend on: a caller must give them. */
 export function usedLaunchVariables(module: MaskModule): readonly LaunchVariable[] {
+  const expressions = [module.mask, ...moduleSelectionExpressions(module)];
+  const steps = (module.selections ?? []).some((item) => item.kind === "selection" && item.reuse?.kind === "every");
   return launchVariables.filter(
-    (name) => some(module.mask, (n) => n.kind === "var" && n.name === name) || module.scalars.some((s) => hostMentions(s.expr, name)),
+    (name) =>
+      (name === "step" && steps) ||
+      expressions.some((expr) => some(expr, (n) => n.kind === "var" && n.name === name)) ||
+      module.scalars.some((s) => hostMentions(s.expr, name)),
   );
 }
 

@@ -74,6 +74,8 @@ __device__ __forceinline__ float log2_fast(float x) {
 __device__ __forceinline__ float shuffle_xor(float x, int distance) { return __shfl_xor_sync(0xffffffffu, x, distance); }
 /** The value of a lane. All 32 lanes take part. */
 __device__ __forceinline__ int shuffle(int x, int lane) { return __shfl_sync(0xffffffffu, x, lane); }
+/** A bit for each lane: whether x holds there. All 32 lanes take part. */
+__device__ __forceinline__ unsigned int lanes_with(bool x) { return __ballot_sync(0xffffffffu, x); }
 
 /** All threads of the block meet; what they wrote to memory before is seen by all after. */
 __device__ __forceinline__ void block_barrier() { __syncthreads(); }

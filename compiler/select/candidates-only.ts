@@ -1,0 +1,37 @@
+import type { Flag, Selection, Tensor } from "../mask/selection.js";
+import { operands } from "./operands.js";
+
+/**
+ * The tensors of which some element is read that belongs to no candidate. Of all others what lies beyond causality need
+ * not be computed.
+ */
+export function readBeyondCandidates(selections: readonly (Selection | Flag)[]): ReadonlySet<Tensor> {
+  const whole = new Set<Tensor>();
+  const seen = new Set<Tensor>();
+  const visit = (node: Tensor, everywhere: boolean): void => {
+    if (everywhere ? whole.has(node) : seen.has(node)) return;
+    seen.add(node);
+    if (everywhere) whole.add(node);
+    for (const child of operands(node)) visit(child, readsEverywhere(node, everywhere));
+  };
+  for (const each of selections) visit(each.kind === "flag" ? each.value : each.score, each.kind === "flag");
+  return whole;
+}
+
+/** Whether a node reads elements of its operands that are no candidates. */
+function readsEverywhere(node: Tensor, everywhere: boolean): boolean {
+  switch (node.kind) {
+    case "softmax":
+    case "diagonals":
+      return false;
+    case "reduce":
+      return node.over === "dim" ? everywhere : node.a.axes.rows === undefined || node.a.axes.columns === undefined;
+    case "pool":
+    case "smooth":
+    case "fold":
+    case "dot":
+      return true;
+    default:
+      return everywhere;
+  }
+}

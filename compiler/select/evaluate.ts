@@ -1,0 +1,268 @@
+import { evaluateBool, evaluateHost, evaluateInt, toScalar } from "../mask/evaluate.js";
+import type { BitsValue, PairEnv } from "../mask/evaluate.js";
+import type { MaskModule } from "../mask/ir.js";
+import type { RealValue } from "../mask/selection.js";
+import { intOp } from "./int.js";
+import type { Cond, Int, Real } from "./ir.js";
+import type { Memory, SelectionCall } from "./memory.js";
+import { inputElement, keyElement, queryElement, servedHeads } from "./places.js";
+
+/** The values of the names in scope, by slot. */
+export type Frame = number[];
+
+type IntOf = (frame: Frame) => number;
+type RealOf = (frame: Frame) => number;
+type CondOf = (frame: Frame) => boolean;
+
+const [B, HEAD, H, KVH, ROW, COLUMN, DIM, PRODUCT] = [0, 1, 2, 3, 4, 5, 6, 7];
+const SLOTS = ["b", "head", "h", "kvh", "row", "column", "dim", "product"];
+
+/** Makes closures of the expressions of a program for one call. What they load is what `memory` holds by then. */
+export class Evaluation {
+  private readonly scalars = new Map<number, readonly number[]>();
+  private readonly slots = new Map(SLOTS.map((name, slot) => [name, slot]));
+
+  constructor(
+    readonly module: MaskModule,
+    readonly call: SelectionCall,
+    private readonly memory: Memory,
+  ) {}
+
+  /** A frame of a stage: the heads that its head serves. */
+  frame(heads: Parameters<typeof servedHeads>[0], b: number, head: number): Frame {
+    const frame = [b, head, 0, 0, 0, 0, 0, 0];
+    const served = servedHeads(heads);
+    frame[H] = this.int(served.h)(frame);
+    frame[KVH] = this.int(served.kvh)(frame);
+    return frame;
+  }
+
+  /** Moves a frame to an element of its head. */
+  place(frame: Frame, row: number, column: number, dim = 0): Frame {
+    frame[ROW] = row;
+    frame[COLUMN] = column;
+    frame[DIM] = dim;
+    return frame;
+  }
+
+  bitAt({ heads, rows, columns, data }: BitsValue, frame: Frame, row: number, column: number): boolean {
+    return data[((frame[B]! * heads + frame[HEAD]!) * rows + row) * columns + column] !== 0;
+  }
+
+  setDim(frame: Frame, dim: number): void {
+    frame[DIM] = dim;
+  }
+
+  setProduct(frame: Frame, product: number): Frame {
+    frame[PRODUCT] = product;
+    return frame;
+  }
+
+  /** A number of the launch. */
+  size(a: Int): number {
+    return this.int(a)([]);
+  }
+
+  int(a: Int): IntOf {
+    switch (a.kind) {
+      case "int":
+        return () => a.value;
+      case "shape": {
+        const value = this.shape(a.name);
+        return () => value;
+      }
+      case "name": {
+        const slot = this.slotOf(a.name);
+        return (frame) => frame[slot]!;
+      }
+      case "mask":
+        return (frame) => evaluateInt(a.expr, this.pairEnv(frame, 0, 0));
+      default: {
+        const [x, y] = [this.int(a.a), this.int(a.b)];
+        const { kind } = a;
+        if (kind === "add") return (frame) => x(frame) + y(frame);
+        if (kind === "mul") return (frame) => x(frame) * y(frame);
+        if (kind !== "div" && kind !== "mod") return (frame) => intOp(kind, x(frame), y(frame));
+        return (frame) => {
+          const [left, right] = [x(frame), y(frame)];
+          if (left < 0 || right < 1) throw new Error(`${left} ${kind} ${right} in a selection program`);
+          return intOp(kind, left, right);
+        };
+      }
+    }
+  }
+
+  cond(cond: Cond): CondOf {
+    switch (cond.kind) {
+      case "bool":
+        return () => cond.value;
+      case "lt":
+      case "le": {
+        const [a, b] = [this.int(cond.a), this.int(cond.b)];
+        return cond.kind === "lt" ? (frame) => a(frame) < b(frame) : (frame) => a(frame) <= b(frame);
+      }
+      case "and":
+      case "or": {
+        const items = cond.items.map((item) => this.cond(item));
+        return cond.kind === "and" ? (frame) => items.every((item) => item(frame)) : (frame) => items.some((item) => item(frame));
+      }
+      case "not": {
+        const a = this.cond(cond.a);
+        return (frame) => !a(frame);
+      }
+      case "nonzero": {
+        const a = this.real(cond.a);
+        return (frame) => a(frame) !== 0;
+      }
+      case "mask":
+        return (frame) => evaluateBool(cond.expr, this.pairEnv(frame, 0, 0));
+      case "bit": {
+        const bits = this.memory.bits(cond.bits);
+        const [row, column] = [this.int(cond.row), this.int(cond.column)];
+        return (frame) => this.bitAt(bits, frame, row(frame), column(frame));
+      }
+    }
+  }
+
+  /** In float32 at every operation. */
+  real(value: Real): RealOf {
+    const exact = this.exact(value);
+    return (frame) => Math.fround(exact(frame));
+  }
+
+  /** What a mask sees at a pair, for the query head that a stage's head serves first. */
+  pairEnv(frame: Frame, q: number, k: number): PairEnv {
+    const h = frame[H]!;
+    return { env: this.call.env, scalars: this.scalarsOf(h), b: frame[B]!, h, q, k };
+  }
+
+  realValue(value: RealValue, frame: Frame): number {
+    return value.kind === "number" ? Math.fround(value.value) : this.scalarsOf(frame[H]!)[value.slot]!;
+  }
+
+  private slotOf(name: string): number {
+    let slot = this.slots.get(name);
+    if (slot === undefined) this.slots.set(name, (slot = this.slots.size));
+    return slot;
+  }
+
+  private shape(name: Extract<Int, { kind: "shape" }>["name"]): number {
+    const { call } = this;
+    return name === "batch" ? call.batch : name === "headDim" ? call.headDim : call.env[name];
+  }
+
+  private scalarsOf(h: number): readonly number[] {
+    let scalars = this.scalars.get(h);
+    if (!scalars) {
+      scalars = this.module.scalars.map(({ expr, as }) => {
+        const value = evaluateHost(expr, this.module, this.call.env, h);
+        return as === "f32" ? Math.fround(value) : toScalar(value);
+      });
+      this.scalars.set(h, scalars);
+    }
+    return scalars;
+  }
+
+  private exact(value: Real): RealOf {
+    const { call } = this;
+    switch (value.kind) {
+      case "number":
+        return () => value.value;
+      case "scale": {
+        const scale = call.scale ?? 1 / Math.sqrt(call.headDim);
+        return () => scale;
+      }
+      case "scalar": {
+        const head = this.int(value.head);
+        return (frame) => this.scalarsOf(head(frame))[value.slot]!;
+      }
+      case "float":
+        return this.int(value.a);
+      case "load":
+        return this.load(value);
+      case "query": {
+        const at = this.int(queryElement(value.head, value.row, value.dim));
+        return (frame) => call.q[at(frame)]!;
+      }
+      case "key": {
+        const at = this.int(keyElement(value.head, value.row, value.dim));
+        return (frame) => call.k[at(frame)]!;
+      }
+      case "input":
+        return this.input(value);
+      case "product":
+        return (frame) => frame[PRODUCT]!;
+      case "neg": {
+        const a = this.real(value.a);
+        return (frame) => -a(frame);
+      }
+      case "abs":
+      case "exp":
+      case "log":
+      case "tanh":
+      case "sqrt": {
+        const a = this.real(value.a);
+        const operation = Math[value.kind];
+        return (frame) => operation(a(frame));
+      }
+      case "choose": {
+        const [cond, a, b] = [this.cond(value.cond), this.real(value.a), this.real(value.b)];
+        return (frame) => (cond(frame) ? a(frame) : b(frame));
+      }
+      case "loop":
+        return this.loop(value);
+      default: {
+        const [a, b] = [this.real(value.a), this.real(value.b)];
+        const operation = REAL_OPERATIONS[value.kind];
+        return (frame) => operation(a(frame), b(frame));
+      }
+    }
+  }
+
+  private load({ from, at }: Extract<Real, { kind: "load" }>): RealOf {
+    const { heads, rows, columns, dim, data } = this.memory.tensor(from);
+    const index = (each: Int | undefined): IntOf => (each === undefined ? () => 0 : this.int(each));
+    const [head, row, column, d] = [at.head, at.row, at.column, at.dim].map(index) as [IntOf, IntOf, IntOf, IntOf];
+    return (frame) => data[(((frame[B]! * heads + head(frame)) * rows + row(frame)) * columns + column(frame)) * dim + d(frame)]!;
+  }
+
+  private input({ input, at }: Extract<Real, { kind: "input" }>): RealOf {
+    const { call } = this;
+    const floats = call.floats?.[input.name];
+    if (!floats) throw new Error(`the call lacks input ${input.name}`);
+    const { batch, heads, data } = floats;
+    const size = data.length / (batch * heads);
+    const [head, element] = [this.int(at.head), this.int(inputElement(input, at))];
+    return (frame) => {
+      const entry = (batch === 1 ? 0 : frame[B]!) * heads + Math.floor((head(frame) * heads) / call.env.heads);
+      return data[entry * size + element(frame)]!;
+    };
+  }
+
+  private loop({ op, name, from, to, where, body }: Extract<Real, { kind: "loop" }>): RealOf {
+    const slot = this.slotOf(name);
+    const [first, end, value] = [this.int(from), this.int(to), this.real(body)];
+    const among = where === undefined ? () => true : this.cond(where);
+    const combine = op === "sum" ? (a: number, b: number) => Math.fround(a + b) : Math[op];
+    return (frame) => {
+      let result: number | undefined;
+      const last = end(frame);
+      for (let i = first(frame); i < last; i++) {
+        frame[slot] = i;
+        if (among(frame)) result = result === undefined ? value(frame) : combine(result, value(frame));
+      }
+      return result ?? 0;
+    };
+  }
+}
+
+const REAL_OPERATIONS = {
+  add: (a: number, b: number) => a + b,
+  sub: (a: number, b: number) => a - b,
+  mul: (a: number, b: number) => a * b,
+  div: (a: number, b: number) => a / b,
+  min: Math.min,
+  max: Math.max,
+  lt: (a: number, b: number) => (a < b ? 1 : 0),
+  le: (a: number, b: number) => (a <= b ? 1 : 0),
+} as const;

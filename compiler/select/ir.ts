@@ -1,0 +1,203 @@
+/**
+ * The selection program: what is computed before the attention runs, as a list of stages. Each stage fills one tensor
+ * of float32 or one matrix of bits, element by element, from what earlier stages left and from the tensors of the
+ * call. It knows neither threads nor a target, but says how the elements of a stage are shared out.
+ *
+ * Tensors lie in one scratch buffer, `[batch][head][row][column][dim]` without the axes that they lack. Matrices of
+ * bits lie there too, or in the aux buffer of the launch where the mask reads them.
+ */
+
+import type { BoolExpr, FloatInput, IntExpr, MaskModule } from "../mask/ir.js";
+import type { RealValue, SelectionHeads, TensorUnary } from "../mask/selection.js";
+import type { TileCond } from "../tiles/expr.js";
+
+export type ShapeName = "batch" | "heads" | "kvHeads" | "headDim" | "N" | "NQ";
+
+export type IntOp = "add" | "sub" | "mul" | "div" | "mod" | "min" | "max";
+
+/**
+ * Integers of 32 bits: places in tensors, positions, counts. What depends on shape names alone is computed once on the
+ * host. `div` and `mod` are of numbers that are not negative, by numbers above 0.
+ *
+ * Names in scope of every stage but as its comment says: `b`, `head` (of the heads that the stage has), `h` (that head
+ * as a query head, the first of its group), `kvh`, and the indices `row`, `column`, `dim` of the element.
+ */
+export type Int =
+  | { readonly kind: "int"; readonly value: number }
+  | { readonly kind: "shape"; readonly name: ShapeName }
+  | { readonly kind: "name"; readonly name: string }
+  /** An expression of the mask in `h`, `kvh`, lengths, parameters and host scalars. */
+  | { readonly kind: "mask"; readonly expr: IntExpr }
+  | { readonly kind: IntOp; readonly a: Int; readonly b: Int };
+
+export type Cond =
+  | { readonly kind: "bool"; readonly value: boolean }
+  | { readonly kind: "lt" | "le"; readonly a: Int; readonly b: Int }
+  | { readonly kind: "and" | "or"; readonly items: readonly Cond[] }
+  | { readonly kind: "not"; readonly a: Cond }
+  | { readonly kind: "nonzero"; readonly a: Real }
+  /** A condition of the mask in `h`, `kvh`, lengths, parameters and host scalars. */
+  | { readonly kind: "mask"; readonly expr: BoolExpr }
+  /** One bit of the stage's own head. */
+  | { readonly kind: "bit"; readonly bits: Bits; readonly row: Int; readonly column: Int };
+
+/** Places of an element; axes that a tensor lacks are left out. */
+export interface Place {
+  readonly head: Int;
+  readonly row?: Int | undefined;
+  readonly column?: Int | undefined;
+  readonly dim?: Int | undefined;
+}
+
+export type RealBinary = "add" | "sub" | "mul" | "div" | "min" | "max" | "lt" | "le";
+
+/** A float32 number, computed in float32 at every operation. A node that is used twice is the same object. */
+export type Real =
+  | { readonly kind: "number"; readonly value: number }
+  /** The bits of a host scalar of a query head. */
+  | { readonly kind: "scalar"; readonly slot: number; readonly head: Int }
+  /** The scale of the call. */
+  | { readonly kind: "scale" }
+  | { readonly kind: "float"; readonly a: Int }
+  | { readonly kind: "load"; readonly from: Tensor; readonly at: Place }
+  /** A query by its row in the call, a key by its position: `head` is a query head, a kv head. */
+  | { readonly kind: "query" | "key"; readonly head: Int; readonly row: Int; readonly dim: Int }
+  /** An input of floats: `head` is a query head, whatever heads the caller gave. */
+  | { readonly kind: "input"; readonly input: FloatInput; readonly at: Place }
+  /** In a `dot` stage: the product of the element. */
+  | { readonly kind: "product" }
+  | { readonly kind: TensorUnary; readonly a: Real }
+  | { readonly kind: RealBinary; readonly a: Real; readonly b: Real }
+  | { readonly kind: "choose"; readonly cond: Cond; readonly a: Real; readonly b: Real }
+  /** Reduces `body` over `name` in [from, to), where `where` holds; 0 where it never does. */
+  | {
+      readonly kind: "loop";
+      readonly op: "sum" | "min" | "max";
+      readonly name: string;
+      readonly from: Int;
+      readonly to: Int;
+      readonly where?: Cond | undefined;
+      readonly body: Real;
+    };
+
+/** Numbers in the scratch buffer. Extents are known at launch. */
+export interface Tensor {
+  readonly name: string;
+  /** First word. */
+  readonly base: Int;
+  readonly heads: SelectionHeads;
+  readonly rows?: Int | undefined;
+  readonly columns?: Int | undefined;
+  readonly dim?: Int | undefined;
+}
+
+/** A matrix of bits for each batch entry and head; each row starts a new word. In the aux buffer where `base` is absent. */
+export interface Bits {
+  readonly name: string;
+  readonly base?: Int | undefined;
+  readonly heads: SelectionHeads;
+  readonly rows: Int;
+  readonly columns: Int;
+}
+
+export type KeepRule =
+  { readonly kind: "top"; readonly n: Int } | { readonly kind: "mass" | "threshold" | "fraction"; readonly value: RealValue };
+
+interface StageBase {
+  /** For people: what it computes. */
+  readonly name: string;
+  /** Selections and flags that need it. */
+  readonly serves: readonly string[];
+}
+
+/**
+ * - `thread`: a thread computes an element.
+ * - `group`: the threads of a workgroup share the loops that an element's value holds, but for loops inside of loops.
+ */
+export type MapStage = StageBase & {
+  readonly kind: "map";
+  readonly to: Tensor;
+  readonly value: Real;
+  readonly share: "thread" | "group";
+};
+
+/**
+ * A product of matrices, in tiles: the sum over dim of `a` (in `row`, `dim`) times `b` (in `column`, `dim`), from which
+ * `value` makes the element. Elements for which `only` fails are 0, and cheaper; where it holds, it holds for later rows
+ * and for earlier columns too.
+ */
+export type DotStage = StageBase & {
+  readonly kind: "dot";
+  readonly to: Tensor;
+  readonly a: Real;
+  readonly b: Real;
+  readonly value: Real;
+  readonly only?: Cond | undefined;
+  /** Rows of `to` that one tile holds: 1 where there is one row only. */
+  readonly tileRows: 1 | 64;
+};
+
+/**
+ * Keeps units of a row, or of all rows of a head taken together, by their scores: see `Keep` of the selection IR for the
+ * rules. A unit takes part where `candidate` holds, and is kept in any case where `forced` does too.
+ */
+export type KeepStage = StageBase & {
+  readonly kind: "keep";
+  /** Read several times: a load. */
+  readonly score: Real;
+  readonly to: Bits;
+  readonly scope: "row" | "head";
+  readonly rule: KeepRule;
+  readonly least?: Int | undefined;
+  readonly most?: Int | undefined;
+  readonly candidate: Cond;
+  readonly forced: Cond;
+  readonly onTop: boolean;
+  /** Heads for which it fails keep nothing. */
+  readonly when: Cond;
+  /** Whether rows are expected to have few units: several of them share a workgroup then. */
+  readonly short: boolean;
+};
+
+/**
+ * A bit is on where one of the pairs of its row and column satisfies a mask: queries `[q0, q1]` with keys `[k0, k1]`,
+ * or with keys at distances of `[k0, k1]`. Where `may` fails none does, where `must` holds all do.
+ */
+export type PairsStage = StageBase & {
+  readonly kind: "pairs";
+  readonly to: Bits;
+  readonly columns: "keys" | "offsets";
+  readonly pairs: BoolExpr;
+  readonly q0: Int;
+  readonly q1: Int;
+  readonly k0: Int;
+  readonly k1: Int;
+  readonly may?: TileCond | undefined;
+  readonly must?: TileCond | undefined;
+};
+
+/** Coarser bits: a bit is on where one of `from` is, in rows [row0, row1) and columns [column0, column1) of it. */
+export type SnapStage = StageBase & {
+  readonly kind: "snap";
+  readonly from: Bits;
+  readonly to: Bits;
+  readonly row0: Int;
+  readonly row1: Int;
+  readonly column0: Int;
+  readonly column1: Int;
+};
+
+/** One bit per head: whether a number is not 0. */
+export type FlagStage = StageBase & { readonly kind: "flag"; readonly to: Bits; readonly value: Real };
+
+export type Stage = MapStage | DotStage | KeepStage | PairsStage | SnapStage | FlagStage;
+
+export interface SelectionProgram {
+  readonly module: MaskModule;
+  /** In order; each reads what those before it wrote. */
+  readonly stages: readonly Stage[];
+  /** What the mask reads, by the names of selections and flags. */
+  readonly matrices: readonly { readonly bits: Bits; readonly reusable: boolean }[];
+  /** Words of the scratch buffer. */
+  readonly scratch: Int;
+}

@@ -1,0 +1,196 @@
+import type { MaskModule } from "../mask/ir.js";
+import type { Flag, Selection, Tensor as TensorNode, TensorAxes } from "../mask/selection.js";
+import { candidate, columnCount, COLUMN, DIM, HEAD, ROW, rowCount } from "./axes.js";
+import { readBeyondCandidates } from "./candidates-only.js";
+import { add, ALWAYS, int, product, shape, ZERO } from "./int.js";
+import type { Int, Real, SelectionProgram, Stage, Tensor } from "./ir.js";
+import { operands } from "./operands.js";
+import { withServes } from "./reads.js";
+import { lowerFlag, lowerSelection } from "./selections.js";
+import { shareOf } from "./share.js";
+import { cursorKey, headFor, isStored, valueOf } from "./values.js";
+import type { Cursor, ValueContext } from "./values.js";
+
+/** The selection program of a module: undefined where its mask learns nothing from the tensors of a call. */
+export function lowerSelections(module: MaskModule): SelectionProgram | undefined {
+  const selections = module.selections ?? [];
+  if (selections.length === 0) return undefined;
+  const lowering = new Lowering(module, selections);
+  const matrices = selections.map((each) => {
+    const bits = each.kind === "flag" ? lowerFlag(lowering, each) : lowerSelection(lowering, each);
+    return { bits, reusable: each.kind === "selection" && each.reuse !== undefined };
+  });
+  return {
+    module,
+    stages: withServes(
+      lowering.stages,
+      matrices.map(({ bits }) => bits.name),
+    ),
+    matrices,
+    scratch: lowering.words,
+  };
+}
+
+/** Numbers of one stage, by node and place: a node that is used twice is the same object. */
+type Numbers = Map<TensorNode, Map<string, Real>>;
+
+/** Collects the stages of one program. What is stored is stored once for a node. */
+export class Lowering implements ValueContext {
+  readonly stages: Stage[] = [];
+  /** Words of the scratch buffer that are taken. */
+  words: Int = ZERO;
+  private readonly tensors = new Map<TensorNode, Tensor>();
+  private readonly made = new Map<TensorNode, unknown>();
+  private readonly uses = new Map<TensorNode, number>();
+  private readonly whole: ReadonlySet<TensorNode>;
+  private numbers: Numbers = new Map();
+  private loops = 0;
+
+  constructor(
+    readonly module: MaskModule,
+    selections: readonly (Selection | Flag)[],
+  ) {
+    this.whole = readBeyondCandidates(selections);
+    for (const each of selections) this.countUses(each.kind === "flag" ? each.value : each.score);
+  }
+
+  readonly value = (node: TensorNode, cursor: Cursor): Real => {
+    const at = restrict(cursor, node.axes);
+    let known = this.numbers.get(node);
+    if (!known) this.numbers.set(node, (known = new Map()));
+    const key = cursorKey(at);
+    let value = known.get(key);
+    if (!value) known.set(key, (value = isStored(node) ? this.loadOf(this.store(node), at) : valueOf(this, node, at)));
+    return value;
+  };
+
+  /** A number that is read several times: stored, unless reading it costs no more. */
+  scoreOf(node: TensorNode, at: Cursor): Real {
+    return node.kind === "input" || isStored(node) ? this.value(node, at) : this.loadOf(this.store(node), at);
+  }
+
+  /** Takes words of the scratch buffer. */
+  reserve(words: Int): Int {
+    const base = this.words;
+    this.words = add(base, words);
+    return base;
+  }
+
+  readonly map = (name: string, axes: TensorAxes, value: Real): Tensor => {
+    const to = this.tensor(name, axes);
+    this.add({ kind: "map", name, to, value, share: shareOf(to, value), serves: [] });
+    return to;
+  };
+
+  add(stage: Stage): void {
+    this.stages.push(stage);
+  }
+
+  readonly loadOf = (from: Tensor, at: Cursor): Real => ({
+    kind: "load",
+    from,
+    at: {
+      head: headFor(at, from.heads),
+      ...(from.rows === undefined ? {} : { row: at.row! }),
+      ...(from.columns === undefined ? {} : { column: at.column! }),
+      ...(from.dim === undefined ? {} : { dim: at.dim! }),
+    },
+  });
+
+  readonly fresh = (): string => `i${this.loops++}`;
+
+  readonly once = <T>(node: TensorNode, make: () => T): T => {
+    if (!this.made.has(node)) this.made.set(node, this.stage(make));
+    return this.made.get(node) as T;
+  };
+
+  /** Builds a stage: numbers of others are not its own. */
+  stage<T>(make: () => T, numbers: Numbers = new Map()): T {
+    const outer = this.numbers;
+    this.numbers = numbers;
+    const made = make();
+    this.numbers = outer;
+    return made;
+  }
+
+  private countUses(node: TensorNode): void {
+    const uses = (this.uses.get(node) ?? 0) + 1;
+    this.uses.set(node, uses);
+    if (uses === 1) for (const child of operands(node)) this.countUses(child);
+  }
+
+  private tensor(name: string, axes: TensorAxes): Tensor {
+    const { space } = this.module;
+    const rows = axes.rows === undefined ? undefined : rowCount(space, axes.rows);
+    const columns = axes.columns === undefined ? undefined : columnCount(axes.columns);
+    const dim = axes.dim ? shape("headDim") : undefined;
+    const heads = axes.heads === "query" ? shape("heads") : axes.heads === "kv" ? shape("kvHeads") : int(1);
+    const extents = [rows, columns, dim].flatMap((each) => each ?? []);
+    return { name, base: this.reserve(product(shape("batch"), heads, ...extents)), heads: axes.heads, rows, columns, dim };
+  }
+
+  private store(node: TensorNode): Tensor {
+    let tensor = this.tensors.get(node);
+    if (!tensor) {
+      const dot = this.dotOf(node);
+      tensor =
+        dot === undefined
+          ? this.map(
+              node.kind,
+              node.axes,
+              this.stage(() => valueOf(this, node, cursorOf(node.axes))),
+            )
+          : this.dot(node, dot);
+      this.tensors.set(node, tensor);
+    }
+    return tensor;
+  }
+
+  /** The product from which a node is computed element by element, where nothing else reads it: they are one stage. */
+  private dotOf(node: TensorNode): Extract<TensorNode, { kind: "dot" }> | undefined {
+    if (node.kind === "dot") return node.axes.columns === undefined ? undefined : node;
+    if (isStored(node) || node.kind === "softmax") return undefined;
+    const children = operands(node).filter((child) => child.kind !== "number" && child.kind !== "scale");
+    const [only] = children;
+    if (children.length !== 1 || only === undefined || this.uses.get(only) !== 1) return undefined;
+    const dot = this.dotOf(only);
+    return dot !== undefined && JSON.stringify(dot.axes) === JSON.stringify(node.axes) ? dot : undefined;
+  }
+
+  private dot(node: TensorNode, dot: Extract<TensorNode, { kind: "dot" }>): Tensor {
+    const at = cursorOf(node.axes);
+    const [rows, columns] = dot.a.axes.columns === undefined && dot.b.axes.rows === undefined ? [dot.a, dot.b] : [dot.b, dot.a];
+    const a = this.stage(() => this.value(rows, { ...at, column: undefined, dim: DIM }));
+    const b = this.stage(() => this.value(columns, { ...at, row: undefined, dim: DIM }));
+    const product: Real = { kind: "product" };
+    const numbers: Numbers = new Map([[dot, new Map([[cursorKey(at), product]])]]);
+    const value = node === dot ? product : this.stage(() => valueOf(this, node, at), numbers);
+    const to = this.tensor("dot", node.axes);
+    const among = this.whole.has(node) ? ALWAYS : candidate(this.module.space, node.axes.rows, node.axes.columns, ROW, COLUMN);
+    const only = among.kind === "bool" ? {} : { only: among };
+    this.add({ kind: "dot", name: "dot", to, a, b, value, ...only, tileRows: to.rows === undefined ? 1 : 64, serves: [] });
+    return to;
+  }
+}
+
+/** Without the axes that a tensor lacks: it is the same along them. */
+function restrict(at: Cursor, axes: TensorAxes): Cursor {
+  return {
+    heads: axes.heads,
+    head: headFor(at, axes.heads),
+    ...(axes.rows === undefined ? {} : { row: at.row }),
+    ...(axes.columns === undefined ? {} : { column: at.column }),
+    ...(axes.dim ? { dim: at.dim } : {}),
+  };
+}
+
+/** The element of a stage that fills a tensor of such axes. */
+export function cursorOf(axes: TensorAxes): Cursor {
+  return {
+    heads: axes.heads,
+    head: HEAD,
+    ...(axes.rows === undefined ? {} : { row: ROW }),
+    ...(axes.columns === undefined ? {} : { column: COLUMN }),
+    ...(axes.dim ? { dim: DIM } : {}),
+  };
+}

@@ -1,0 +1,18 @@
+import type { Bits, Stage, Tensor } from "./ir.js";
+import { readsOf } from "./walk.js";
+
+/** The stages with the names of the matrices that need them, in the order of `matrices`. */
+export function withServes(stages: readonly Stage[], matrices: readonly string[]): readonly Stage[] {
+  const needed = new Map<Tensor | Bits, Set<string>>();
+  const served = [...stages].reverse().map((stage): Stage => {
+    const names = new Set(needed.get(stage.to));
+    if (stage.to.base === undefined) names.add(stage.to.name);
+    for (const read of readsOf(stage)) {
+      const all = needed.get(read) ?? new Set();
+      for (const name of names) all.add(name);
+      needed.set(read, all);
+    }
+    return { ...stage, serves: matrices.filter((name) => names.has(name)) };
+  });
+  return served.reverse();
+}

@@ -1,0 +1,263 @@
+import type { MaskModule } from "../mask/ir.js";
+import type { SelectionHeads, Tensor as TensorNode } from "../mask/selection.js";
+import { candidate, candidateCount, columnCount, columnSpan, groupSize, rowCount, rowSpan } from "./axes.js";
+import { add, and, div, int, intKey, le, lt, max, min, mod, mul, named, ONE, product, shape, sub, ZERO } from "./int.js";
+import type { Cond, Int, Real, Tensor } from "./ir.js";
+import { binary, choose, float, loop, number } from "./reals.js";
+
+/** Where a tensor is asked for its number: an index for each axis that it may have. */
+export interface Cursor {
+  readonly heads: SelectionHeads;
+  readonly head: Int;
+  readonly row?: Int | undefined;
+  readonly column?: Int | undefined;
+  readonly dim?: Int | undefined;
+}
+
+export function cursorKey({ heads, head, row, column, dim }: Cursor): string {
+  return [heads, ...[head, row, column, dim].map((each) => (each === undefined ? "" : intKey(each)))].join(";");
+}
+
+/** What the definition of a number needs of the program that is being built. */
+export interface ValueContext {
+  readonly module: MaskModule;
+  readonly value: (node: TensorNode, at: Cursor) => Real;
+  /** A stage for numbers that a definition needs besides those of its operands. */
+  readonly map: (name: string, axes: TensorNode["axes"], value: Real) => Tensor;
+  readonly loadOf: (from: Tensor, at: Cursor) => Real;
+  /** A name for the variable of a loop. */
+  readonly fresh: () => string;
+  /** Makes numbers of a stage once for a node. */
+  readonly once: <T>(node: TensorNode, make: () => T) => T;
+}
+
+/** The head that serves one of another kind: kv heads serve the query heads of their groups. */
+export function headFor({ heads, head }: Pick<Cursor, "heads" | "head">, wanted: SelectionHeads): Int {
+  if (wanted === heads) return head;
+  if (wanted === "one") return ZERO;
+  if (wanted === "kv" && heads === "query") return div(head, groupSize);
+  throw new Error(`a tensor of ${wanted} heads is read for ${heads} heads; the selection should have been refused`);
+}
+
+/** Kinds whose numbers cost a loop: they are computed once and stored. */
+export function isStored({ kind }: TensorNode): boolean {
+  return storedKinds.has(kind);
+}
+
+const storedKinds: ReadonlySet<TensorNode["kind"]> = new Set(["pool", "dot", "reduce", "heads", "diagonals", "smooth", "fold"]);
+
+/** The definition of a tensor's number at a place. */
+export function valueOf(context: ValueContext, node: TensorNode, at: Cursor): Real {
+  const value = (child: TensorNode): Real => context.value(child, at);
+  switch (node.kind) {
+    case "number":
+      return number(node.value);
+    case "scalar":
+      return { kind: "scalar", slot: node.slot, head: headFor(at, "query") };
+    case "scale":
+      return { kind: "scale" };
+    case "view":
+      return node.of === "q"
+        ? { kind: "query", head: headFor(at, "query"), row: queryOf(node, at), dim: at.dim! }
+        : { kind: "key", head: headFor(at, "kv"), row: at.column!, dim: at.dim! };
+    case "input":
+      return inputOf(context, node, at);
+    case "position": {
+      const span = spanOf(context, node, at);
+      return float(node.end === "first" ? span.first : span.last);
+    }
+    case "size": {
+      const span = spanOf(context, node, at);
+      return float(add(sub(span.last, span.first), ONE));
+    }
+    case "neg":
+    case "abs":
+    case "exp":
+    case "log":
+    case "tanh":
+    case "sqrt":
+      return { kind: node.kind, a: value(node.a) };
+    case "choose":
+      return choose({ kind: "nonzero", a: value(node.cond) }, value(node.a), value(node.b));
+    case "softmax":
+      return softmax(context, node, at);
+    case "dot": {
+      const d = named(context.fresh());
+      const [a, b] = [node.a, node.b].map((each) => context.value(each, { ...at, dim: d })) as [Real, Real];
+      return loop("sum", d.name, ZERO, shape("headDim"), binary("mul", a, b));
+    }
+    case "pool":
+      return pool(context, node, at);
+    case "reduce":
+      return reduce(context, node, at);
+    case "heads":
+      return overHeads(context, node, at);
+    case "diagonals":
+      return diagonals(context, node, at);
+    case "smooth": {
+      const count = columnCount(node.a.axes.columns!);
+      const i = named(context.fresh());
+      const from = max(ZERO, sub(at.column!, int(Math.floor((node.size - 1) / 2))));
+      const to = min(count, add(at.column!, int(Math.floor(node.size / 2) + 1)));
+      const body = context.value(node.a, { ...at, column: i });
+      const found = loop(node.op === "mean" ? "sum" : "max", i.name, from, to, body);
+      return node.op === "mean" ? binary("div", found, number(node.size)) : found;
+    }
+    case "fold":
+      return fold(context, node, at);
+    default:
+      return binary(node.kind, value(node.a), value(node.b));
+  }
+}
+
+/** The row of the call: a view of the last queries counts from the first of them. */
+function queryOf(node: TensorNode, at: Cursor): Int {
+  const last = node.axes.rows?.last;
+  return last === undefined ? at.row! : add(sub(shape("NQ"), min(int(last), shape("NQ"))), at.row!);
+}
+
+function inputOf({ module }: ValueContext, node: Extract<TensorNode, { kind: "input" }>, at: Cursor): Real {
+  const input = module.floatInputs?.find(({ name }) => name === node.name);
+  if (input === undefined) throw new Error(`no input of floats is called ${node.name}`);
+  const head = headFor(at, "query");
+  switch (input.kind) {
+    case "scores":
+      return { kind: "input", input, at: { head, row: at.row!, column: at.column! } };
+    case "channels":
+      return { kind: "input", input, at: { head, dim: at.dim! } };
+    case "pooled": {
+      const value: Real = { kind: "input", input, at: { head, column: at.column!, dim: at.dim! } };
+      // Units that do not overlap have a short one at the end, of which the caller has no window.
+      return input.stride < input.n ? value : choose(le(mul(add(at.column!, ONE), int(input.n)), shape("N")), value, number(0));
+    }
+  }
+}
+
+function spanOf({ module }: ValueContext, { axes }: TensorNode, at: Cursor) {
+  if (axes.rows !== undefined) return rowSpan(module.space, axes.rows, at.row!);
+  return columnSpan(axes.columns!, at.column!);
+}
+
+/** exp(a - max) / sum over candidates; both numbers of a row are stages of their own. */
+function softmax(context: ValueContext, node: Extract<TensorNode, { kind: "softmax" }>, at: Cursor): Real {
+  const { space } = context.module;
+  const { rows, columns } = node.axes;
+  const kept = (where: Cursor): Cond => (node.where === undefined ? and() : { kind: "nonzero", a: context.value(node.where, where) });
+  const { most, sum } = context.once(node, () => {
+    const here: Cursor = { heads: node.axes.heads, head: named("head"), row: rows === undefined ? undefined : named("row") };
+    const axes = { heads: node.axes.heads, rows, dim: false };
+    const over = (op: "max" | "sum", body: (value: Real) => Real): Real => {
+      const i = named(context.fresh());
+      const place = { ...here, column: i };
+      return loop(
+        op,
+        i.name,
+        ZERO,
+        candidateCount(space, rows, columns!, here.row ?? ZERO),
+        body(context.value(node.a, place)),
+        kept(place),
+      );
+    };
+    const most = context.map(
+      "largest of a row",
+      axes,
+      over("max", (value) => value),
+    );
+    const shifted = (value: Real): Real => ({ kind: "exp", a: binary("sub", value, context.loadOf(most, here)) });
+    return { most, sum: context.map("sum of exp of a row", axes, over("sum", shifted)) };
+  });
+  const exp: Real = { kind: "exp", a: binary("sub", context.value(node.a, at), context.loadOf(most, at)) };
+  const among = and(candidate(space, rows, columns, at.row ?? ZERO, at.column!), kept(at));
+  return choose(among, binary("div", exp, context.loadOf(sum, at)), number(0));
+}
+
+function pool(context: ValueContext, node: Extract<TensorNode, { kind: "pool" }>, at: Cursor): Real {
+  const { from, to } = node.over === "rows" ? finerRows(context, node, at) : finerColumns(node, at);
+  const index = (i: Int): Cursor => (node.over === "rows" ? { ...at, row: i } : { ...at, column: i });
+  if (node.op === "first") return context.value(node.a, index(from));
+  if (node.op === "last") return context.value(node.a, index(sub(to, ONE)));
+  const i = named(context.fresh());
+  const found = loop(node.op === "mean" ? "sum" : node.op, i.name, from, to, context.value(node.a, index(i)));
+  return node.op === "mean" ? binary("div", found, float(sub(to, from))) : found;
+}
+
+/** The finer rows of a row: from, and up to but without. */
+function finerRows({ module: { space } }: ValueContext, node: Extract<TensorNode, { kind: "pool" }>, at: Cursor) {
+  const span = rowSpan(space, node.axes.rows, at.row!);
+  const finer = node.a.axes.rows!;
+  if (finer.last !== undefined) throw new Error("the last queries have no units to pool them to");
+  const unit = int(finer.unit);
+  const start = div(rowSpan(space, { unit: 1 }, ZERO).first, unit);
+  return { from: sub(div(span.first, unit), start), to: add(sub(div(span.last, unit), start), ONE) };
+}
+
+function finerColumns(node: Extract<TensorNode, { kind: "pool" }>, at: Cursor) {
+  const finer = node.a.axes.columns!;
+  const coarse = node.axes.columns!;
+  const step = finer.kind === "keys" ? finer.stride : finer.unit;
+  const stride = coarse.kind === "keys" ? coarse.stride : coarse.unit;
+  const from = mul(at.column!, int(stride / step));
+  return { from, to: min(add(from, int(coarse.unit / step)), columnCount(finer)) };
+}
+
+function reduce(context: ValueContext, node: Extract<TensorNode, { kind: "reduce" }>, at: Cursor): Real {
+  const { space } = context.module;
+  const { rows, columns } = node.a.axes;
+  const i = named(context.fresh());
+  const op = node.op === "mean" ? "sum" : node.op;
+  const mean = (sum: Real, length: Int): Real => (node.op === "mean" ? binary("div", sum, float(length)) : sum);
+  switch (node.over) {
+    case "dim":
+      return mean(loop(op, i.name, ZERO, shape("headDim"), context.value(node.a, { ...at, dim: i })), shape("headDim"));
+    case "columns": {
+      const row = at.row ?? ZERO;
+      const to = candidateCount(space, rows, columns!, row);
+      return mean(loop(op, i.name, ZERO, to, context.value(node.a, { ...at, column: i })), columnCount(columns!));
+    }
+    case "rows": {
+      const count = rowCount(space, rows);
+      const among = candidate(space, rows, columns, i, at.column ?? ZERO);
+      return mean(loop(op, i.name, ZERO, count, context.value(node.a, { ...at, row: i }), among), count);
+    }
+  }
+}
+
+function overHeads(context: ValueContext, node: Extract<TensorNode, { kind: "heads" }>, at: Cursor): Real {
+  const from = node.a.axes.heads;
+  const toOne = node.axes.heads === "one";
+  const count = from === "one" ? ONE : from === "kv" ? shape("kvHeads") : toOne ? shape("heads") : groupSize;
+  const i = named(context.fresh());
+  const head = toOne ? i : add(mul(headFor(at, "kv"), groupSize), i);
+  const found = loop(node.op === "mean" ? "sum" : node.op, i.name, ZERO, count, context.value(node.a, { ...at, heads: from, head }));
+  return node.op === "mean" ? binary("div", found, float(count)) : found;
+}
+
+/** One loop over rows and distances of the unit, so that the threads of a workgroup can share it. */
+function diagonals(context: ValueContext, node: Extract<TensorNode, { kind: "diagonals" }>, at: Cursor): Real {
+  const { space } = context.module;
+  const { rows } = node.a.axes;
+  const unit = int(node.axes.columns!.unit);
+  const count = rowCount(space, rows);
+  const i = named(context.fresh());
+  const row = div(i, unit);
+  const distance = add(mul(at.column!, unit), mod(i, unit));
+  const position = rowSpan(space, rows, row).first;
+  const body = context.value(node.a, { ...at, row, column: sub(position, distance) });
+  const sum = loop("sum", i.name, ZERO, product(count, unit), body, le(distance, position));
+  return node.op === "mean" ? binary("div", sum, float(count)) : sum;
+}
+
+/** Weights are constants, so the sum is written out. */
+function fold(context: ValueContext, node: Extract<TensorNode, { kind: "fold" }>, at: Cursor): Real {
+  const from = node.a.axes.columns!;
+  if (from.kind !== "keys") throw new Error("distances are not folded by weights");
+  const first = sub(mul(at.column!, int(node.axes.columns!.unit / from.stride)), int(node.lead));
+  const count = columnCount(from);
+  const terms = node.weights.map((weight, j): Real => {
+    const column = add(first, int(j));
+    const inside = and(le(ZERO, column), lt(column, count));
+    const held = max(ZERO, min(column, sub(count, ONE)));
+    return choose(inside, binary("mul", context.value(node.a, { ...at, column: held }), number(weight)), number(0));
+  });
+  return terms.reduce((sum, term) => binary("add", sum, term));
+}

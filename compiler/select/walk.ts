@@ -1,0 +1,141 @@
+import type { Bits, Cond, Int, Place, Real, Stage, Tensor } from "./ir.js";
+
+/** The numbers directly below one, those that its conditions read included. */
+export function realChildren(value: Real): readonly Real[] {
+  switch (value.kind) {
+    case "neg":
+    case "abs":
+    case "exp":
+    case "log":
+    case "tanh":
+    case "sqrt":
+      return [value.a];
+    case "add":
+    case "sub":
+    case "mul":
+    case "div":
+    case "min":
+    case "max":
+    case "lt":
+    case "le":
+      return [value.a, value.b];
+    case "choose":
+      return [...condReals(value.cond), value.a, value.b];
+    case "loop":
+      return value.where === undefined ? [value.body] : [...condReals(value.where), value.body];
+    default:
+      return [];
+  }
+}
+
+/** The numbers that a condition reads. */
+export function condReals(cond: Cond): readonly Real[] {
+  switch (cond.kind) {
+    case "and":
+    case "or":
+      return cond.items.flatMap(condReals);
+    case "not":
+      return condReals(cond.a);
+    case "nonzero":
+      return [cond.a];
+    default:
+      return [];
+  }
+}
+
+/** The bits that a condition reads. */
+export function condBits(cond: Cond): readonly Bits[] {
+  switch (cond.kind) {
+    case "and":
+    case "or":
+      return cond.items.flatMap(condBits);
+    case "not":
+      return condBits(cond.a);
+    case "bit":
+      return [cond.bits];
+    default:
+      return [];
+  }
+}
+
+export const placeInts = ({ head, row, column, dim }: Place): readonly Int[] => [head, row, column, dim].flatMap((each) => each ?? []);
+
+/** Calls `see` for every number of a stage, each once. */
+export function walkReals(stage: Stage, see: (value: Real) => void): void {
+  const seen = new Set<Real>();
+  const visit = (value: Real): void => {
+    if (seen.has(value)) return;
+    seen.add(value);
+    see(value);
+    for (const child of realChildren(value)) visit(child);
+  };
+  for (const value of stageReals(stage)) visit(value);
+}
+
+/** The numbers that a stage is written with. */
+export function stageReals(stage: Stage): readonly Real[] {
+  const conditions = stageConds(stage).flatMap(condReals);
+  switch (stage.kind) {
+    case "map":
+    case "flag":
+      return [stage.value];
+    case "dot":
+      return [stage.a, stage.b, stage.value, ...conditions];
+    case "keep":
+      return [stage.score, ...conditions];
+    case "pairs":
+    case "snap":
+      return [];
+  }
+}
+
+/** The conditions of a stage, those inside of numbers aside. */
+export function stageConds(stage: Stage): readonly Cond[] {
+  if (stage.kind === "dot") return stage.only === undefined ? [] : [stage.only];
+  return stage.kind === "keep" ? [stage.candidate, stage.forced, stage.when] : [];
+}
+
+/** The integers of a stage, those inside of numbers and conditions aside. */
+export function stageInts(stage: Stage): readonly Int[] {
+  switch (stage.kind) {
+    case "keep":
+      return [...(stage.rule.kind === "top" ? [stage.rule.n] : []), ...[stage.least, stage.most].flatMap((each) => each ?? [])];
+    case "pairs":
+      return [stage.q0, stage.q1, stage.k0, stage.k1];
+    case "snap":
+      return [stage.row0, stage.row1, stage.column0, stage.column1];
+    default:
+      return [];
+  }
+}
+
+/** The integers directly in a number. */
+export function realInts(value: Real): readonly Int[] {
+  switch (value.kind) {
+    case "scalar":
+      return [value.head];
+    case "float":
+      return [value.a];
+    case "load":
+    case "input":
+      return placeInts(value.at);
+    case "query":
+    case "key":
+      return [value.head, value.row, value.dim];
+    case "loop":
+      return [value.from, value.to];
+    default:
+      return [];
+  }
+}
+
+/** What a stage reads of what others wrote. */
+export function readsOf(stage: Stage): readonly (Tensor | Bits)[] {
+  const read = new Set<Tensor | Bits>();
+  walkReals(stage, (value) => {
+    if (value.kind === "load") read.add(value.from);
+  });
+  if (stage.kind === "snap") read.add(stage.from);
+  for (const bits of stageConds(stage).flatMap(condBits)) read.add(bits);
+  return [...read];
+}

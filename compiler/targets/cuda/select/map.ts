@@ -1,0 +1,55 @@
+import { COLUMN, DIM, HEAD, ROW } from "../../../select/axes.js";
+import { ceilDiv, int, product, shape } from "../../../select/int.js";
+import type { FlagStage, Int, MapStage } from "../../../select/ir.js";
+import { elementOf, headCount } from "../../../select/places.js";
+import { SelectValues } from "../../print/select-values.js";
+import type { Sizes } from "../../print/select-sizes.js";
+import { StatementText } from "../../print/statement-text.js";
+import { axesOf, printTakeApart } from "../../print/take-apart.js";
+import { cppKernel } from "./dialect.js";
+import { wordMember } from "./stage.js";
+import type { StageText } from "./stage.js";
+
+const THREADS = 128;
+const SHARING_THREADS = 256;
+
+/** Numbers one by one: a thread for each, or a block whose threads share its loops. */
+export function printMap({ to, value, share }: MapStage, sizes: Sizes): StageText {
+  const text = new StatementText();
+  const shares = share === "group";
+  const threads = shares ? SHARING_THREADS : THREADS;
+  const values = new SelectValues(cppKernel, text, sizes, [value], shares ? { lane: "lane", threads } : undefined);
+  const axes = axesOf(to);
+  const total: Int = product(shape("batch"), headCount[to.heads], ...axes.map(({ count }) => count));
+  text.line(shares ? "const int element = group;" : `const int element = group * ${THREADS} + lane;`);
+  text.line(`if (element >= ${values.int(total)}) return;`);
+  printTakeApart(cppKernel, text, values, "element", axes, to.heads);
+  const found = values.real(value);
+  const place = values.int(elementOf(to, { head: HEAD, row: ROW, column: COLUMN, dim: DIM }));
+  text.line(`${shares ? "if (lane == 0) " : ""}scratch[${place}] = __float_as_uint(${found});`);
+  const run = text.toString();
+  const ops = (["sum", "min", "max"] as const).filter((op) => run.includes(`share_${op}(`));
+  return {
+    threads,
+    blocks: shares ? total : ceilDiv(total, int(THREADS)),
+    // A number and whether there is one, of each warp.
+    sharedBytes: ops.length === 0 ? 0 : (SHARING_THREADS / 32) * 8,
+    members: [],
+    run:
+      ops.length === 0
+        ? run
+        : `  const SharedLoop shared_loop{reinterpret_cast<float*>(shared)};\n${run.replaceAll(/\bshare_(sum|min|max)\(/g, "shared_loop.$1(")}`,
+  };
+}
+
+/** One bit for each head. */
+export function printFlag({ to, value }: FlagStage, sizes: Sizes): StageText {
+  const text = new StatementText();
+  const values = new SelectValues(cppKernel, text, sizes, [value]);
+  const total = product(shape("batch"), headCount[to.heads]);
+  text.line(`const int element = group * ${THREADS} + lane;`);
+  text.line(`if (element >= ${values.int(total)}) return;`);
+  printTakeApart(cppKernel, text, values, "element", [], to.heads);
+  text.line(`*word_at(b, head, 0, 0) = ${values.real(value)} != 0.0f ? 1u : 0u;`);
+  return { threads: THREADS, blocks: ceilDiv(total, int(THREADS)), sharedBytes: 0, members: [wordMember(to, sizes)], run: text.toString() };
+}

@@ -1,0 +1,238 @@
+import { isSize } from "../../select/int.js";
+import type { Cond, Int, Real } from "../../select/ir.js";
+import { bitRow, elementOf, inputElement } from "../../select/places.js";
+import { realChildren, realInts } from "../../select/walk.js";
+import { comparison, intLiteral, printBool, printInt } from "./expressions.js";
+import type { KernelDialect, Statements } from "./kernel-dialect.js";
+import { uniformName } from "./names.js";
+import { sizeName } from "./select-sizes.js";
+import type { Sizes } from "./select-sizes.js";
+
+/** How the threads of a workgroup put the results of a loop together that they shared. */
+export interface SharedLoops {
+  /** Index of a thread, and how many there are. */
+  readonly lane: string;
+  readonly threads: number;
+}
+
+/**
+ * Prints numbers, integers and conditions of selection stages. What a number needs is written to `text` as statements
+ * first; a number that is used more than once is computed once in its scope, and before a loop if it stays the same there.
+ */
+export class SelectValues {
+  private readonly uses = new Map<Real, number>();
+  private names = new Map<Real, string>();
+  private count = 0;
+  private depth = 0;
+
+  constructor(
+    private readonly dialect: KernelDialect,
+    private readonly text: Statements,
+    private readonly sizes: Sizes,
+    roots: readonly Real[],
+    private readonly shared?: SharedLoops,
+  ) {
+    for (const root of roots) this.countUses(root);
+  }
+
+  int(a: Int): string {
+    if (a.kind === "int") return intLiteral(a.value);
+    if (a.kind === "shape") return `u.${uniformName(a.name)}`;
+    if (isSize(a)) return `u.${sizeName(this.sizes.index(a))}`;
+    switch (a.kind) {
+      case "name":
+        return a.name;
+      case "mask":
+        return printInt(a.expr, this.dialect);
+      case "add":
+      case "sub":
+      case "mul":
+      case "div":
+      case "mod":
+        return `(${this.int(a.a)} ${operators[a.kind]} ${this.int(a.b)})`;
+      case "min":
+      case "max":
+        return `${a.kind}(${this.int(a.a)}, ${this.int(a.b)})`;
+    }
+  }
+
+  cond(cond: Cond): string {
+    switch (cond.kind) {
+      case "bool":
+        return String(cond.value);
+      case "lt":
+      case "le":
+        return `(${this.int(cond.a)} ${comparison[cond.kind]} ${this.int(cond.b)})`;
+      case "and":
+      case "or":
+        return `(${cond.items.map((item) => this.cond(item)).join(cond.kind === "and" ? " && " : " || ")})`;
+      case "not":
+        return `!(${this.cond(cond.a)})`;
+      case "nonzero":
+        return `(${this.real(cond.a)} != ${this.dialect.float(0)})`;
+      case "mask":
+        return printBool(cond.expr, this.dialect);
+      case "bit":
+        return `scratch_bit(${this.int(bitRow(cond.bits, cond.row))}, ${this.int(cond.column)})`;
+    }
+  }
+
+  real(value: Real): string {
+    const known = this.names.get(value);
+    if (known !== undefined) return known;
+    const text = this.definition(value);
+    if (isLeaf(value) || value.kind === "loop" || (this.uses.get(value) ?? 0) < 2) return text;
+    return this.nameIt(value, text);
+  }
+
+  private nameIt(value: Real, text: string): string {
+    const name = `x${this.count++}`;
+    this.text.line(this.dialect.constant("float", name, text));
+    this.names.set(value, name);
+    return name;
+  }
+
+  private definition(value: Real): string {
+    const { dialect } = this;
+    switch (value.kind) {
+      case "number":
+        return dialect.float(value.value);
+      case "scale":
+        return "u.scale";
+      case "scalar":
+        return dialect.fromBits(`scalar_of(${this.int(value.head)}, ${value.slot})`);
+      case "float":
+        return dialect.toFloat(this.int(value.a));
+      case "load":
+        return dialect.fromBits(`scratch[${this.int(elementOf(value.from, value.at))}]`);
+      case "query":
+      case "key":
+        return `${value.kind}_at(b, ${this.int(value.head)}, ${this.int(value.row)}, ${this.int(value.dim)})`;
+      case "input":
+        return `input_${value.input.name}(b, ${this.int(value.at.head)}, ${this.int(inputElement(value.input, value.at))})`;
+      case "product":
+        return "product";
+      case "neg":
+        return `-(${this.real(value.a)})`;
+      case "abs":
+      case "exp":
+      case "log":
+      case "tanh":
+      case "sqrt":
+        return dialect.unary(value.kind, this.real(value.a));
+      case "add":
+      case "sub":
+      case "mul":
+      case "div":
+        return `(${this.real(value.a)} ${operators[value.kind]} ${this.real(value.b)})`;
+      case "min":
+      case "max":
+        return `${value.kind}(${this.real(value.a)}, ${this.real(value.b)})`;
+      case "lt":
+      case "le":
+        return dialect.select(`${this.real(value.a)} ${comparison[value.kind]} ${this.real(value.b)}`, dialect.float(1), dialect.float(0));
+      case "choose": {
+        const cond = this.cond(value.cond);
+        return dialect.select(cond, this.real(value.a), this.real(value.b));
+      }
+      case "loop":
+        return this.loop(value);
+    }
+  }
+
+  private loop(value: Extract<Real, { kind: "loop" }>): string {
+    const { dialect, text } = this;
+    const shared = this.depth === 0 ? this.shared : undefined;
+    this.hoist(value);
+    const name = `r_${value.name}`;
+    const some = `some_${value.name}`;
+    const from = this.int(value.from);
+    text.line(dialect.variable("float", name, dialect.float(0)));
+    if (value.op !== "sum") text.line(dialect.variable("bool", some, "false"));
+    const outer = this.names;
+    this.names = new Map(outer);
+    this.depth++;
+    const step = (): void => {
+      const found = this.real(value.body);
+      if (value.op === "sum") text.line(`${name} += ${found};`);
+      else {
+        const next = `n_${value.name}`;
+        text.line(dialect.constant("float", next, found));
+        text.line(`${name} = ${dialect.select(some, `${value.op}(${name}, ${next})`, next)};`);
+        text.line(`${some} = true;`);
+      }
+    };
+    const first = shared === undefined ? from : `${from} + ${shared.lane}`;
+    text.block(dialect.loop(value.name, first, this.int(value.to), String(shared?.threads ?? 1)), () => {
+      if (value.where === undefined) step();
+      else text.block(`if (${this.cond(value.where)})`, step);
+    });
+    this.depth--;
+    this.names = outer;
+    if (shared !== undefined) {
+      const args = value.op === "sum" ? `${shared.lane}, ${name}` : `${shared.lane}, ${name}, ${some}`;
+      text.line(dialect.constant("float", `all_${value.name}`, `share_${value.op}(${args})`));
+    }
+    const result = shared === undefined ? name : `all_${value.name}`;
+    this.names.set(value, result);
+    return result;
+  }
+
+  /** Computes what is the same in all steps of a loop before it. */
+  private hoist(loop: Extract<Real, { kind: "loop" }>): void {
+    const visit = (value: Real, bound: readonly string[]): void => {
+      if (isLeaf(value) || this.names.has(value) || readsNothing(value)) return;
+      if (mentions(value, bound)) {
+        const inner = value.kind === "loop" ? [...bound, value.name] : bound;
+        for (const child of realChildren(value)) visit(child, inner);
+      } else if (value.kind === "loop") this.real(value);
+      else this.nameIt(value, this.definition(value));
+    };
+    for (const value of realChildren(loop)) visit(value, [loop.name]);
+  }
+
+  private countUses(value: Real): void {
+    const uses = (this.uses.get(value) ?? 0) + 1;
+    this.uses.set(value, uses);
+    if (uses === 1) for (const child of realChildren(value)) this.countUses(child);
+  }
+}
+
+const operators = { add: "+", sub: "-", mul: "*", div: "/", mod: "%" } as const;
+
+const isLeaf = ({ kind }: Real): boolean => kind === "number" || kind === "scale" || kind === "product" || kind === "float";
+
+const loads: ReadonlySet<Real["kind"]> = new Set(["load", "query", "key", "input", "scalar"]);
+
+const readsNothing = (value: Real): boolean => !loads.has(value.kind) && realChildren(value).every(readsNothing);
+
+function mentions(value: Real, names: readonly string[]): boolean {
+  return intsOf(value).some((a) => intMentions(a, names)) || realChildren(value).some((child) => mentions(child, names));
+}
+
+function intsOf(value: Real): readonly Int[] {
+  const cond = value.kind === "choose" ? value.cond : value.kind === "loop" ? value.where : undefined;
+  return [...realInts(value), ...(cond === undefined ? [] : condInts(cond))];
+}
+
+function condInts(cond: Cond): readonly Int[] {
+  switch (cond.kind) {
+    case "lt":
+    case "le":
+      return [cond.a, cond.b];
+    case "and":
+    case "or":
+      return cond.items.flatMap(condInts);
+    case "not":
+      return condInts(cond.a);
+    case "bit":
+      return [cond.row, cond.column];
+    default:
+      return [];
+  }
+}
+
+function intMentions(a: Int, names: readonly string[]): boolean {
+  if (a.kind === "name") return names.includes(a.name);
+  return "a" in a && (intMentions(a.a, names) || intMentions(a.b, names));
+}

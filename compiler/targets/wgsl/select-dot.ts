@@ -1,0 +1,131 @@
+import { HEAD } from "../../select/axes.js";
+import { ceilDiv, int, ONE, product, shape } from "../../select/int.js";
+import type { DotStage, Real } from "../../select/ir.js";
+import { elementOf, headCount } from "../../select/places.js";
+import { named } from "../../select/int.js";
+import type { Sizes } from "../print/select-sizes.js";
+import { SelectValues } from "../print/select-values.js";
+import { takeApart, wgslKernel } from "./select-text.js";
+import type { StageText } from "./select-text.js";
+import { KernelText } from "./text.js";
+
+/** Numbers of dim that meet in workgroup memory at a time. */
+const CHUNK = 16;
+
+interface Tiling {
+  readonly rows: number;
+  readonly columns: number;
+  readonly threads: number;
+  /** Rows and columns that a thread owns. */
+  readonly own: number;
+}
+
+const TILINGS: Readonly<Record<DotStage["tileRows"], Tiling>> = {
+  1: { rows: 1, columns: 128, threads: 128, own: 1 },
+  64: { rows: 64, columns: 64, threads: 256, own: 4 },
+};
+
+/** Products of rows and columns: tiles of both in workgroup memory, a block of the result in the registers of each thread. */
+export function printDot(stage: DotStage, sizes: Sizes): StageText {
+  const tiling = TILINGS[stage.tileRows];
+  const rows = stage.to.rows ?? ONE;
+  const columns = stage.to.columns!;
+  const rowTiles = ceilDiv(rows, int(tiling.rows));
+  const columnTiles = ceilDiv(columns, int(tiling.columns));
+  const total = product(shape("batch"), headCount[stage.to.heads], rowTiles, columnTiles);
+  const text = new KernelText();
+  const values = new SelectValues(wgslKernel, text, sizes, []);
+  text.line("let tile = i32(group);");
+  text.block(`if (tile >= ${values.int(total)})`, () => text.line("return;"));
+  const axes = [
+    { name: "row_tile", count: rowTiles },
+    { name: "column_tile", count: columnTiles },
+  ];
+  takeApart(text, values, "tile", axes, stage.to.heads);
+  text.line(`let first_row = row_tile * ${tiling.rows};`);
+  text.line(`let first_column = column_tile * ${tiling.columns};`);
+  printProduct(text, values, tiling, stage, sizes);
+  printStore(text, values, tiling, stage);
+  const before = [
+    `var<workgroup> rows_of_a: array<f32, ${tiling.rows * CHUNK}>;`,
+    `var<workgroup> columns_of_b: array<f32, ${tiling.columns * CHUNK}>;`,
+    numberFunction("a_at", ["row", "dim"], stage.a, sizes),
+    numberFunction("b_at", ["column", "dim"], stage.b, sizes),
+    resultFunction(stage, sizes),
+  ];
+  return { threads: tiling.threads, workgroups: total, before, body: text.toString() };
+}
+
+const HEADS = "b: i32, head: i32, h: i32, kvh: i32";
+
+function numberFunction(name: string, indices: readonly string[], value: Real, sizes: Sizes): string {
+  const text = new KernelText();
+  const result = new SelectValues(wgslKernel, text, sizes, [value]).real(value);
+  text.line(`return ${result};`);
+  return `\nfn ${name}(${HEADS}, ${indices.map((each) => `${each}: i32`).join(", ")}) -> f32 {\n${text.toString()}\n}`;
+}
+
+function resultFunction(stage: DotStage, sizes: Sizes): string {
+  const text = new KernelText();
+  const values = new SelectValues(wgslKernel, text, sizes, [stage.value]);
+  if (stage.only !== undefined) text.block(`if (!${values.cond(stage.only)})`, () => text.line("return 0.0;"));
+  text.line(`return ${values.real(stage.value)};`);
+  return `\nfn result(${HEADS}, row: i32, column: i32, product: f32) -> f32 {\n${text.toString()}\n}`;
+}
+
+function printProduct(text: KernelText, values: SelectValues, tiling: Tiling, stage: DotStage, sizes: Sizes): void {
+  const { own } = tiling;
+  const rows = values.int(stage.to.rows ?? ONE);
+  const columns = values.int(stage.to.columns!);
+  const threadColumns = tiling.columns / own;
+  text.line(`let my_row = lane / ${threadColumns} * ${own};`);
+  text.line(`let my_column = lane % ${threadColumns} * ${own};`);
+  for (const [r, c] of cells(own)) text.line(`var s_${r}_${c} = 0.0;`);
+  const compute = (): void => {
+    text.block(`for (var chunk = 0; chunk < u.headDim; chunk += ${CHUNK})`, () => {
+      text.barrier();
+      const load = (into: string, of: string, count: number, first: string, end: string): void =>
+        text.block(`for (var i = lane; i < ${count * CHUNK}; i += ${tiling.threads})`, () => {
+          text.line(`let index = ${first} + i / ${CHUNK};`);
+          text.line(`let dim = chunk + i % ${CHUNK};`);
+          text.line("var number = 0.0;");
+          text.block(`if (index < ${end} && dim < u.headDim)`, () => text.line(`number = ${of}(b, head, h, kvh, index, dim);`));
+          text.line(`${into}[i % ${CHUNK} * ${count} + i / ${CHUNK}] = number;`);
+        });
+      load("rows_of_a", "a_at", tiling.rows, "first_row", rows);
+      load("columns_of_b", "b_at", tiling.columns, "first_column", columns);
+      text.barrier();
+      text.block(`for (var d = 0; d < ${CHUNK}; d++)`, () => {
+        for (let r = 0; r < own; r++) text.line(`let a_${r} = rows_of_a[d * ${tiling.rows} + my_row + ${r}];`);
+        for (let c = 0; c < own; c++) text.line(`let b_${c} = columns_of_b[d * ${tiling.columns} + my_column + ${c}];`);
+        for (const [r, c] of cells(own)) text.line(`s_${r}_${c} += a_${r} * b_${c};`);
+      });
+    });
+  };
+  if (stage.only === undefined) {
+    compute();
+    return;
+  }
+  // The pair of the last row and the first column decides for the tile: see the stage.
+  const last = new SelectValues(wgslKernel, text, sizes, []);
+  text.line(`var row = min(first_row + ${tiling.rows - 1}, ${rows} - 1);`);
+  text.line("var column = first_column;");
+  text.block(`if (${last.cond(stage.only)})`, compute);
+}
+
+function printStore(text: KernelText, values: SelectValues, { own }: Tiling, { to }: DotStage): void {
+  const place = { head: HEAD, row: named("at_row"), column: named("at_column") };
+  for (const [r, c] of cells(own)) {
+    text.block("", () => {
+      text.line(`let at_row = first_row + my_row + ${r};`);
+      text.line(`let at_column = first_column + my_column + ${c};`);
+      text.block(`if (at_row < ${values.int(to.rows ?? ONE)} && at_column < ${values.int(to.columns!)})`, () =>
+        text.line(`scratch[${values.int(elementOf(to, place))}] = bitcast<u32>(result(b, head, h, kvh, at_row, at_column, s_${r}_${c}));`),
+      );
+    });
+  }
+}
+
+function cells(own: number): readonly (readonly [row: number, column: number])[] {
+  return Array.from({ length: own * own }, (_, i) => [Math.floor(i / own), i % own] as const);
+}

@@ -1,0 +1,144 @@
+import type { FloatInput, MaskModule } from "../../mask/ir.js";
+import { lowerSelections } from "../../select/lower.js";
+import type { Int, SelectionProgram, Stage } from "../../select/ir.js";
+import { walkReals } from "../../select/walk.js";
+import { uniformName } from "../print/names.js";
+import { Sizes } from "../print/select-sizes.js";
+import { selectionUniforms } from "../print/select-uniforms.js";
+import type { SelectionStage, UniformField } from "../../../runtime/launch/module.js";
+import { printUniforms } from "./dialect.js";
+import { printHelpers } from "./helpers.js";
+import { printFlag, printPairs, printSnap } from "./select-bits.js";
+import { printDot } from "./select-dot.js";
+import { printKeep } from "./select-keep.js";
+import { printMap } from "./select-map.js";
+import type { StageText } from "./select-text.js";
+
+/** The kernels of a selection program, and what a launcher computes for them. */
+export interface SelectionKernels {
+  readonly program: SelectionProgram;
+  readonly stages: readonly SelectionStage[];
+  readonly uniforms: readonly UniformField[];
+  /** Numbers of the launch, by index. */
+  readonly sizes: readonly Int[];
+  /** Of each matrix and of the scratch buffer: indices of sizes. */
+  readonly matrices: readonly { readonly rows: number; readonly columns: number }[];
+  readonly scratch: number;
+}
+
+/** The selection kernels of a module in WGSL; undefined where its mask learns nothing from the tensors of a call. */
+export function wgslSelection(module: MaskModule): SelectionKernels | undefined {
+  const program = lowerSelections(module);
+  return program === undefined ? undefined : printSelection(program);
+}
+
+/** Prints each stage as one compute shader. */
+export function printSelection(program: SelectionProgram): SelectionKernels {
+  const sizes = new Sizes();
+  const printed = program.stages.map((stage) => ({ stage, text: printStage(stage, sizes), inputs: inputsOf(stage) }));
+  const groups = printed.map(({ text }) => sizes.index(text.workgroups));
+  const matrices = program.matrices.map(({ bits }) => ({ rows: sizes.index(bits.rows), columns: sizes.index(bits.columns) }));
+  const scratch = sizes.index(program.scratch);
+  const uniforms = selectionUniforms(program, sizes);
+  const stages = printed.map(({ stage, text, inputs }, i): SelectionStage => ({
+    name: stage.name,
+    wgsl: shader(program.module, stage, text, inputs, uniforms),
+    workgroups: groups[i]!,
+    floatInputs: inputs.map(({ name }) => name),
+    serves: stage.serves,
+  }));
+  return { program, stages, uniforms, sizes: sizes.all, matrices, scratch };
+}
+
+function printStage(stage: Stage, sizes: Sizes): StageText {
+  switch (stage.kind) {
+    case "map":
+      return printMap(stage, sizes);
+    case "dot":
+      return printDot(stage, sizes);
+    case "keep":
+      return printKeep(stage, sizes);
+    case "pairs":
+      return printPairs(stage, sizes);
+    case "snap":
+      return printSnap(stage, sizes);
+    case "flag":
+      return printFlag(stage, sizes);
+  }
+}
+
+function inputsOf(stage: Stage): readonly FloatInput[] {
+  const inputs = new Set<FloatInput>();
+  walkReals(stage, (value) => {
+    if (value.kind === "input") inputs.add(value.input);
+  });
+  return [...inputs];
+}
+
+function shader(
+  module: MaskModule,
+  stage: Stage,
+  { threads, body, before = [] }: StageText,
+  inputs: readonly FloatInput[],
+  uniforms: readonly UniformField[],
+): string {
+  const half = module.shape.dtype === "f16";
+  const functions = [...before, ...tensorFunctions(half), ...inputs.map(inputFunction)].join("\n");
+  return [
+    `// ${module.name} (${module.origin}): ${stage.name}.`,
+    "",
+    printUniforms(uniforms),
+    "",
+    "@group(0) @binding(0) var<uniform> u: Uniforms;",
+    // 16-bit numbers are read as words: that needs no feature.
+    `@group(0) @binding(1) var<storage, read> query: array<${half ? "u32" : "f32"}>;`,
+    `@group(0) @binding(2) var<storage, read> key: array<${half ? "u32" : "f32"}>;`,
+    "@group(0) @binding(3) var<storage, read_write> aux: array<u32>;",
+    "@group(0) @binding(4) var<storage, read_write> scratch: array<u32>;",
+    ...inputs.map(({ name }, i) => `@group(0) @binding(${5 + i}) var<storage, read> floats_${name}: array<f32>;`),
+    "",
+    ...printHelpers(module, functions + body),
+    functions,
+    "",
+    `@compute @workgroup_size(${threads})`,
+    "fn main(",
+    "  @builtin(workgroup_id) id: vec3<u32>,",
+    "  @builtin(num_workgroups) groups: vec3<u32>,",
+    "  @builtin(local_invocation_index) invocation: u32,",
+    ") {",
+    "  let group = id.y * groups.x + id.x;",
+    "  let lane = i32(invocation);",
+    body,
+    "}",
+    "",
+  ].join("\n");
+}
+
+const tensorHeads = { query: "u.heads", key: "u.kv_heads" } as const;
+const tensorLength = { query: "u.queries", key: "u.keys" } as const;
+
+function tensorFunctions(half: boolean): readonly string[] {
+  const number = (buffer: string): string => (half ? `unpack2x16float(${buffer}[i >> 1u])[i & 1]` : `${buffer}[i]`);
+  return [
+    ...(["query", "key"] as const).map(
+      (name) => `
+fn ${name}_at(b: i32, head: i32, row: i32, dim: i32) -> f32 {
+  let i = ((b * ${tensorHeads[name]} + head) * ${tensorLength[name]} + row) * u.headDim + dim;
+  return ${number(name)};
+}`,
+    ),
+    `
+fn scratch_bit(row: i32, column: i32) -> bool {
+  return ((scratch[row + (column >> 5u)] >> u32(column & 31)) & 1u) != 0u;
+}`,
+  ];
+}
+
+/** An input has as many heads as the query heads, the kv heads, or one. */
+function inputFunction({ name }: FloatInput): string {
+  const field = (of: string): string => `u.${uniformName(name, "input", of)}`;
+  return `
+fn input_${name}(b: i32, h: i32, i: i32) -> f32 {
+  return floats_${name}[b * ${field("batchStride")} + h * ${field("headCount")} / u.heads * ${field("headStride")} + i];
+}`;
+}

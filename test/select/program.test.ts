@@ -1,0 +1,60 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { lowerSelections } from "../../compiler/select/lower.js";
+import type { SelectionProgram, Stage } from "../../compiler/select/ir.js";
+import { printSelectionProgram } from "../../compiler/select/print.js";
+import { verifySelectionProgram } from "../../compiler/select/verify.js";
+import { printSelection } from "../../compiler/targets/wgsl/select.js";
+import { nagaProblem } from "../targets/naga.js";
+import { selectionCase } from "./arbitrary.js";
+import { keepTasks } from "./keep-tasks.js";
+import { POLICIES } from "./policies.js";
+
+test("programs of random selections are sound", () => {
+  fc.assert(
+    fc.property(selectionCase, ({ module }) => {
+      expect(verifySelectionProgram(lowerSelections(module)!)).toEqual([]);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("a module that selects nothing has no program", () => {
+  expect(lowerSelections({ ...POLICIES.moba!, selections: [] })).toBeUndefined();
+});
+
+test("what is wrong with a program is found", () => {
+  const program = lowerSelections(POLICIES.moba!)!;
+  const edited = (edit: (stages: readonly Stage[]) => readonly Stage[]): SelectionProgram => ({ ...program, stages: edit(program.stages) });
+  expect(verifySelectionProgram(edited((stages) => stages.slice(1)))).toEqual(["dot: pool is read before it is written"]);
+  expect(verifySelectionProgram(edited((stages) => stages.slice(0, 2)))).toEqual(["b is never written"]);
+  expect(verifySelectionProgram(edited((stages) => [stages[0]!, ...stages]))).toEqual(["pool: pool is written twice"]);
+  expect(verifySelectionProgram(edited((stages) => stages.map((each) => ({ ...each, serves: [] }))))).toHaveLength(3);
+});
+
+test.each(Object.entries(POLICIES))("the program of %s reads as it is kept here", async (name, module) => {
+  await expect(printSelectionProgram(lowerSelections(module)!)).toMatchFileSnapshot(`golden/${name}.txt`);
+});
+
+test("a product of what two selections share is computed once, and stages say whom they serve", () => {
+  const { stages } = lowerSelections(POLICIES.verticalSlash!)!;
+  expect(stages.map(({ name, serves }) => [name, serves.join()])).toEqual([
+    ["dot", "c,d"],
+    ["largest of a row", "c,d"],
+    ["sum of exp of a row", "c,d"],
+    ["reduce", "c"],
+    ["keep c", "c"],
+    ["diagonals", "d"],
+    ["keep d", "d"],
+    ["snap d", "d"],
+  ]);
+});
+
+test.each(["f32", "f16"] as const)("naga accepts all stages in %s", (dtype) => {
+  const modules = [...Object.values(POLICIES), ...keepTasks().map(({ module }) => module)];
+  for (const module of modules) {
+    const typed = { ...module, shape: { ...module.shape, dtype } };
+    for (const { name, wgsl } of printSelection(lowerSelections(typed)!).stages)
+      expect([name, nagaProblem(wgsl)]).toEqual([name, undefined]);
+  }
+});
