@@ -1,9 +1,10 @@
 /** `attnc/cuda`: what bindings for CUDA import, and what apps open devices with. For Node. */
 export type { CudaDevice, CudaProperties, CudaStream, CudaTimer, DevicePointer } from "./cuda/device.js";
 export type { CsrPointers, CudaInput, CudaInputs } from "./cuda/inputs.js";
-export type { CudaDtype, CudaKernel, CudaModule } from "./cuda/module.js";
+export type { CudaDtype, CudaKernel, CudaModule, CudaStage } from "./cuda/module.js";
 export type { CudaAttention, CudaTensors } from "./cuda/operator.js";
 export type { DeviceRef } from "./cuda/pointers.js";
+export type { CudaReuse, CudaSelectionTensors } from "./cuda/selection.js";
 export { cudaRequirements, type CudaRequirements } from "./cuda/requirements.js";
 export { createCudaAttention, type CudaOptions } from "./device/cubin.js";
 export { openCudaDevice, type CudaDeviceOptions } from "./device/cuda.js";
@@ -11,4 +12,5 @@ export type { AttentionCall, AttentionShape, ResolvedShape } from "./launch/call
 export { AttnError, type AttnErrorCode, type AttnErrorParts } from "./launch/errors.js";
 export { LIST_PADDING, type CsrArrays, type InputArray, type NumberArray } from "./launch/input-arrays.js";
 export { packBits } from "./launch/pack-bits.js";
+export { selectedBits, selectedUnits, type SelectedBits } from "./launch/selection/lists.js";
 export type { AttentionArrays, AttentionOutput } from "./launch/run.js";

@@ -3,18 +3,25 @@ export type { BufferRef } from "./launch/buffers.js";
 export type { AttentionCall, AttentionShape, ResolvedShape } from "./launch/call.js";
 export { AttnError, type AttnErrorCode, type AttnErrorParts } from "./launch/errors.js";
 export { LIST_PADDING, type CsrArrays, type InputArray, type NumberArray } from "./launch/input-arrays.js";
-export * from "./launch/module.js";
+export * from "./launch/branches/module.js";
 export {
-  AttentionOperator,
-  createAttention,
-  type AttentionBuffers,
-  type AttentionOptions,
-  type CsrBuffers,
-  type InputBuffer,
-} from "./launch/operator.js";
+  BranchedOperator,
+  branchedRequirements,
+  createBranchedAttention,
+  type BranchedBuffers,
+  type BranchedOptions,
+} from "./launch/branches/operator.js";
+export type { BranchedArrays, BranchedOutput } from "./launch/branches/run.js";
+export { encodeMerge, type MergeSizes, type PartBuffers } from "./launch/merge/encode.js";
+export { emptyPart, mergeAttention, type AttentionPart } from "./launch/merge/merge.js";
+export * from "./launch/module.js";
+export type { AttentionBuffers, CsrBuffers, InputBuffer } from "./launch/attention-buffers.js";
+export { AttentionOperator, createAttention, type AttentionOptions } from "./launch/operator.js";
 export { packBits } from "./launch/pack-bits.js";
 export { profileOf, type AdapterNames, type DeviceProfile } from "./launch/profile.js";
 export type { AttentionArrays, AttentionOutput } from "./launch/run.js";
+export { selectedBits, selectedUnits, type SelectedBits } from "./launch/selection/lists.js";
+export type { ReuseBuffer, SelectionBuffers } from "./launch/selection/plan.js";
 export {
   tuneAttention,
   type TuneArrays,

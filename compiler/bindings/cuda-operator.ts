@@ -1,10 +1,11 @@
-import { Writers, type SourceFile } from "ts-morph";
+import { Writers, type MethodSignatureStructure, type OptionalKind, type SourceFile } from "ts-morph";
 import type { CompiledCudaOperator } from "./c/operator.js";
 import { describeBuffer, LSE_DOC, objectType, OUT_DOC, pointerType, tensorFields, type Field } from "./descriptions.js";
 import { commentLine, dataText } from "./literals.js";
 import { cudaModuleText } from "./module-constant.js";
 import type { OperatorNames } from "./names.js";
-import { addAlias, addArrays, addCall, addConstants, addShape, leadOf, property, runMethod } from "./operator-types.js";
+import { floatFields, selectionBufferFields } from "./selection-fields.js";
+import { addAlias, addArrays, addCall, addConstants, addShape, leadOf, property, runMethods } from "./operator-types.js";
 
 const distinct = <T>(items: readonly T[]): readonly T[] => [...new Set(items)];
 
@@ -41,7 +42,8 @@ export function addCudaOperator(file: SourceFile, operator: CompiledCudaOperator
         ],
         returnType: "void",
       },
-      runMethod(names),
+      ...((mask.selections ?? []).length > 0 ? [selectMethod(names)] : []),
+      ...runMethods(mask, names),
       {
         name: "destroy",
         docs: ["Frees the operator's own memory, once what was launched has ended; the app's is left alone."],
@@ -74,14 +76,33 @@ export function addCudaOperator(file: SourceFile, operator: CompiledCudaOperator
   });
 }
 
+function selectMethod(names: OperatorNames): OptionalKind<MethodSignatureStructure> {
+  return {
+    name: "select",
+    docs: [
+      "Puts what comes before the kernel into a stream, and not the kernel: what is selected goes to `tensors.selected`. Throws as {@link launch}.",
+    ],
+    parameters: [
+      { name: "tensors", type: `Omit<${names.pointers}, "v" | "out" | "lse">` },
+      { name: "call", type: names.call },
+      { name: "stream", type: "CudaStream", hasQuestionToken: true },
+    ],
+    returnType: "void",
+  };
+}
+
 function addPointers(file: SourceFile, { mask }: CompiledCudaOperator, unit: string, names: OperatorNames): void {
-  const inputs = mask.inputs.map((input): Field => ({ name: input.name, type: pointerType(input), doc: describeBuffer(input, mask) }));
+  const inputs = [
+    ...mask.inputs.map((input): Field => ({ name: input.name, type: pointerType(input), doc: describeBuffer(input, mask) })),
+    ...floatFields(mask, "CudaInput"),
+  ];
   const doc = `Device memory for one call of \`${mask.name}\`, row-major and without gaps, at multiples of 16 bytes.`;
   addAlias(file, names.pointers, doc, [
     ...tensorFields("DeviceRef", unit),
     { name: "out", type: "DeviceRef", doc: `The output, ${unit}, ${OUT_DOC}` },
     { name: "lse", type: "DeviceRef", optional: !mask.emitLse, doc: LSE_DOC },
     ...(inputs.length === 0 ? [] : [{ name: "inputs", type: objectType(inputs), doc: "The declaration's inputs." }]),
+    ...selectionBufferFields(mask, { selected: "DeviceRef", reuse: "CudaReuse" }),
   ]);
 }
 
@@ -118,5 +139,5 @@ function addOptions(file: SourceFile, { mask, launch }: CompiledCudaOperator, na
 
 /** Adds what an operator's functions read: its tables and its launch manifest. */
 export function addCudaManifest(file: SourceFile, operator: CompiledCudaOperator, names: OperatorNames): void {
-  addConstants(file, operator, names, "CudaModule", cudaModuleText(operator.launch, operator.mask.scalars, names));
+  addConstants(file, operator, names, "CudaModule", cudaModuleText(operator.launch, operator.mask, names));
 }

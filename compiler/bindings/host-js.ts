@@ -15,11 +15,13 @@ export interface HostNames {
 }
 
 /**
- * A host scalar as a JavaScript expression whose value is the int32 that the kernel gets; computes
- * exactly what `toScalar(evaluateHost(…))` does. Parentheses are lavish: the formatter drops them.
+ * A host scalar as a JavaScript expression whose value is the int32 that the kernel gets, or the number that it gets as a
+ * float32; computes exactly what `toScalar(evaluateHost(…))` does, or `evaluateHost(…)`. Parentheses are lavish: the
+ * formatter drops them.
  */
 export function printScalar(scalar: HostScalar, names: HostNames): string {
-  return `${names.helper("scalar")}(${printNumber(scalar.expr, names)})`;
+  const number = printNumber(scalar.expr, names);
+  return scalar.as === "f32" ? number : `${names.helper("scalar")}(${number})`;
 }
 
 function printNumber(expr: HostExpr, names: HostNames): string {
@@ -89,8 +91,8 @@ function printCondition(expr: HostExpr, names: HostNames): string {
 /** The helpers that printed scalars call. */
 export function usedHelpers(scalars: readonly HostScalar[]): readonly HostHelper[] {
   const used = new Set<HostHelper>();
-  for (const { expr } of scalars) {
-    used.add("scalar");
+  for (const { expr, as } of scalars) {
+    if (as !== "f32") used.add("scalar");
     walkHost(expr, (node) => {
       if (node.kind === "table") used.add("lookUp");
       if (node.kind === "mod") used.add("floorMod");

@@ -1,29 +1,40 @@
-import type { HostScalar, Table } from "../mask/ir.js";
+import type { HostScalar, MaskModule, Table } from "../mask/ir.js";
+import { cudaSelection } from "../targets/cuda/select/source.js";
+import { wgslSelection } from "../targets/wgsl/select.js";
 import type { CudaModule } from "../../runtime/cuda/module.js";
 import type { AttentionModule, KernelVariant } from "../../runtime/launch/module.js";
-import { printScalar, type HostHelper } from "./host-js.js";
+import { printScalar, type HostHelper, type HostNames } from "./host-js.js";
 import { commentLine, dataText, objectText, templateText } from "./literals.js";
 import type { OperatorNames } from "./names.js";
+import { selectionText } from "./selection-constant.js";
 
 /** What helper functions are called in generated files. */
 export const helperName = (helper: HostHelper): string => (helper === "scalar" ? "toScalar" : helper);
 
+const hostNames = (names: OperatorNames): HostNames => ({ env: "env", table: names.table, helper: helperName });
+
 type Properties = readonly (readonly [key: string, text: string | undefined])[];
 
-/** The launch manifest as an object literal; what host scalars compute becomes a function. */
-export function moduleText(launch: AttentionModule, scalars: readonly HostScalar[], names: OperatorNames): string {
-  const { variants, ...data } = launch;
-  return manifestText(data, scalars, names, [["variants", `[${variants.map(variantText).join(", ")}]`]]);
+/** The launch manifest as an object literal; what the host computes for a launch becomes functions. */
+export function moduleText(launch: AttentionModule, mask: MaskModule, names: OperatorNames): string {
+  const { variants, selection, ...data } = launch;
+  return manifestText(data, mask.scalars, names, [
+    ["selection", selection && selectionText(selection, mask, wgslSelection(mask)!.sizes, hostNames(names))],
+    ["variants", `[${variants.map(variantText).join(", ")}]`],
+  ]);
 }
 
 /** As {@link moduleText}, with the source of the CUDA kernels. */
-export function cudaModuleText(launch: CudaModule, scalars: readonly HostScalar[], names: OperatorNames): string {
-  const { variants, cuda, ...data } = launch;
+export function cudaModuleText(launch: CudaModule, mask: MaskModule, names: OperatorNames): string {
+  const { variants, selection, cuda, ...data } = launch;
   const kernels = objectText([
     ["kernels", dataText(cuda.kernels)],
+    ["stages", cuda.stages && dataText(cuda.stages)],
     ["source", `/* cpp */ ${templateText(cuda.source)}`],
   ]);
-  return manifestText(data, scalars, names, [
+  const dtypes = [...new Set(cuda.kernels.map(({ dtype }) => dtype))];
+  return manifestText(data, mask.scalars, names, [
+    ["selection", selection && selectionText(selection, mask, cudaSelection(mask, dtypes)!.sizes, hostNames(names))],
     ["variants", dataText(variants)],
     ["cuda", kernels],
   ]);
@@ -41,11 +52,13 @@ function manifestText(data: object, scalars: readonly HostScalar[], names: Opera
 
 function scalarsText(scalars: readonly HostScalar[], names: OperatorNames): string {
   const rows = scalars.map((scalar) => {
-    const text = printScalar(scalar, { env: "env", table: names.table, helper: helperName });
+    const text = printScalar(scalar, hostNames(names));
     return `// ${commentLine(scalar.note)}\n${text},\n`;
   });
   const parameter = rows.some((row) => /\benv[.]/.test(row.slice(row.indexOf("\n")))) ? "env" : "";
-  return `{ count: ${scalars.length}, evaluate: (${parameter}) => [\n${rows.join("")}] }`;
+  const floats = scalars.flatMap(({ as }, slot) => (as === "f32" ? [slot] : []));
+  const slots = floats.length === 0 ? "" : `floats: ${dataText(floats)}, `;
+  return `{ count: ${scalars.length}, ${slots}evaluate: (${parameter}) => [\n${rows.join("")}] }`;
 }
 
 function variantText(variant: KernelVariant): string {

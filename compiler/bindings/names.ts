@@ -25,6 +25,8 @@ export interface OperatorNames {
   readonly options: string;
   readonly arrays: string;
   readonly result: string;
+  /** What the selections chose, by their names: `SlidingSelected`. */
+  readonly selected: string;
   readonly call: string;
   /** The function that makes one: `createSliding`. */
   readonly create: string;
@@ -49,6 +51,7 @@ function namesFrom(base: string): OperatorNames {
     options: `${pascal}Options`,
     arrays: `${pascal}Arrays`,
     result: `${pascal}Result`,
+    selected: `${pascal}Selected`,
     call: `${pascal}Call`,
     create: `create${pascal}`,
     tuning: `${pascal}Tuning`,

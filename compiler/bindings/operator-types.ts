@@ -7,6 +7,7 @@ import { arrayType, describeArray, LSE_DOC, OUT_DOC, tensorFields, type Field } 
 import { commentLine, commentText } from "./literals.js";
 import { tableText } from "./module-constant.js";
 import { propertyKey, type OperatorNames } from "./names.js";
+import { floatFields, selectedFields, selectionArrayFields } from "./selection-fields.js";
 
 /** One attention declaration on its way into a binding, whatever its kernels are. */
 export interface TypedOperator {
@@ -59,7 +60,11 @@ export function addArrays(file: SourceFile, { mask }: TypedOperator, dtypes: rea
   addAlias(file, names.arrays, `Arrays for one call of ${title}, row-major and without gaps.`, [
     ...tensorFields(narrow.length === 0 ? "Float32Array" : "Float32Array | Uint16Array", unit),
     ...mask.inputs.map((input): Field => ({ name: input.name, type: arrayType(input), doc: describeArray(input, mask) })),
+    ...floatFields(mask, "InputArray"),
+    ...selectionArrayFields(mask),
   ]);
+  const selected = selectedFields(mask);
+  if (selected.length > 0) addAlias(file, names.selected, `What the selections of ${title} chose.`, selected);
   file.addInterface({
     name: names.result,
     isExported: true,
@@ -93,16 +98,22 @@ export function addCall(file: SourceFile, { mask, launch }: TypedOperator, names
   });
 }
 
-/** The method that works on arrays. */
-export const runMethod = (names: OperatorNames): OptionalKind<MethodSignatureStructure> => ({
-  name: "run",
-  docs: ["Runs on plain arrays: uploads, launches, waits and reads back. Rejects with an `AttnError` that names the field."],
-  parameters: [
-    { name: "arrays", type: names.arrays },
-    { name: "call", type: names.call },
-  ],
-  returnType: `Promise<${names.result}>`,
-});
+/** The method that works on arrays; it gives back what was selected too, where there is something to select and it is asked to. */
+export function runMethods(mask: MaskModule, names: OperatorNames): readonly OptionalKind<MethodSignatureStructure>[] {
+  const docs = ["Runs on plain arrays: uploads, launches, waits and reads back. Rejects with an `AttnError` that names the field."];
+  const method = (arrays: string, result: string): OptionalKind<MethodSignatureStructure> => ({
+    name: "run",
+    docs,
+    parameters: [
+      { name: "arrays", type: arrays },
+      { name: "call", type: names.call },
+    ],
+    returnType: `Promise<${result}>`,
+  });
+  const plain = method(names.arrays, names.result);
+  if ((mask.selections ?? []).length === 0) return [plain];
+  return [method(`${names.arrays} & { readonly selected: true }`, `${names.result} & { readonly selected: ${names.selected} }`), plain];
+}
 
 /** Adds the tables that host scalars read, and the launch manifest, of this type and text. */
 export function addConstants(file: SourceFile, { mask }: TypedOperator, names: OperatorNames, type: string, text: string): void {

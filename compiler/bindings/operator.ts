@@ -1,9 +1,20 @@
-import { Writers, type SourceFile } from "ts-morph";
+import { Writers, type MethodSignatureStructure, type OptionalKind, type SourceFile } from "ts-morph";
 import { bufferType, describeBuffer, LSE_DOC, OUT_DOC, tensorFields, type Field } from "./descriptions.js";
 import { commentLine } from "./literals.js";
 import { moduleText } from "./module-constant.js";
 import type { OperatorNames } from "./names.js";
-import { addAlias, addArrays, addCall, addConstants, addShape, leadOf, property, runMethod, type TypedOperator } from "./operator-types.js";
+import { floatFields, selectionBufferFields } from "./selection-fields.js";
+import {
+  addAlias,
+  addArrays,
+  addCall,
+  addConstants,
+  addShape,
+  leadOf,
+  property,
+  runMethods,
+  type TypedOperator,
+} from "./operator-types.js";
 
 /** One attention declaration with kernels for WebGPU. */
 export type CompiledOperator = TypedOperator;
@@ -18,11 +29,14 @@ export function addOperator(file: SourceFile, operator: CompiledOperator, names:
     { name: "out", type: "BufferRef", doc: `The output, ${launch.dtype}, ${OUT_DOC}` },
     { name: "lse", type: "BufferRef", optional: !mask.emitLse, doc: LSE_DOC },
     ...mask.inputs.map((input): Field => ({ name: input.name, type: bufferType(input), doc: describeBuffer(input, mask) })),
+    ...floatFields(mask, "InputBuffer"),
+    ...selectionBufferFields(mask),
   ]);
   addArrays(file, operator, [launch.dtype], names);
   addCall(file, operator, names);
 
   const doc = leadOf(mask);
+  const selects = (mask.selections ?? []).length > 0;
   file.addInterface({
     name: names.operator,
     isExported: true,
@@ -41,7 +55,8 @@ export function addOperator(file: SourceFile, operator: CompiledOperator, names:
         ],
         returnType: "void",
       },
-      runMethod(names),
+      ...(selects ? [selectionMethod(names)] : []),
+      ...runMethods(mask, names),
       { name: "destroy", docs: ["Frees the operator's own buffers; the app's are left alone."], returnType: "void" },
     ],
   });
@@ -69,15 +84,33 @@ export function addOperator(file: SourceFile, operator: CompiledOperator, names:
       { name: "options", type: "AttentionOptions", initializer: "{}" },
     ],
     returnType: `Promise<${names.operator}>`,
-    statements: [`return createAttention(device, ${names.module}, shape, options);`],
+    // What was selected goes by names that only the generated type knows.
+    statements: selects
+      ? [`return (await createAttention(device, ${names.module}, shape, options)) as unknown as ${names.operator};`]
+      : [`return createAttention(device, ${names.module}, shape, options);`],
   });
   addTune(file, operator, names);
 }
 
+/** The method that only selects. */
+const selectionMethod = (names: OperatorNames): OptionalKind<MethodSignatureStructure> => ({
+  name: "encodeSelection",
+  docs: [
+    "Encodes what comes before the kernel, and not the kernel: what the selections choose goes to `buffers.selected`. Throws as `encode`.",
+  ],
+  parameters: [
+    { name: "encoder", type: "GPUCommandEncoder" },
+    { name: "buffers", type: `Omit<${names.buffers}, "v" | "out" | "lse">` },
+    { name: "call", type: names.call },
+    { name: "timestampWrites", type: "GPUComputePassTimestampWrites", hasQuestionToken: true },
+  ],
+  returnType: "void",
+});
+
 /** Adds the function that measures an operator's kernels, and the type of what it is told. */
 function addTune(file: SourceFile, { mask }: CompiledOperator, names: OperatorNames): void {
   const title = `\`${mask.name}\``;
-  const needed = mask.inputs.length > 0;
+  const needed = mask.inputs.length > 0 || (mask.floatInputs ?? []).length > 0;
   file.addTypeAlias({
     leadingTrivia: "\n",
     name: names.tuning,
@@ -117,7 +150,7 @@ function addTune(file: SourceFile, { mask }: CompiledOperator, names: OperatorNa
 
 /** Adds what an operator's functions read: its tables and its launch manifest. */
 export function addManifest(file: SourceFile, operator: CompiledOperator, names: OperatorNames): void {
-  addConstants(file, operator, names, "AttentionModule", moduleText(operator.launch, operator.mask.scalars, names));
+  addConstants(file, operator, names, "AttentionModule", moduleText(operator.launch, operator.mask, names));
 }
 
 /** The type of what `requirements` asks of an adapter. */

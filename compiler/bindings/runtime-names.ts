@@ -13,17 +13,23 @@ const type = (name: string): RuntimeName => ({ name, local: name, isType: true }
 /** What bindings for WebGPU import of `attnc/runtime`. */
 export const RUNTIME_NAMES: readonly RuntimeName[] = [
   value("createAttention"),
+  value("createBranchedAttention"),
+  value("branchedRequirements"),
   // The generated file exports a function of the runtime's name.
   value("requirements", "requirementsOf"),
   value("tuneAttention"),
   type("AttentionModule"),
   type("AttentionOptions"),
+  type("BranchedModule"),
+  type("BranchedOptions"),
   type("BufferRef"),
   type("CsrArrays"),
   type("CsrBuffers"),
   type("InputArray"),
   type("InputBuffer"),
   type("Requirements"),
+  type("ReuseBuffer"),
+  type("SelectedBits"),
   type("TuneOptions"),
   type("TuneResult"),
 ];
@@ -40,9 +46,11 @@ export const CUDA_RUNTIME_NAMES: readonly RuntimeName[] = [
   type("CudaModule"),
   type("CudaOptions"),
   type("CudaRequirements"),
+  type("CudaReuse"),
   type("CudaStream"),
   type("DeviceRef"),
   type("InputArray"),
+  type("SelectedBits"),
 ];
 
 /**
@@ -50,7 +58,7 @@ export const CUDA_RUNTIME_NAMES: readonly RuntimeName[] = [
  * by them: what the language or the platform calls so.
  */
 export const RESERVED: readonly string[] = [
-  ...["requirements", "AttnError", "packBits"],
+  ...["requirements", "AttnError", "packBits", "selectedBits", "selectedUnits"],
   ...[
     "AbortSignal",
     "Array",

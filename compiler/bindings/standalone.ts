@@ -15,6 +15,9 @@ const ROOT = "/runtime/";
 /** Always there, and exported: without them an app can neither tell errors apart nor pack bits. */
 const ALWAYS: readonly string[] = ["AttnError", "AttnErrorCode", "packBits"];
 
+/** Exported beside a type that is used: what an app turns its values with into others and back. */
+const WITH_TYPES: Readonly<Record<string, readonly string[]>> = { SelectedBits: ["selectedBits", "selectedUnits"] };
+
 /**
  * The part of the runtime that `used` needs as the statements of one file: imports and exports are
  * gone, names that two files use, or that are taken already, are changed. The types of `used` stay
@@ -35,9 +38,11 @@ export function inlineRuntime(
   });
   for (const [path, text] of sources) project.createSourceFile(ROOT + path, text);
   const files = inOrder(project.getSourceFiles());
-  const exported = new Set([...ALWAYS, ...used.filter(({ isTypeOnly }) => isTypeOnly).map(({ name }) => name)]);
+  const types = used.filter(({ isTypeOnly }) => isTypeOnly).map(({ name }) => name);
+  const own = [...ALWAYS, ...types.flatMap((name) => WITH_TYPES[name] ?? [])];
+  const exported = new Set([...own, ...types]);
   renameDeclarations(files, new Map(used.flatMap(({ name, alias }) => (alias === undefined ? [] : [[name, alias]]))), taken);
-  const statements = reachable(files, [...ALWAYS, ...used.map(({ name, alias }) => alias ?? name)]);
+  const statements = reachable(files, [...own, ...used.map(({ name, alias }) => alias ?? name)]);
   return statements.map((statement) => withoutExport(statement, exported)).join("");
 }
 

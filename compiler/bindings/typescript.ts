@@ -1,4 +1,5 @@
 import type { SourceFile } from "ts-morph";
+import { addBranched, addBranchedManifest, type BranchedOperator } from "./branched.js";
 import { generateBindings, type BindingKind, type BindingOptions, type GeneratedFile } from "./generated-file.js";
 import type { OperatorNames } from "./names.js";
 import { ADAPTER, addManifest, addOperator, type CompiledOperator } from "./operator.js";
@@ -6,6 +7,7 @@ import { RUNTIME_NAMES, usedRuntimeNames } from "./runtime-names.js";
 import { inlineRuntime } from "./standalone.js";
 
 export type { BindingOptions, GeneratedFile } from "./generated-file.js";
+export { branchedOperator, type BranchedOperator } from "./branched.js";
 export type { CompiledOperator } from "./operator.js";
 
 export interface WebGpuBindingOptions extends BindingOptions {
@@ -20,16 +22,17 @@ export interface WebGpuBindingOptions extends BindingOptions {
 
 /** The bindings for WebGPU of the attention declarations of one `.attn` file: `NAME.attn.ts`, or `.js` and `.d.ts`. */
 export function generateTypeScript(
-  operators: readonly CompiledOperator[],
+  operators: readonly (CompiledOperator | BranchedOperator)[],
   options: WebGpuBindingOptions,
 ): Promise<readonly GeneratedFile[]> {
   const { runtimeModule = "attnc/runtime", standalone } = options;
-  const webgpu: BindingKind<CompiledOperator> = {
+  const webgpu: BindingKind<CompiledOperator | BranchedOperator> = {
     ending: "",
     runtimeNames: RUNTIME_NAMES,
-    addOperator,
+    addOperator: (file, operator, names) => ("branched" in operator ? addBranched : addOperator)(file, operator as BranchedOperator, names),
     addShared: addRequirements,
-    addManifest,
+    addManifest: (file, operator, names) =>
+      ("branched" in operator ? addBranchedManifest : addManifest)(file, operator as BranchedOperator, names),
     addRuntime(file, taken) {
       const used = usedRuntimeNames(file, RUNTIME_NAMES);
       if (standalone === undefined) file.addImportDeclaration({ moduleSpecifier: runtimeModule, namedImports: used });

@@ -62,7 +62,7 @@ async function loadCuda(cuda: CudaDevice, module: MaskModule, kernel: string | u
     async run(tensors, call) {
       const operator = await withHeads(call.heads, call.kvHeads);
       const inputs = Object.fromEntries(Object.entries(call.inputs).map(([name, value]) => [name, toLaunchInput(value)]));
-      return runWithTailsOnCuda(operator, tensors, inputs, launchCall(call));
+      return runWithTailsOnCuda(operator, tensors, inputs, launchCall(call), call.reuse);
     },
     destroy() {
       for (const operator of operators.values()) void operator.then((each) => each.destroy());

@@ -7,6 +7,7 @@ import type { Dtype, MaskModule } from "../mask/ir.js";
 import type { AttentionModule } from "../../runtime/launch/module.js";
 import { createAttention } from "../../runtime/launch/operator.js";
 import type { AttentionOperator } from "../../runtime/launch/operator.js";
+import type { SelectedBits } from "../../runtime/launch/selection/lists.js";
 import { tunedKey } from "../../runtime/launch/tuned.js";
 import type { OpenedDevice } from "../../runtime/device/open.js";
 import { roundedTo } from "../../runtime/reference/formats.js";
@@ -15,8 +16,10 @@ import { runWithTails } from "../../runtime/verify/gpu.js";
 import type { VerifyTensors } from "../../runtime/verify/tensors.js";
 import type { DeviceChoice } from "./flags.js";
 import { toLaunchInput, toMaskInput } from "./input-forms.js";
+import { interpretedSelections } from "./interpreted-selections.js";
 import { launchCall } from "./launch-call.js";
 import { requireWgslDtype } from "./required.js";
+import { selectedOf } from "./selections.js";
 import { tunedFile } from "./tuned-file.js";
 
 /** One call, with everything that a kernel or the interpreter needs to know. */
@@ -34,11 +37,15 @@ export interface ExecutorCall {
   readonly phase?: string | undefined;
   readonly scale?: number | undefined;
   readonly inputs: Readonly<Record<string, VerifyInput>>;
+  /** Selections of earlier calls, in place of new ones. */
+  readonly reuse?: Readonly<Record<string, SelectedBits>> | undefined;
 }
 
 export interface ExecutorResult {
   readonly out: Float32Array;
   readonly lse: Float32Array;
+  /** What the selections chose, by their names, where the module has any. */
+  readonly selected?: Readonly<Record<string, SelectedBits>> | undefined;
 }
 
 /** A compiled operator on a device; head counts follow each call. */
@@ -127,7 +134,7 @@ export async function loadKernel(gpu: OpenedDevice, module: MaskModule, { compil
     async run(tensors, call) {
       const operator = await withHeads(call.heads, call.kvHeads);
       const inputs = Object.fromEntries(Object.entries(call.inputs).map(([name, value]) => [name, toLaunchInput(value)]));
-      return runWithTails(operator, tensors, inputs, launchCall(call));
+      return runWithTails(operator, tensors, inputs, launchCall(call), call.reuse);
     },
     destroy() {
       for (const operator of operators.values()) void operator.then((each) => each.destroy());
@@ -152,6 +159,7 @@ const interpreter: Executor = {
   onDevice: false,
   load(module) {
     const program = lower(module, INTERPRETER_TILES);
+    const select = interpretedSelections(module);
     const { headDim, valueDim, dtype } = module.shape;
     return Promise.resolve({
       tiles: program,
@@ -159,8 +167,12 @@ const interpreter: Executor = {
       tuned: false,
       run(tensors, call) {
         const { batch, scale } = call;
-        const { out, lse } = interpret(program, tensors, { env: maskEnvOf(module, call), batch, headDim, valueDim, scale });
-        return Promise.resolve({ out: roundedTo(dtype, out), lse });
+        const bare = maskEnvOf(module, call);
+        const bits = select(tensors, call, bare);
+        const env = { ...bare, inputs: { ...bare.inputs, ...bits } };
+        const { out, lse } = interpret(program, tensors, { env, batch, headDim, valueDim, scale });
+        const selected = Object.fromEntries(Object.entries(bits).map(([name, value]) => [name, selectedOf(value)]));
+        return Promise.resolve({ out: roundedTo(dtype, out), lse, ...(module.selections === undefined ? {} : { selected }) });
       },
       destroy() {},
     });

@@ -81,7 +81,7 @@ export function choice<T extends string>(...names: readonly T[]): (text: string)
   };
 }
 
-const DEVICES = ["auto", "webgpu", "software", "cuda", "interpreter"] as const;
+export const DEVICES = ["auto", "webgpu", "software", "cuda", "interpreter"] as const;
 export type DeviceChoice = (typeof DEVICES)[number];
 
 /** Refuses a part of the command line that is promised and not built. */
@@ -89,7 +89,8 @@ export function notYet(what: string, instead: string): Stop {
   return new Stop([diagnostic("ATTN6213", undefined, { what, instead })], EXIT.usage);
 }
 
-const collect = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value];
+/** An option that may be given again. */
+export const collect = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value];
 
 export function shapeOptions(command: Command): Command {
   return command

@@ -50,6 +50,8 @@ export function toMaskInput(spec: Input, value: VerifyInput, lengths: InputLengt
       );
       return bits;
     }
+    case "floats":
+      throw new Error(`no mask reads the floats ${spec.name}`);
   }
 }
 

@@ -1,14 +1,17 @@
 import { diagnostic } from "../diagnostics/report.js";
 import { suggest } from "../diagnostics/suggest.js";
 import type { InputValue, MaskEnv } from "../mask/evaluate.js";
-import type { Input, MaskModule } from "../mask/ir.js";
+import type { FloatInput, Input, MaskModule } from "../mask/ir.js";
+import { floatAxes } from "../../runtime/launch/selection/float-inputs.js";
+import { toFloats } from "../../runtime/tensor/convert.js";
 import { elementCount, shapeText } from "../../runtime/tensor/tensor.js";
 import type { Tensor } from "../../runtime/tensor/tensor.js";
 import type { VerifyInput } from "../../runtime/verify/inputs.js";
 import { toMaskInput } from "./input-forms.js";
 import { pairs } from "./flags.js";
+import { readSelection, selectionShapes, withColumns } from "./selections.js";
 import { EXIT, Stop } from "./stop.js";
-import { readTensorFile } from "./tensors.js";
+import { badValue, readTensorFile } from "./tensors.js";
 
 export interface GivenInputs {
   readonly values: Readonly<Record<string, VerifyInput>>;
@@ -16,17 +19,25 @@ export interface GivenInputs {
   readonly maskInputs: Readonly<Record<string, InputValue>>;
 }
 
-/** Reads the tensors of `--input NAME=FILE`: every input must be given, and no other; for one batch entry, `batch` of them, or any number. */
+/**
+ * Reads the tensors of `--input NAME=FILE`: every input must be given, and no other; for one batch entry, `batch` of them,
+ * or any number. For a `call` these are the inputs of the declaration; for a `mask` alone also what its selections chose in a
+ * call, but not the floats by which they did.
+ */
 export function readInputs(
   module: MaskModule,
-  env: Pick<MaskEnv, "N" | "NQ" | "heads" | "kvHeads">,
+  env: MaskEnv,
   option: readonly string[] | undefined,
   batch?: number,
+  of: "call" | "mask" = "call",
 ): GivenInputs {
   const files = pairs("--input", option);
-  const names = new Set(
-    module.inputs.flatMap((input) => (input.kind === "csr" ? [`${input.name}.offsets`, `${input.name}.indices`] : [input.name])),
-  );
+  const floatInputs = of === "call" ? (module.floatInputs ?? []) : [];
+  const selections = of === "call" ? [] : selectionShapes(module, env, batch ?? 1);
+  const names = new Set([
+    ...module.inputs.flatMap((input) => (input.kind === "csr" ? [`${input.name}.offsets`, `${input.name}.indices`] : [input.name])),
+    ...[...floatInputs, ...selections].map((input) => input.name),
+  ]);
   for (const name of files.keys()) {
     if (names.has(name)) continue;
     const near = suggest(name, [...names]);
@@ -37,25 +48,34 @@ export function readInputs(
         : `it takes ${[...names].join(", ")}`;
     throw new Stop([diagnostic("ATTN6207", undefined, { name: module.name, input: name, known })], EXIT.usage);
   }
+  const pathOf = (name: string, kind: string): string => {
+    const path = files.get(name);
+    if (path === undefined) throw new Stop([diagnostic("ATTN6206", undefined, { name: module.name, input: name, kind })], EXIT.usage);
+    return path;
+  };
   const values: Record<string, VerifyInput> = {};
   const maskInputs: Record<string, InputValue> = {};
   const lengths = { N: env.N, NQ: env.NQ, space: module.space.kind };
+  const counts = { batch, heads: env.heads, kvHeads: env.kvHeads };
+  for (const input of floatInputs) {
+    const sizes = { n: env.N, nq: env.NQ, headDim: module.shape.headDim };
+    const own = floatAxes({ space: module.space.kind }, input, sizes).inner;
+    values[input.name] = floats(input.name, own, counts, readTensorFile(pathOf(input.name, describe(input))));
+  }
   for (const input of module.inputs) {
-    const file = (name: string): Tensor => {
-      const path = files.get(name);
-      if (path === undefined)
-        throw new Stop([diagnostic("ATTN6206", undefined, { name: module.name, input: name, kind: describe(input) })], EXIT.usage);
-      return readTensorFile(path);
-    };
-    const counts = { batch, heads: env.heads, kvHeads: env.kvHeads };
+    const file = (name: string): Tensor => readTensorFile(pathOf(name, describe(input)));
     const value = input.kind === "csr" ? csr(input, counts, lengths, file) : single(input, counts, lengths, file(input.name));
     values[input.name] = value;
     maskInputs[input.name] = toMaskInput(input, value, lengths);
   }
+  for (const shape of selections) {
+    const path = pathOf(shape.name, "what was selected, as `attnc run --selected` writes it");
+    maskInputs[shape.name] = withColumns(readSelection(shape.name, path, shape, batch === undefined), shape.columns);
+  }
   return { values, maskInputs };
 }
 
-function describe(input: Input): string {
+function describe(input: Input | FloatInput): string {
   switch (input.kind) {
     case "ids":
       return "one integer per token";
@@ -69,6 +89,12 @@ function describe(input: Input): string {
       return "lists of offsets q - k";
     case "csr":
       return `lists of blocks of ${input.m} keys for each block of ${input.n} queries`;
+    case "scores":
+      return `a score for each block of ${input.n} queries and ${input.m} keys`;
+    case "channels":
+      return "a number for each channel";
+    case "pooled":
+      return `a vector for each window of ${input.n} keys, one every ${input.stride}`;
   }
 }
 
@@ -145,6 +171,15 @@ function csr(input: Extract<Input, { kind: "csr" }>, counts: Counts, lengths: Le
   return { kind: "csr", lists: make(batch!, (b) => make(heads!, (h) => make(rows, (row) => list(b * heads! + h, row)))) };
 }
 
+function floats(name: string, own: readonly number[], counts: Counts, tensor: Tensor): VerifyInput {
+  const [batch, heads] = leading(name, tensor, own, 2, counts);
+  const { data, error } = toFloats(tensor, name);
+  if (error) throw new Stop([{ code: error.code, severity: "error", message: error.message, hint: error.hint }]);
+  const wrong = data.findIndex((value) => !Number.isFinite(value));
+  if (wrong >= 0) badValue(name, wrong, "a finite number", data[wrong]!);
+  return { kind: "floats", shape: [batch!, heads!, ...own], data };
+}
+
 /** Sizes of the leading axes, of which any may be left out: batch, and with `most` 2 heads. */
 function leading(name: string, tensor: Tensor, own: readonly number[], most: 1 | 2, counts: Counts): readonly number[] {
   const { shape } = tensor;
@@ -175,8 +210,4 @@ function integers(name: string, tensor: Tensor): Int32Array {
     if (data[i] !== value) badValue(name, i, "an integer of 32 bits", value);
   }
   return data;
-}
-
-function badValue(name: string, index: number, expected: string, found: number): never {
-  throw new Stop([diagnostic("ATTN6211", undefined, { tensor: `${name}[${index}]`, found, expected })]);
 }

@@ -1,8 +1,9 @@
 import { diagnostic } from "../diagnostics/report.js";
 import type { MaskEnv } from "../mask/evaluate.js";
-import type { MaskModule } from "../mask/ir.js";
+import type { KeyWindows, MaskModule } from "../mask/ir.js";
 import { fixedBaseLength, segmentsLength } from "../mask/space.js";
 import { fixedCounts } from "../targets/manifest.js";
+import { windowCount } from "../../runtime/launch/branches/module.js";
 import { badOption } from "./flags.js";
 import type { LengthFlags } from "./flags.js";
 import { missing } from "./required.js";
@@ -22,10 +23,18 @@ export function lengthsOf(module: MaskModule, flags: LengthFlags, params: Readon
   const N = own ?? flags.seq;
   if (N === undefined) throw new Stop([diagnostic("ATTN6205", undefined, { name: module.name })], EXIT.usage);
   const NQ = flags.qSeq ?? N;
+  if (module.windows !== undefined) return windowLengths(module.name, module.windows, N, NQ);
   if (module.space.kind === "self" && NQ > N) badOption("--q-seq", String(NQ), `at most ${N}, the number of keys`);
   if (N < segmentsLength(module.space))
     badOption("--seq", String(N), `at least ${segmentsLength(module.space)}, the length of the segments`);
   return { N, NQ };
+}
+
+/** Where keys are windows, `--seq` is still the number of tokens: there are as many keys as windows fit. */
+function windowLengths(name: string, windows: KeyWindows, tokens: number, NQ: number): { N: number; NQ: number } {
+  if (tokens < windows.n) badOption("--seq", String(tokens), `at least ${windows.n}, the length of a window of ${name}`);
+  if (windows.space === "self" && NQ > tokens) badOption("--q-seq", String(NQ), `at most ${tokens}, the number of tokens`);
+  return { N: windowCount(windows, tokens), NQ };
 }
 
 /** The length of a space whose extents are all known; runtime extents may be given as parameters. */
@@ -51,8 +60,9 @@ export function runtimeParams(module: MaskModule): Readonly<Record<string, numbe
 
 /** The environment of one call without its inputs. */
 export function envOf(module: MaskModule, flags: LengthFlags): MaskEnv {
-  const params = runtimeParams(module);
-  const { N, NQ } = lengthsOf(module, flags, params);
+  const { N, NQ } = lengthsOf(module, flags, runtimeParams(module));
+  const tokens = module.windows === undefined || flags.seq === undefined ? {} : { [module.windows.tokens]: flags.seq };
+  const params = { ...runtimeParams(module), ...tokens };
   const phase = phaseOf(module, flags.phase);
   const { layer, step, steps } = flags;
   const rows = fixedCounts(module).layers;

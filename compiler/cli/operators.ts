@@ -3,6 +3,8 @@ import { diagnostic } from "../diagnostics/report.js";
 import { suggest } from "../diagnostics/suggest.js";
 import { buildOperators, checkFile, hasErrors } from "../driver/pipeline.js";
 import type { Built, Checked } from "../driver/pipeline.js";
+import type { BranchedMask } from "../mask/branched.js";
+import { mixedBranches } from "../mask/build/branches.js";
 import { fixedIntegers } from "../mask/build/build.js";
 import { settableNames } from "../mask/build/settings.js";
 import type { MaskSettings } from "../mask/build/settings.js";
@@ -20,10 +22,22 @@ export interface Operator {
   readonly file: string;
   /** The settings it was built with: those of the command line that it takes. */
   readonly settings: MaskSettings;
+  /** One of several attentions of a layer. */
+  readonly isBranch?: boolean | undefined;
+}
+
+/** An attention with branches and the file it is declared in. */
+export interface Branched {
+  readonly mask: BranchedMask;
+  readonly file: string;
+  readonly settings: MaskSettings;
 }
 
 export interface Operators {
+  /** Branches of attentions among them, each as an operator of its own. */
   readonly operators: readonly Operator[];
+  /** The attentions with branches, but for those of which one branch was asked for. */
+  readonly branched: readonly Branched[];
   /** Warnings about them, and what in the command line does not apply to some. */
   readonly warnings: readonly Diagnostic[];
   readonly notes: readonly string[];
@@ -32,6 +46,8 @@ export interface Operators {
 interface Chosen {
   readonly checked: Checked;
   readonly attention: AttentionModel;
+  /** Of an attention with branches the one that is meant; all where it is absent. */
+  readonly branch?: string | undefined;
 }
 
 /**
@@ -50,17 +66,35 @@ function build(chosen: readonly Chosen[], warnings: readonly Diagnostic[], flags
   const errors = built.flatMap(({ result }) => result.diagnostics.filter((d) => d.severity === "error"));
   if (errors.length > 0) throw new Stop(errors);
   return {
-    operators: built.flatMap(({ one, result, settings }) =>
-      result.modules.map((module) => ({ module, file: one.checked.file.name, settings })),
+    operators: built.flatMap(({ one, result, settings }) => operatorsOf(one, result, settings)),
+    branched: built.flatMap(({ one, result, settings }) =>
+      one.branch === undefined ? result.branched.map((mask) => ({ mask, file: one.checked.file.name, settings })) : [],
     ),
     warnings: [...warnings, ...built.flatMap(({ result }) => result.diagnostics)],
     notes: built.flatMap(({ note }) => (note === undefined ? [] : [note])),
   };
 }
 
+function operatorsOf({ checked, branch: wanted }: Chosen, result: Built, settings: MaskSettings): readonly Operator[] {
+  const common = { file: checked.file.name, settings };
+  const branches = result.branched.flatMap((mask) => mask.branches).filter(({ name }) => wanted === undefined || name === wanted);
+  return [
+    ...result.modules.map((module) => ({ module, ...common })),
+    ...branches.map((branch) => ({ module: branch.module, isBranch: true, ...common })),
+  ];
+}
+
 /** The one operator that a command works on. */
 export function oneOperator(argument: string, flags: ShapeFlags): MaskModule {
   return oneOperatorWithVariants(argument, flags).module;
+}
+
+/** The attention with branches that an argument names; undefined where it names something else. */
+export function branchedAttention(argument: string, flags: ShapeFlags): BranchedMask | undefined {
+  const { chosen, warnings } = choose([argument]);
+  const [only] = chosen;
+  if (chosen.length !== 1 || only!.attention.mix === undefined || only!.branch !== undefined) return undefined;
+  return build(chosen, warnings, flags).branched[0]?.mask;
 }
 
 /** An operator, and how to build it with other values of the integers that are fixed when it is compiled. */
@@ -77,14 +111,20 @@ export function oneOperatorWithVariants(argument: string, flags: ShapeFlags): Va
     const names = chosen.map(({ checked, attention }) => `${checked.file.name}#${attention.name}`).join(", ");
     throw new Stop([diagnostic("ATTN6203", undefined, { file: argument, count: chosen.length, names })], EXIT.usage);
   }
-  const { module, settings } = build(chosen, warnings, flags).operators[0]!;
   const [one] = chosen;
+  const { operators } = build(chosen, warnings, flags);
+  if (operators.length > 1) {
+    const names = operators.map(({ module: { name }, file }) => `${file}#${name}`).join(", ");
+    throw new Stop([diagnostic("ATTN6203", undefined, { file: argument, count: operators.length, names })], EXIT.usage);
+  }
+  const { module, settings } = operators[0]!;
   return {
     module,
     integers: fixedIntegers(one!.attention, settings),
     withInteger: (name, value) => {
-      const { modules, diagnostics } = buildAlone(one!, { ...settings, params: { ...settings.params, [name]: value } });
-      return diagnostics.length > 0 ? undefined : modules[0];
+      const varied: MaskSettings = { ...settings, params: { ...settings.params, [name]: value } };
+      const built = buildAlone(one!, varied);
+      return built.diagnostics.length > 0 ? undefined : operatorsOf(one!, built, varied)[0]?.module;
     },
   };
 }
@@ -105,9 +145,10 @@ function choose(args: readonly string[]): { readonly chosen: readonly Chosen[]; 
     }
     if (!checked.model) continue;
     const { attentions } = checked.model;
-    const found = attentions.filter((attention) => name === undefined || attention.name === name);
+    const { own, branch } = splitName(name);
+    const found = attentions.filter((attention) => own === undefined || (attention.name === own && hasBranch(attention, branch)));
     if (found.length === 0 && name !== undefined) unknown.push(noSuchName(checked, name));
-    for (const attention of found) chosen.push({ checked, attention });
+    for (const attention of found) chosen.push({ checked, attention, branch });
   }
   const wrongUse = [...problems, ...unknown];
   if (wrongUse.length > 0) throw new Stop([...errors, ...wrongUse], EXIT.usage);
@@ -116,11 +157,31 @@ function choose(args: readonly string[]): { readonly chosen: readonly Chosen[]; 
   return { chosen, warnings };
 }
 
+/** `ATTENTION` or `ATTENTION.BRANCH`. */
+function splitName(name: string | undefined): { readonly own?: string | undefined; readonly branch?: string | undefined } {
+  const [own, branch] = name?.split(".") ?? [];
+  return { own, branch };
+}
+
+const branchNames = ({ mix }: AttentionModel): readonly string[] => (mix === undefined ? [] : mixedBranches(mix).map(({ name }) => name));
+
+const hasBranch = (attention: AttentionModel, branch: string | undefined): boolean =>
+  branch === undefined || branchNames(attention).includes(branch);
+
+/** Whether a file declares what `FILE#NAME` or `FILE#NAME.BRANCH` names. */
+export function declares(checked: Checked, name: string): boolean {
+  const { own, branch } = splitName(name);
+  return checked.model!.attentions.some((attention) => attention.name === own && hasBranch(attention, branch));
+}
+
 /** Why `FILE#NAME` means nothing. */
 export function noSuchName(checked: Checked, name: string): Diagnostic {
   const { attentions, patterns } = checked.model!;
   const file = checked.file.name;
-  const names = attentions.map((attention) => attention.name);
+  const names = attentions.flatMap((attention) => [
+    attention.name,
+    ...branchNames(attention).map((branch) => `${attention.name}.${branch}`),
+  ]);
   if (names.length === 0) return diagnostic("ATTN6212", undefined, { path: file });
   const near = suggest(name, names);
   const pattern = patterns.some((each) => each.name === name) ? `${name} is a pattern: a piece that attentions use; ` : "";

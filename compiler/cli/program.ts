@@ -2,7 +2,9 @@ import { Command } from "commander";
 import {
   callOptions,
   choice,
+  collect,
   deviceOption,
+  DEVICES,
   dtypes,
   finite,
   inputOption,
@@ -96,6 +98,11 @@ export function buildProgram(done: (code: ExitCode) => void): Command {
   inputOption(lengthOptions(shapeOptions(program.command("mask"))))
     .description("show the mask itself: which queries look at which keys")
     .argument("<file#name>", "one operator")
+    .option("--q <file>", "queries, for a mask that selects from them [batch, heads, length, dim]")
+    .option("--k <file>", "keys, beside --q [batch, kv heads, length, dim]")
+    .option("--scale <x>", "softmax scale of what is selected by; 1 / sqrt(dim) by default", finite)
+    .option("--reuse <name=file>", "a selection of an earlier run, in place of a new one; may be given again", collect)
+    .option("--device <name>", "where selections are made; in plain TypeScript in float64 by default", choice(...DEVICES))
     .option("--head <n>", "only this head", integer(0))
     .option("--block <n>", "queries and keys per tile of a picture", integer(1))
     .option(
@@ -110,6 +117,7 @@ export function buildProgram(done: (code: ExitCode) => void): Command {
         "mask sliding.attn --seq 256",
         "mask masks.attn#strided --seq 512 --set stride=64 --out strided.svg",
         "mask doc.attn --seq 128 --input doc=ids.npy --format json",
+        "mask moba.attn --q q.npy --k k.npy --head 0 --out picked.svg",
       ),
     )
     .action(action(async () => (await import("./commands/mask.js")).mask as Action));
@@ -149,6 +157,8 @@ export function buildProgram(done: (code: ExitCode) => void): Command {
     .requiredOption("--out <file>", "where the output goes (.npy)")
     .option("--lse <file>", "where the log-sum-exp of each row goes (.npy)")
     .option("--scale <x>", "softmax scale; 1 / sqrt(dim) by default", finite)
+    .option("--selected <where>", "a folder, or NAME=FILE, for what was selected (.npy); may be given again", collect)
+    .option("--reuse <name=file>", "a selection of an earlier run, in place of a new one; may be given again", collect)
     .addHelpText(
       "after",
       examples(
@@ -173,6 +183,32 @@ is "NaN", "Infinity" or "-Infinity".
 `,
     )
     .action(action(async () => (await import("./commands/verify.js")).verify as Action));
+
+  inputOption(callOptions(shapeOptions(program.command("fidelity"))))
+    .description("compare a method with full attention on your tensors: attention mass kept, and the error of the output")
+    .argument("<file#name>", "one operator")
+    .requiredOption("--q <file>", "queries [batch, heads, length, dim] (.npy, or file.safetensors:name)")
+    .requiredOption("--k <file>", "keys [batch, kv heads, length, dim]")
+    .requiredOption("--v <file>", "values [batch, kv heads, length, value dim]")
+    .option("--scale <x>", "softmax scale; 1 / sqrt(dim) by default", finite)
+    .option("--reuse <name=file>", "a selection of an earlier run, in place of a new one; may be given again", collect)
+    .option("--device <name>", "where selections are made; in plain TypeScript in float64 by default", choice(...DEVICES))
+    .option("--rows <n>", "rows of each head that are measured, evenly spread; as many as take about a minute by default", integer(1))
+    .option("--head <n>", "the head whose map is drawn; the one that keeps the least by default", integer(0))
+    .option("--format <format>", "text, json, svg or png; by the ending of --out, or text", choice("text", "json", "svg", "png"))
+    .option("--out <file>", "write to a file")
+    .addHelpText(
+      "after",
+      `${examples(
+        "fidelity moba.attn --q q.npy --k k.npy --v v.npy",
+        "fidelity vertical_slash.attn --q t.safetensors:q --k t.safetensors:k --v t.safetensors:v --set cols=500 --format json",
+        "fidelity moba.attn --q q.npy --k k.npy --v v.npy --device auto --head 3 --out kept.svg",
+      )}
+A report, not a test: a sparse method differs from full attention by design. \`attnc verify\` says whether the kernel computes
+the method.
+`,
+    )
+    .action(action(async () => (await import("./commands/fidelity.js")).fidelity as Action));
 
   kernelOption(tunedOption(deviceOption(lengthOptions(shapeOptions(program.command("bench"))))))
     .description("time the kernel beside the generated dense kernel on the same device")

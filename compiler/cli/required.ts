@@ -1,4 +1,6 @@
 import { diagnostic } from "../diagnostics/report.js";
+import { hasLse } from "../mask/branched.js";
+import type { BranchedMask } from "../mask/branched.js";
 import type { MaskEnv } from "../mask/evaluate.js";
 import type { MaskModule } from "../mask/ir.js";
 import { usedLaunchVariables } from "../targets/print/uniforms.js";
@@ -28,6 +30,18 @@ export function requireCall(module: MaskModule, env: MaskEnv): void {
 /** Refuses an operator whose dtype no WGSL kernel can have. */
 export function requireWgslDtype({ name, shape }: MaskModule): void {
   if (shape.dtype === "bf16") throw new Stop([diagnostic("ATTN4004", undefined, { name })]);
+}
+
+/** Refuses an output without lse where one is asked for. */
+export function requireLse(mask: BranchedMask): void {
+  if (hasLse(mask.mix)) return;
+  const expected = `no --lse: the output of ${mask.name} mixes its branches`;
+  throw new Stop([diagnostic("ATTN5230", undefined, { field: "--lse", expected, found: "a file", remedy: "Leave it out." })], EXIT.usage);
+}
+
+/** Refuses attentions with branches where kernels of CUDA are asked for. */
+export function refuseBranches(names: readonly string[]): void {
+  if (names.length > 0) throw new Stop(names.map((name) => diagnostic("ATTN4005", undefined, { name })));
 }
 
 /** What an operator depends on and was not given. */

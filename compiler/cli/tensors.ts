@@ -53,3 +53,8 @@ export function expectShape(
   const wanted = `[${expected.map((size, i) => (size === null ? names[i] : `${names[i]} ${size}`)).join(", ")}]`;
   throw new Stop([diagnostic("ATTN6209", undefined, { tensor, found: shapeText(found), expected: wanted, remedy })]);
 }
+
+/** Refuses an element of a tensor. */
+export function badValue(name: string, index: number, expected: string, found: number): never {
+  throw new Stop([diagnostic("ATTN6211", undefined, { tensor: `${name}[${index}]`, found, expected })]);
+}

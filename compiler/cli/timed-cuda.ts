@@ -1,7 +1,11 @@
 import { allocations } from "../../runtime/cuda/memory.js";
+import { readSelected, selectedTargets } from "../../runtime/cuda/run.js";
 import { DTYPE_BYTES, fromDeviceElements, toDeviceElements } from "../../runtime/launch/host-tensors.js";
+import { resolveCall } from "../../runtime/launch/call.js";
+import { selectedShapes } from "../../runtime/launch/selection/arrays.js";
 import { loadCudaAttention } from "./cuda-executor.js";
 import type { CudaExecutor } from "./cuda-executor.js";
+import { bitsValue } from "./selections.js";
 import { timedCall } from "./timed.js";
 import type { Timed, TimedProblem } from "./timed.js";
 
@@ -17,18 +21,27 @@ export async function timedOnCuda({ cuda, kernel }: CudaExecutor, problem: Timed
   const tensors = { q: upload(problem.q), k: upload(problem.k), v: upload(problem.v), out: memory.allocate(size) };
   const timer = cuda.timer();
   const stream = 0n;
+  const call = timedCall(problem);
+  const shapes =
+    operator.module.selection === undefined ? [] : selectedShapes(operator.module, resolveCall(operator.module, operator.shape, call));
+  const timeOf = (launch: () => void): Promise<number> => {
+    timer.start(stream);
+    launch();
+    timer.stop(stream);
+    return Promise.resolve(timer.milliseconds());
+  };
+  const { q, k } = tensors;
   return {
     tiles: operator.kernel,
-    time() {
-      timer.start(stream);
-      operator.launch(tensors, timedCall(problem), stream);
-      timer.stop(stream);
-      return Promise.resolve(timer.milliseconds());
-    },
-    output() {
+    time: () => timeOf(() => operator.launch(tensors, call, stream)),
+    timeSelection: shapes.length === 0 ? undefined : () => timeOf(() => operator.select({ q, k }, call, stream)),
+    result() {
+      const selected = selectedTargets(shapes, memory);
+      if (shapes.length > 0) operator.select({ q, k, selected }, call, stream);
       const bytes = new ArrayBuffer(size);
       cuda.download(new Uint8Array(bytes), tensors.out);
-      return Promise.resolve(fromDeviceElements(dtype, bytes, elements));
+      const bits = Object.entries(readSelected(cuda, shapes, selected)).map(([name, each]) => [name, bitsValue(each)] as const);
+      return Promise.resolve({ out: fromDeviceElements(dtype, bytes, elements), selected: Object.fromEntries(bits) });
     },
   };
 }

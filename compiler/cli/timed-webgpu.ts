@@ -1,7 +1,11 @@
 import { DTYPE_BYTES, fromDeviceElements, toDeviceElements } from "../../runtime/launch/host-tensors.js";
 import { createAttention } from "../../runtime/launch/operator.js";
+import { readSelected, RunBuffers, selectedTargets } from "../../runtime/launch/run.js";
+import { resolveCall } from "../../runtime/launch/call.js";
+import { selectedShapes } from "../../runtime/launch/selection/arrays.js";
 import type { OpenedDevice } from "../../runtime/device/open.js";
 import type { DeviceKernel } from "./executor.js";
+import { bitsValue } from "./selections.js";
 import { timedCall } from "./timed.js";
 import type { Timed, TimedProblem } from "./timed.js";
 
@@ -16,37 +20,47 @@ export async function timedOnWebGpu({ device, profile }: OpenedDevice, kernel: D
     { profile, variant: kernel.variant },
   );
   const { STORAGE, COPY_DST, COPY_SRC, MAP_READ } = GPUBufferUsage;
-  const upload = (values: Float32Array<ArrayBuffer>): GPUBuffer => {
-    const bytes = toDeviceElements(dtype, values) as ArrayBufferView<ArrayBuffer>;
-    const buffer = device.createBuffer({ size: bytes.byteLength, usage: STORAGE | COPY_DST });
-    device.queue.writeBuffer(buffer, 0, bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    return buffer;
-  };
+  const own = new RunBuffers(device);
+  const upload = (name: string, values: Float32Array<ArrayBuffer>): GPUBuffer =>
+    own.upload(name, toDeviceElements(dtype, values) as ArrayBufferView<ArrayBuffer>);
   const elements = batch * heads * env.NQ * valueDim;
-  const size = elements * DTYPE_BYTES[dtype];
-  const out = device.createBuffer({ size, usage: STORAGE | COPY_SRC });
-  const buffers = { q: upload(problem.q), k: upload(problem.k), v: upload(problem.v), out };
+  const out = own.create("out", elements * DTYPE_BYTES[dtype], STORAGE | COPY_SRC);
+  const [q, k, v] = [upload("q", problem.q), upload("k", problem.k), upload("v", problem.v)];
+  const call = timedCall(problem);
+  const selects = kernel.compiled.selection !== undefined;
+  const timeOf = async (encode: (encoder: GPUCommandEncoder) => void): Promise<number> => {
+    const encoder = device.createCommandEncoder();
+    encode(encoder);
+    const commands = encoder.finish();
+    await device.queue.onSubmittedWorkDone();
+    const start = performance.now();
+    device.queue.submit([commands]);
+    await device.queue.onSubmittedWorkDone();
+    return performance.now() - start;
+  };
   return {
     tiles: operator.variant,
-    async time() {
+    time: () => timeOf((encoder) => operator.encode(encoder, { q, k, v, out }, call)),
+    timeSelection: selects ? () => timeOf((encoder) => operator.encodeSelection(encoder, { q, k }, call)) : undefined,
+    async result() {
+      const shapes = selects ? selectedShapes(kernel.compiled, resolveCall(kernel.compiled, operator.shape, call)) : [];
+      const targets = selectedTargets(shapes, own);
+      const parts = [out, ...targets];
+      const size = parts.reduce((sum, part) => sum + part.size, 0);
+      const staging = own.create("result", size, MAP_READ | COPY_DST);
       const encoder = device.createCommandEncoder();
-      operator.encode(encoder, buffers, timedCall(problem));
-      const commands = encoder.finish();
-      await device.queue.onSubmittedWorkDone();
-      const start = performance.now();
-      device.queue.submit([commands]);
-      await device.queue.onSubmittedWorkDone();
-      return performance.now() - start;
-    },
-    async output() {
-      const staging = device.createBuffer({ size, usage: MAP_READ | COPY_DST });
-      const encoder = device.createCommandEncoder();
-      encoder.copyBufferToBuffer(out, 0, staging, 0, size);
+      const selected = Object.fromEntries(shapes.map(({ spec }, i) => [spec.name, targets[i]!]));
+      if (selects) operator.encodeSelection(encoder, { q, k, selected }, call);
+      let at = 0;
+      for (const part of parts) {
+        encoder.copyBufferToBuffer(part, 0, staging, at, part.size);
+        at += part.size;
+      }
       device.queue.submit([encoder.finish()]);
       await staging.mapAsync(GPUMapMode.READ);
       const bytes = staging.getMappedRange().slice(0);
-      staging.destroy();
-      return fromDeviceElements(dtype, bytes, elements);
+      const bits = Object.entries(readSelected(shapes, bytes, out.size)).map(([name, each]) => [name, bitsValue(each)] as const);
+      return { out: fromDeviceElements(dtype, bytes, elements), selected: Object.fromEntries(bits) };
     },
   };
 }

@@ -1,5 +1,5 @@
 import { headEvaluator } from "../mask/evaluate.js";
-import type { MaskEnv } from "../mask/evaluate.js";
+import type { BitsValue, MaskEnv } from "../mask/evaluate.js";
 import type { MaskModule } from "../mask/ir.js";
 import { queryOffset } from "../tiles/plan.js";
 import type { AttentionCall } from "../../runtime/launch/call.js";
@@ -23,8 +23,16 @@ export interface Timed {
   readonly tiles: { readonly tileQ: number; readonly tileK: number };
   /** Milliseconds of one run. */
   time(): Promise<number>;
-  /** The output of the last run. */
-  output(): Promise<Float32Array>;
+  /** Milliseconds of what comes before the kernel, alone; absent where nothing is selected. */
+  readonly timeSelection?: (() => Promise<number>) | undefined;
+  /** The output of the last run, and what was selected in it. */
+  result(): Promise<TimedResult>;
+}
+
+export interface TimedResult {
+  readonly out: Float32Array;
+  /** Bits by the names of selections. */
+  readonly selected: Readonly<Record<string, BitsValue>>;
 }
 
 /** Random data for an operator, such that its dtype holds them. */
@@ -53,9 +61,10 @@ export function timedCall({ module, env, batch }: TimedProblem): AttentionCall {
 }
 
 /** Greatest error of an output on a sample of rows, against float64. */
-export function outputError({ module, env, batch, q, k, v }: TimedProblem, out: Float32Array): number {
+export function outputError({ module, env: bare, batch, q, k, v }: TimedProblem, { out, selected }: TimedResult): number {
   const { headDim, valueDim } = module.shape;
-  const { heads, kvHeads, N, NQ } = env;
+  const { heads, kvHeads, N, NQ } = bare;
+  const env = { ...bare, inputs: { ...bare.inputs, ...selected } };
   const evaluators = Array.from({ length: batch * heads }, (_, i) => headEvaluator(module, env, Math.floor(i / heads), i % heads));
   const problem = {
     ...{ batch, heads, kvHeads, headDim, valueDim, q, k, v },

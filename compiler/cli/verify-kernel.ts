@@ -1,15 +1,16 @@
 import { oracleMask, readProgram } from "../oracle/oracle.js";
-import type { MaskPredicate, OracleProgram } from "../oracle/oracle.js";
+import type { MaskPredicate, OracleLaunch, OracleProgram } from "../oracle/oracle.js";
 import { unvisitedKeys } from "../tiles/visit.js";
 import { parse } from "../syntax/parser.js";
 import { verifyOperator } from "../../runtime/verify/operator.js";
-import type { CaseResult, VerifyCall } from "../../runtime/verify/operator.js";
+import type { CaseResult, Selected, VerifyCall } from "../../runtime/verify/operator.js";
 import { maskEnvOf } from "./executor.js";
 import type { LoadedOperator } from "./executor.js";
 import { nodeHost } from "./host.js";
 import type { Operator } from "./operators.js";
 import { readSource } from "./sources.js";
 import { verifyCases } from "./verify-plan.js";
+import { checkSelections, givenSelections } from "./verify-selections.js";
 
 /** How much is verified. */
 export interface VerifyEffort {
@@ -24,8 +25,8 @@ export interface VerifyEffort {
 
 const DEFAULT_LENGTHS = [64, 257];
 const QUICK_LENGTHS = [129];
-/** Random data of each layer and phase, fewer queries than keys, and large logits. */
-const QUICK_CASES = /^(random|fewer|large)/;
+/** Random data of each layer and phase, fewer queries than keys, and large logits; what selections choose from. */
+const QUICK_CASES = /^(random|fewer|large|strong|repeated|as many)/;
 /** Pairs times heads per case: seconds on the software device. */
 const DEVICE_PAIRS = 3e7;
 
@@ -49,18 +50,28 @@ export async function verifyKernel(
     heads: settings.shape?.heads,
     kvHeads: settings.shape?.kvHeads,
     pairs,
+    choose: request.seq === undefined,
   });
   const cases = request.quick ? planned.filter((one) => QUICK_CASES.test(one.name)) : planned;
-  const maskOf = (call: VerifyCall): MaskPredicate =>
-    oracleMask(program, module.name, {
-      N: call.keys,
-      NQ: call.queries,
-      heads: call.heads,
-      kvHeads: call.kvHeads,
-      ...call.launch,
-      params: { ...settings.params, ...call.params },
-      inputs: call.inputs,
-    });
+  const { windows } = module;
+  const selects = module.selections !== undefined;
+  const launchOf = (call: VerifyCall): OracleLaunch => ({
+    N: windows === undefined ? call.keys : call.params[windows.tokens]!,
+    NQ: call.queries,
+    heads: call.heads,
+    kvHeads: call.kvHeads,
+    ...call.launch,
+    params: { ...settings.params, ...call.params },
+    inputs: call.inputs,
+  });
+  const maskOf = (call: VerifyCall, selected?: Selected): MaskPredicate => {
+    const launch = launchOf(call);
+    const tokens = launch.N;
+    const mask = oracleMask(program, module.name, { ...launch, selected });
+    // The module numbers queries from 0; the oracle speaks of positions.
+    const first = windows?.space === "self" ? tokens - call.queries : 0;
+    return first === 0 ? mask : (b, h, q, k) => mask(b, h, q + first, k);
+  };
   await verifyOperator(
     {
       headDim: module.shape.headDim,
@@ -69,13 +80,22 @@ export async function verifyKernel(
       weights: kernel.weights,
       space: module.space.kind,
       inputs: module.inputs,
+      floatInputs: module.floatInputs,
       mask: maskOf,
-      unused: (call) => {
-        // By the plan, not by the mask: where the analysis is not exact, a tile without a pair may be loaded.
-        const unvisited = unvisitedKeys(module, maskEnvOf(module, { ...call, ...call.launch }), call.batch, kernel.tiles);
-        return (b, g, k) => unvisited[(b * call.kvHeads + g) * call.keys + k] === 1;
+      checkSelected: selects
+        ? (call, tensors, selected) => checkSelections(program, module, launchOf(call), call, tensors, selected)
+        : undefined,
+      unused: selects
+        ? undefined
+        : (call) => {
+            // By the plan, not by the mask: where the analysis is not exact, a tile without a pair may be loaded.
+            const unvisited = unvisitedKeys(module, maskEnvOf(module, { ...call, ...call.launch }), call.batch, kernel.tiles);
+            return (b, g, k) => unvisited[(b * call.kvHeads + g) * call.keys + k] === 1;
+          },
+      run: (tensors, call) => {
+        const reuse = givenSelections(module, call);
+        return kernel.run(tensors, { ...call, ...call.launch, ...(Object.keys(reuse).length === 0 ? {} : { reuse }) });
       },
-      run: (tensors, call) => kernel.run(tensors, { ...call, ...call.launch }),
     },
     cases.map((one) => ({ ...one, headDim: module.shape.headDim, valueDim: module.shape.valueDim, firstPosition: 0, inputs: {} })),
     { onCase: (result) => onCase(result, cases.length) },

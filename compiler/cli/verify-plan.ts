@@ -1,10 +1,11 @@
-import type { Axis, MaskModule } from "../mask/ir.js";
+import type { Axis, KeyWindows, MaskModule } from "../mask/ir.js";
 import { segmentsLength } from "../mask/space.js";
 import { fixedCounts } from "../targets/manifest.js";
 import { usedLaunchVariables } from "../targets/print/uniforms.js";
 import { standardCases } from "../../runtime/verify/cases.js";
 import type { LaunchValues, VerifyCase } from "../../runtime/verify/cases.js";
 import { fixedLength } from "./lengths.js";
+import { choosingLength } from "./verify-selections.js";
 
 export interface VerifyRequest {
   readonly lengths: readonly number[];
@@ -15,6 +16,8 @@ export interface VerifyRequest {
   readonly kvHeads?: number | undefined;
   /** Query-key pairs times heads that one case may cost the device: past it only the last queries are run. */
   readonly pairs: number;
+  /** Whether a length may be added at which selections have more units than they keep. */
+  readonly choose?: boolean | undefined;
 }
 
 /** Head counts for random tensors where nothing fixes them: grouped, and few enough to be quick. */
@@ -41,11 +44,19 @@ export function verifyCases(module: MaskModule, request: VerifyRequest): readonl
     freeHeads,
     launches: launches(module, fixed.layers),
     params,
+    selects: module.selections !== undefined,
+    choosing: request.choose && freeLength ? choosingLength(module) : undefined,
   });
   return cases.map((one) => ({
     ...affordable(one, module, request.pairs),
     ...(request.batch === undefined ? {} : { batch: request.batch }),
+    ...(module.windows === undefined ? {} : { params: { ...one.params, ...tokensOf(module.windows, one) } }),
   }));
+}
+
+/** As many tokens as have so many windows, and a few that are in none. */
+function tokensOf({ n, stride, tokens }: KeyWindows, { keys, seed }: VerifyCase): Readonly<Record<string, number>> {
+  return { [tokens]: (keys - 1) * stride + n + (seed % stride) };
 }
 
 /** A long sequence is run with its last queries only: causal or not, they see the most. */

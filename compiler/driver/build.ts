@@ -1,6 +1,8 @@
-import { generateTypeScript } from "../bindings/typescript.js";
+import { branchedOperator, generateTypeScript } from "../bindings/typescript.js";
 import type { GeneratedFile } from "../bindings/typescript.js";
+import type { BranchedMask } from "../mask/branched.js";
 import type { MaskModule } from "../mask/ir.js";
+import { launchBranched } from "./branched.js";
 import { dimsName, stemOf } from "./file-names.js";
 import { launchModule } from "./launch.js";
 import type { AttentionModule, ScheduleChoice } from "./launch.js";
@@ -28,17 +30,29 @@ export interface BuildOptions {
  * Everything that `attnc build --target wgsl` writes for one file: the bindings with the kernels in
  * them, and each kernel as a text of its own for people and tools to read.
  */
-export async function buildFiles(modules: readonly MaskModule[], options: BuildOptions): Promise<readonly GeneratedFile[]> {
-  const compiled = modules.map((mask) => ({ mask, launch: compile(mask, options) }));
+export async function buildFiles(
+  modules: readonly MaskModule[],
+  options: BuildOptions,
+  branched: readonly BranchedMask[] = [],
+): Promise<readonly GeneratedFile[]> {
+  const single = modules.map((mask) => ({ mask, launch: compile(mask, options) }));
+  const several = branched.map((mask) =>
+    branchedOperator(
+      mask,
+      launchBranched(mask, (module) => compile(module, options)),
+    ),
+  );
   const { version, source, js, standalone } = options;
-  const bindings = await generateTypeScript(compiled, { version, source, js, standalone });
-  const kernels = compiled.flatMap(({ mask, launch }) =>
+  const bindings = await generateTypeScript([...single, ...several], { version, source, js, standalone });
+  const branches = several.flatMap((operator) => operator.branched.launch.branches.map(({ module }) => module));
+  const kernels = [...single.map(({ launch }) => launch), ...branches].flatMap((launch) =>
     launch.variants.map((variant) => ({
-      name: `${stemOf(source)}.${mask.name}.${dimsName(variant)}.${variant.name}.wgsl`,
+      name: `${stemOf(source)}.${launch.name}.${dimsName(variant)}.${variant.name}.wgsl`,
       text: variant.wgsl,
     })),
   );
-  return [...bindings, ...kernels];
+  const mixes = several.map(({ branched: { launch } }) => ({ name: `${stemOf(source)}.${launch.name}.mix.wgsl`, text: launch.mix.wgsl }));
+  return [...bindings, ...kernels, ...mixes];
 }
 
 function compile(mask: MaskModule, { headDims, schedules, recall, onWinner }: BuildOptions): AttentionModule {

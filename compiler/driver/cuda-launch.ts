@@ -1,6 +1,9 @@
 import type { MaskModule } from "../mask/ir.js";
+import { FAMILIES } from "../targets/cuda/families.js";
 import { cudaKernels, problemsOf } from "../targets/cuda/operator.js";
+import { cudaSelection } from "../targets/cuda/select/source.js";
 import { attentionModule } from "../targets/manifest.js";
+import { selectionSpec } from "../targets/selection-spec.js";
 import { uniformFields } from "../targets/print/uniforms.js";
 import type { CudaDtype, CudaModule } from "../../runtime/cuda/module.js";
 import { dimsOf } from "./dims.js";
@@ -13,6 +16,8 @@ export function cudaModule(
   headDims: readonly number[] = [],
   { dtypes = [module.shape.dtype] }: { readonly dtypes?: readonly CudaDtype[] | undefined } = {},
 ): CudaModule {
-  const cuda = cudaKernels(module, problemsOf(module, dtypes, dimsOf(module, headDims)));
-  return { ...attentionModule(module, { uniforms: uniformFields(module), variants: [] }), cuda };
+  const selection = cudaSelection(module, dtypes);
+  const cuda = cudaKernels(module, problemsOf(module, dtypes, dimsOf(module, headDims)), FAMILIES, selection);
+  const kernels = { uniforms: uniformFields(module), variants: [], selection: selection && selectionSpec(module, selection) };
+  return { ...attentionModule(module, kernels), cuda };
 }

@@ -1,6 +1,7 @@
 import type { Diagnostic } from "../diagnostics/diagnostic.js";
 import { buildMasks } from "../mask/build/build.js";
 import type { MaskSettings } from "../mask/build/settings.js";
+import type { BranchedMask } from "../mask/branched.js";
 import type { MaskModule } from "../mask/ir.js";
 import { analyze } from "../semantics/index.js";
 import type { SourceHost } from "../semantics/host.js";
@@ -8,7 +9,7 @@ import type { Model } from "../semantics/model.js";
 import type { SourceFile, Span } from "../source/file.js";
 import type { FileNode } from "../syntax/ast.js";
 import { parse } from "../syntax/parser.js";
-import { checkRows } from "./rows.js";
+import { checkBranchedRows, checkRows } from "./rows.js";
 
 /** A file after parsing and checking; `model` is there only when it has no error. */
 export interface Checked {
@@ -38,6 +39,8 @@ function spanOf(model: Model, name: string): Span | undefined {
 
 export interface Built {
   readonly modules: readonly MaskModule[];
+  /** Attentions with branches. */
+  readonly branched: readonly BranchedMask[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -46,9 +49,11 @@ export interface Built {
  * Settings may make diagnostics of their own: a window wider than its axis, heads a table does not fit.
  */
 export function buildOperators(checked: Checked, name?: string, settings: MaskSettings = {}): Built {
-  if (!checked.model) return { modules: [], diagnostics: checked.diagnostics };
+  if (!checked.model) return { modules: [], branched: [], diagnostics: checked.diagnostics };
   const built = buildMasks(checked.model, name, settings);
   const rows = built.modules.flatMap((module) => checkRows(module, spanOf(checked.model!, module.name)));
-  const diagnostics = [...checked.diagnostics, ...built.diagnostics, ...rows];
-  return { modules: hasErrors(diagnostics) ? [] : built.modules, diagnostics };
+  const branchedRows = built.branched.flatMap((mask) => checkBranchedRows(mask, spanOf(checked.model!, mask.name)));
+  const diagnostics = [...checked.diagnostics, ...built.diagnostics, ...rows, ...branchedRows];
+  if (hasErrors(diagnostics)) return { modules: [], branched: [], diagnostics };
+  return { modules: built.modules, branched: built.branched, diagnostics };
 }

@@ -3,12 +3,14 @@ import { AttnError } from "../launch/errors.js";
 import { layoutAux, type AuxLayout, type InputExtent } from "../launch/input-layout.js";
 import type { AttentionModule, InputSpec } from "../launch/module.js";
 import { sourceWords } from "../launch/prepare/pass.js";
-import type { CudaDevice } from "./device.js";
+import { layoutFloats, type FloatLayout } from "../launch/selection/float-inputs.js";
+import type { CudaDevice, DevicePointer } from "./device.js";
 import { deviceRange, TENSOR_ALIGNMENT, type DeviceRange, type DeviceRef } from "./pointers.js";
 import type { InputPointers } from "./prepare.js";
 
 /**
- * An input of 32-bit words in the device's memory, with its shape: that of the words, so bits count in packed words.
+ * An input of 32-bit words in the device's memory, with its shape: that of the words, so bits count in packed words; floats
+ * are float32.
  * The number of words alone will do where it tells the shape.
  */
 export type CudaInput =
@@ -27,6 +29,8 @@ export type CudaInputs = Readonly<Record<string, CudaInput | CsrPointers | undef
 export interface LocatedInputs {
   readonly layout: AuxLayout;
   readonly pointers: ReadonlyMap<string, InputPointers>;
+  /** Inputs of floats, in the order of the module; of one without elements the pointer is 0. */
+  readonly floats: readonly { readonly layout: FloatLayout; readonly pointer: DevicePointer }[];
   /** What they occupy, by name. */
   readonly ranges: Readonly<Record<string, DeviceRange>>;
 }
@@ -77,5 +81,10 @@ export function locateInputs(device: CudaDevice, module: AttentionModule, call: 
       pointers.set(name, { words: pointer, indices: { pointer: locate(`${name}.indices`, indices.ref, count), count } });
     }
   }
-  return { layout, pointers, ranges };
+  const floats = (module.selection?.floatInputs ?? []).map((spec) => {
+    const { ref, extent } = shaped(spec.name, inputs[spec.name] as CudaInput);
+    const floatLayout = layoutFloats(module, spec, call, extent);
+    return { layout: floatLayout, pointer: locate(spec.name, ref, floatLayout.elements) };
+  });
+  return { layout, pointers, floats, ranges };
 }

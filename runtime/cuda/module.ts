@@ -1,5 +1,8 @@
 import type { AttentionModule, Dtype } from "../launch/module.js";
 
+/** What the names of an operator's kernels begin with: branches of an attention have a dot in theirs. */
+export const symbolStem = (operator: string): string => `attnc_${operator.replaceAll(".", "_")}`;
+
 /** Element types of a CUDA kernel's q, k, v and out. lse is always f32. */
 export type CudaDtype = Dtype;
 
@@ -44,8 +47,27 @@ export interface CudaKernel {
   readonly tensorMaps?: TensorMapBoxes | undefined;
 }
 
-/** As AttentionModule, with CUDA kernels. `variants` is empty. */
+/**
+ * A kernel that runs before that of the attention, with others in their order: see `SelectionStage`. Its parameters are the
+ * uniforms of the selection, q, k, the aux words, the scratch words, and all float inputs of the module in their order.
+ */
+export interface CudaStage {
+  /** For people: what it computes. */
+  readonly name: string;
+  /** Its extern "C" name in the source; where it is `typed`, `_f16` or another dtype follows. */
+  readonly symbol: string;
+  /** It reads q or k: there is one for each dtype. */
+  readonly typed: boolean;
+  readonly threads: number;
+  readonly sharedBytes: number;
+  /** Index of the number of blocks among the sizes of the selection. */
+  readonly blocks: number;
+  /** Matrices that it makes alone or helps to make: it is left out where the caller gives all of them back. */
+  readonly serves: readonly string[];
+}
+
+/** As AttentionModule, with CUDA kernels. `variants` is empty, and so are the stages of `selection`: those of `cuda.stages` take their place. */
 export interface CudaModule extends AttentionModule {
   /** `kernels` are listed best first for each dtype and dims. */
-  readonly cuda: { readonly source: string; readonly kernels: readonly CudaKernel[] };
+  readonly cuda: { readonly source: string; readonly kernels: readonly CudaKernel[]; readonly stages?: readonly CudaStage[] | undefined };
 }

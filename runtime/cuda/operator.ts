@@ -20,9 +20,17 @@ import { allocations, constantWords, streamMemory } from "./memory.js";
 import type { CudaDtype, CudaKernel, CudaModule } from "./module.js";
 import { pointerBytes, wordBytes } from "./parameters.js";
 import { checkOverlap, deviceRange, TENSOR_ALIGNMENT, type DeviceRange, type DeviceRef } from "./pointers.js";
-import { prepareInput, prepareKernels } from "./prepare.js";
+import { prepareInput, prepareKernels, prepareKeyList } from "./prepare.js";
 import { loadProgram } from "./program.js";
 import { runOnArrays } from "./run.js";
+import {
+  cudaSelectionKernels,
+  launchSelection,
+  planCudaSelection,
+  selectionRanges,
+  type CudaSelectionPlan,
+  type CudaSelectionTensors,
+} from "./selection.js";
 import { tensorMaps } from "./tensor-maps.js";
 
 /**
@@ -30,7 +38,7 @@ import { tensorMaps } from "./tensor-maps.js";
  * v [batch, kvHeads, N, valueDim], out [batch, heads, NQ, valueDim], of the operator's dtype; lse
  * [batch, heads, NQ], always f32, natural logarithms.
  */
-export interface CudaTensors {
+export interface CudaTensors extends CudaSelectionTensors {
   readonly q: DeviceRef;
   readonly k: DeviceRef;
   readonly v: DeviceRef;
@@ -58,11 +66,16 @@ export interface CudaAttention {
   /** The kernel that was chosen. */
   readonly kernel: CudaKernel;
   /**
-   * Puts a launch into a stream: kernels that convert the inputs, if there are any, then the kernel. Copies
-   * and waits for nothing. Values of inputs must be right: those out of range are ignored here (`run` checks
+   * Puts a launch into a stream: kernels that convert the inputs and make the selections, if there are any, then the
+   * kernel. Copies and waits for nothing. Values of inputs must be right: those out of range are ignored here (`run` checks
    * them). Throws an {@link AttnError} that names the field, before anything is launched.
    */
   launch(tensors: CudaTensors, call: AttentionCall, stream?: CudaStream): void;
+  /**
+   * Puts what comes before the kernel into a stream, and not the kernel: what the selections choose goes to
+   * `tensors.selected`. For layers that only choose, and for timing. Throws as {@link launch}.
+   */
+  select(tensors: Omit<CudaTensors, "v" | "out" | "lse">, call: AttentionCall, stream?: CudaStream): void;
   /**
    * Runs on plain arrays: uploads, launches, waits and reads back. Tensors as in {@link CudaTensors}, flat, as
    * Float32Array, or for 16-bit dtypes also as Uint16Array of bits. Rejects with an {@link AttnError}.
@@ -76,6 +89,8 @@ export interface CudaAttention {
 const MOST_BLOCKS = 2 ** 31 - 1;
 /** The most rows of a head or group, so that kernels count them in 32 bits, the last tile's too. */
 const MOST_ROWS = 2 ** 31 - 1024;
+/** The most places of keys, those of lists behind those of all keys: kernels note four times a place in 32 bits. */
+const MOST_PLACES = 2 ** 29 - 2048;
 
 interface OperatorParts {
   readonly device: CudaDevice;
@@ -86,24 +101,41 @@ interface OperatorParts {
   readonly program: CudaProgram;
 }
 
-type TensorRanges = Readonly<Record<"q" | "k" | "v" | "out", DeviceRange>> & { readonly lse?: DeviceRange | undefined };
+type TensorName = "q" | "k" | "v" | "out" | "lse";
 
-/** Where the tensors of a call are. Throws ATTN5208 and ATTN5307. */
-function locateTensors(device: CudaDevice, dtype: CudaDtype, call: ResolvedCall, tensors: CudaTensors): TensorRanges {
+/** A launch that was checked. */
+interface LaunchPlan {
+  readonly call: ResolvedCall;
+  /** Of the tensors that were asked for. */
+  readonly tensors: Readonly<Partial<Record<TensorName, DeviceRange>>>;
+  readonly inputs: LocatedInputs;
+  readonly selection: CudaSelectionPlan | undefined;
+}
+
+/** Where the tensors of a call are, lse where it is given. Throws ATTN5208 and ATTN5307. */
+function locateTensors(
+  device: CudaDevice,
+  dtype: CudaDtype,
+  call: ResolvedCall,
+  tensors: Partial<CudaTensors>,
+  names: readonly TensorName[],
+): LaunchPlan["tensors"] {
   const { batch, heads, kvHeads, n, nq, headDim, valueDim } = call;
-  const locate = (field: "q" | "k" | "v" | "out" | "lse", shape: readonly number[], bytes: number, alignment: number): DeviceRange => {
-    const size = shape.reduce((a, b) => a * b, bytes);
-    return deviceRange(field, tensors[field], size, alignment, `[${shape.join(", ")}]`, device);
+  const shapes: Readonly<Record<TensorName, readonly number[]>> = {
+    q: [batch, heads, nq, headDim],
+    k: [batch, kvHeads, n, headDim],
+    v: [batch, kvHeads, n, valueDim],
+    out: [batch, heads, nq, valueDim],
+    lse: [batch, heads, nq],
   };
-  const tensor = (field: "q" | "k" | "v" | "out", shape: readonly number[]): DeviceRange =>
-    locate(field, shape, DTYPE_BYTES[dtype], TENSOR_ALIGNMENT);
-  return {
-    q: tensor("q", [batch, heads, nq, headDim]),
-    k: tensor("k", [batch, kvHeads, n, headDim]),
-    v: tensor("v", [batch, kvHeads, n, valueDim]),
-    out: tensor("out", [batch, heads, nq, valueDim]),
-    lse: tensors.lse === undefined ? undefined : locate("lse", [batch, heads, nq], 4, 4),
-  };
+  const wanted = names.filter((field) => field !== "lse" || tensors.lse !== undefined);
+  return Object.fromEntries(
+    wanted.map((field) => {
+      const shape = shapes[field];
+      const size = shape.reduce((a, b) => a * b, field === "lse" ? 4 : DTYPE_BYTES[dtype]);
+      return [field, deviceRange(field, tensors[field], size, field === "lse" ? 4 : TENSOR_ALIGNMENT, `[${shape.join(", ")}]`, device)];
+    }),
+  );
 }
 
 /** The query tiles of a head (of a kv head where its group's queries share tiles), and the blocks of a launch. Throws ATTN5211. */
@@ -118,6 +150,15 @@ function gridOf(module: CudaModule, kernel: CudaKernel, call: ResolvedCall, devi
       expected: `at most ${MOST_ROWS} queries of the heads of a group`,
       found: String(rows),
       remedy: "Split the call by queries or by heads.",
+    });
+  }
+  const keys = Math.floor(MOST_PLACES / (1 + (module.lists?.length ?? 0)));
+  if (n > keys) {
+    throw new AttnError("ATTN5211", {
+      field: "call",
+      expected: `at most ${keys} keys`,
+      found: String(n),
+      remedy: "Split the call by keys, and merge the parts by their lse.",
     });
   }
   if (total > MOST_BLOCKS) {
@@ -136,6 +177,7 @@ function makeOperator({ device, module, shape, dtype, kernel, program }: Operato
   const full = withOrderInputs(module);
   const attend: CudaFunction = program.function(kernel.symbol, kernel.sharedBytes);
   const prepare = prepareKernels(program, full);
+  const selectionKernels = cudaSelectionKernels(program, module, dtype);
   const own = allocations(device);
   const orders: CudaInputs = Object.fromEntries(
     (module.orders ?? []).map((spec) => {
@@ -145,6 +187,7 @@ function makeOperator({ device, module, shape, dtype, kernel, program }: Operato
   );
   const constants = constantWords(device);
   const memory = streamMemory(device);
+  const scratch = streamMemory(device);
   let destroyed = false;
   const checkUsable = (): void => {
     if (!destroyed) return;
@@ -156,14 +199,37 @@ function makeOperator({ device, module, shape, dtype, kernel, program }: Operato
     });
   };
 
-  /** The words with scalars and inputs in them: constant ones without inputs, else filled by kernels before the one that reads them. */
-  const fillAux = ({ layout, pointers }: LocatedInputs, call: ResolvedCall, stream: CudaStream): DevicePointer => {
+  /** Checks all but what only the kernel has to do with. */
+  const plan = (tensors: Partial<CudaTensors>, call: AttentionCall, names: readonly TensorName[]): LaunchPlan => {
+    checkUsable();
+    const resolved = resolveCall(module, shape, call);
+    const inputs = tensors.inputs ?? {};
+    checkInputNames(module, inputs);
+    const located = locateTensors(device, dtype, resolved, tensors, names);
+    const locatedInputs = locateInputs(device, full, resolved, { ...inputs, ...orders });
+    const selection = selectionKernels && planCudaSelection(device, module, resolved, locatedInputs, tensors);
+    const { ranges, written } = selection === undefined ? { ranges: {}, written: [] } : selectionRanges(selection);
+    checkOverlap({ ...locatedInputs.ranges, ...ranges, ...located }, ["out", "lse", ...written]);
+    return { call: resolved, tensors: located, inputs: locatedInputs, selection };
+  };
+
+  /**
+   * The words with scalars, inputs and selections in them: constant ones without inputs and selections, else filled by
+   * kernels before the one that reads them.
+   */
+  const fillAux = ({ call, tensors, inputs: { layout, pointers }, selection }: LaunchPlan, stream: CudaStream): DevicePointer => {
     const scalars = scalarWords(module, call);
-    if (layout.inputs.length === 0) return constants.get(scalars.length === 0 ? new Int32Array(4) : scalars);
+    if (layout.inputs.length === 0 && selection === undefined) return constants.get(scalars.length === 0 ? new Int32Array(4) : scalars);
     const scalarPointer = scalars.length === 0 ? undefined : constants.get(scalars);
     const aux = memory.get(stream, layout.words * 4);
     if (scalarPointer !== undefined) device.copy(aux + BigInt(layout.scalars * 4), scalarPointer, scalars.byteLength, stream);
     for (const input of layout.inputs) prepareInput(device, prepare, aux, input, pointers.get(input.spec.name)!, call.n, stream);
+    if (selection !== undefined) {
+      const [q, k] = [tensors.q!.pointer, tensors.k!.pointer];
+      launchSelection(device, module, selectionKernels!, scratch, selection, { call, layout, aux, q, k }, stream);
+    }
+    // Inputs and selections have their bits there by now.
+    for (const list of layout.lists) prepareKeyList(device, prepare, aux, list, stream);
     return aux;
   };
 
@@ -174,21 +240,25 @@ function makeOperator({ device, module, shape, dtype, kernel, program }: Operato
     dtype,
     kernel,
     launch(tensors, call, stream = 0n) {
-      checkUsable();
-      const resolved = resolveCall(module, shape, call);
-      const inputs = tensors.inputs ?? {};
-      checkInputNames(module, inputs);
-      const ranges = locateTensors(device, dtype, resolved, tensors);
-      const located = locateInputs(device, full, resolved, { ...inputs, ...orders });
-      checkOverlap({ ...located.ranges, ...definedOnly(ranges) }, ["out", "lse"]);
+      const planned = plan(tensors, call, ["q", "k", "v", "out", "lse"]);
+      const { call: resolved, inputs } = planned;
       const { tiles, blocks } = gridOf(module, kernel, resolved, device);
-      const words = uniformWords(module, { call: resolved, aux: located.layout, tiles, writeLse: ranges.lse !== undefined });
-      const { q, k, v, out, lse } = ranges;
-      const maps = tensorMaps(device, kernel, resolved, { q: q.pointer, k: k.pointer, v: v.pointer });
-      const aux = fillAux(located, resolved, stream);
-      const pointers = [q.pointer, k.pointer, v.pointer, aux, out.pointer, lse?.pointer ?? 0n].map(pointerBytes);
+      const [q, k, v, out] = (["q", "k", "v", "out"] as const).map((name) => planned.tensors[name]!.pointer) as [
+        bigint,
+        bigint,
+        bigint,
+        bigint,
+      ];
+      const lse = planned.tensors.lse?.pointer;
+      const words = uniformWords(module, { call: resolved, aux: inputs.layout, tiles, writeLse: lse !== undefined });
+      const maps = tensorMaps(device, kernel, resolved, { q, k, v });
+      const aux = fillAux(planned, stream);
+      const pointers = [q, k, v, aux, out, lse ?? 0n].map(pointerBytes);
       const { threads, sharedBytes } = kernel;
       device.launch(attend, { blocks, threads, sharedBytes, parameters: [wordBytes(words), ...pointers, ...maps], stream });
+    },
+    select(tensors, call, stream = 0n) {
+      fillAux(plan(tensors, call, ["q", "k"]), stream);
     },
     // A promise even of what fails at once.
     async run(arrays, call) {
@@ -202,14 +272,10 @@ function makeOperator({ device, module, shape, dtype, kernel, program }: Operato
       own.free();
       constants.free();
       memory.free();
+      scratch.free();
     },
   };
   return operator;
-}
-
-function definedOnly(ranges: TensorRanges): Readonly<Record<string, DeviceRange>> {
-  const { lse, ...others } = ranges;
-  return lse === undefined ? others : { ...others, lse };
 }
 
 /**

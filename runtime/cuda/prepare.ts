@@ -1,28 +1,58 @@
 import type { InputLayout } from "../launch/input-layout.js";
+import { keyListParams, type KeyListLayout } from "../launch/key-lists.js";
 import type { AttentionModule, InputSpec } from "../launch/module.js";
 import { clearedWords, passParams, PREPARE_THREADS } from "../launch/prepare/pass.js";
 import type { CudaDevice, CudaFunction, CudaProgram, CudaStream, DevicePointer } from "./device.js";
+import { symbolStem } from "./module.js";
 import { pointerBytes, wordBytes } from "./parameters.js";
 
 /** What the kernels that a source has to convert inputs are called, by the kinds of inputs. */
-const KERNELS: Readonly<Record<InputSpec["kind"], string>> = {
+const KERNELS: Readonly<Record<InputSpec["kind"] | "key list", string>> = {
   ids: "ids",
   bits: "words",
   blocks: "words",
   columns: "lists",
   diagonals: "lists",
   csr: "csr",
+  "key list": "key_lists",
 };
 
 /** Words of the struct that each of them takes first. */
 const PARAMETER_WORDS = 8;
 
-export type PrepareKernels = ReadonlyMap<InputSpec["kind"], CudaFunction>;
+export type PrepareKernels = ReadonlyMap<InputSpec["kind"] | "key list", CudaFunction>;
 
 /** The kernels that convert the inputs of a module. Throws ATTN5303 where the source has them not. */
-export function prepareKernels(program: CudaProgram, { name, inputs }: AttentionModule): PrepareKernels {
-  const kinds = new Set(inputs.map(({ kind }) => kind));
-  return new Map([...kinds].map((kind) => [kind, program.function(`attnc_${name}_prepare_${KERNELS[kind]}`, 0)]));
+export function prepareKernels(program: CudaProgram, { name, inputs, lists }: AttentionModule): PrepareKernels {
+  const kinds = new Set<keyof typeof KERNELS>(inputs.map(({ kind }) => kind));
+  if (lists !== undefined) kinds.add("key list");
+  return new Map(
+    [...kinds].map((kind) => [kind, program.function(`${symbolStem(name)}_prepare_${KERNELS[kind]}`, kind === "key list" ? LIST_BYTES : 0)]),
+  );
+}
+
+/** Threads of a block that makes a list, and the shared memory for their sums. */
+const LIST_THREADS = 256;
+const LIST_BYTES = 4 * LIST_THREADS;
+
+/** Makes a list of its bits, which are among the aux words by then. */
+export function prepareKeyList(
+  device: CudaDevice,
+  kernels: PrepareKernels,
+  aux: DevicePointer,
+  layout: KeyListLayout,
+  stream: CudaStream,
+): void {
+  const words = new Int32Array(PARAMETER_WORDS);
+  words.set(keyListParams(layout));
+  const nothing = pointerBytes(0n);
+  device.launch(kernels.get("key list")!, {
+    blocks: words[0]!,
+    threads: LIST_THREADS,
+    sharedBytes: LIST_BYTES,
+    parameters: [wordBytes(words), nothing, pointerBytes(aux), nothing],
+    stream,
+  });
 }
 
 /** An input in the device's memory. */

@@ -55,6 +55,20 @@ export type AttnErrorCode =
   | "ATTN5211"
   /** A value that is not of the type asked for. */
   | "ATTN5212"
+  /** A float input holds a NaN or an infinity. */
+  | "ATTN5213"
+  /** No such selection, or none that can be given back. */
+  | "ATTN5214"
+  /** A selection has another shape than the call's. */
+  | "ATTN5215"
+  /** A unit, or a bit, that a selection does not have. */
+  | "ATTN5216"
+  /** A selection that must be given back in this launch, or must not. */
+  | "ATTN5217"
+  /** An lse is asked of an output that has none. */
+  | "ATTN5230"
+  /** Parts of an attention that cannot be merged. */
+  | "ATTN5231"
   /** The CUDA driver, or the package that calls it, cannot be loaded. */
   | "ATTN5301"
   /** The CUDA driver offers no device, or not this one. */

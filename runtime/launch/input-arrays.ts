@@ -1,7 +1,7 @@
 import type { ResolvedCall } from "./call.js";
 import { AttnError } from "./errors.js";
 import type { InputExtent } from "./input-layout.js";
-import { leadingAxes, matrixSize } from "./input-layout.js";
+import { inputAxes, leadingAxes, matrixSize } from "./input-layout.js";
 import type { AttentionModule, InputSpec } from "./module.js";
 import { packBits } from "./pack-bits.js";
 
@@ -35,7 +35,8 @@ function isNumberArray(value: unknown): value is NumberArray {
   return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
 }
 
-function takeApart(field: string, value: unknown): { data: NumberArray; shape: readonly number[] | undefined } {
+/** An array, and its shape where it is given. Throws ATTN5212. */
+export function takeApart(field: string, value: unknown): { data: NumberArray; shape: readonly number[] | undefined } {
   if (isNumberArray(value)) return { data: value, shape: undefined };
   const { data, shape } = (value ?? {}) as { data?: unknown; shape?: unknown };
   if (isNumberArray(data) && (shape === undefined || Array.isArray(shape))) return { data, shape };
@@ -118,7 +119,7 @@ export function inputWords(module: AttentionModule, spec: InputSpec, call: Resol
     const words = toInt32(`${spec.name}.offsets`, given.data);
     const indexWords = toInt32(`${spec.name}.indices`, takeApart(`${spec.name}.indices`, indices).data);
     const extent = { elements: words.length, shape: given.shape };
-    leadingAxes(spec, rows, columns, call, extent);
+    leadingAxes(inputAxes(spec, rows, columns), call, extent);
     checkOffsets(`${spec.name}.offsets`, words, rows, indexWords.length);
     checkRange(`${spec.name}.indices`, indexWords, 0, columns, false);
     return { words, extent, indices: indexWords };

@@ -1,6 +1,8 @@
 import type { ResolvedCall } from "./call.js";
 import { AttnError } from "./errors.js";
+import { layoutKeyLists, type KeyListLayout } from "./key-lists.js";
 import { SUMMARY_TILE, type AttentionModule, type InputField, type InputSpec } from "./module.js";
+import { layoutMatrices, selectionSizes, type MatrixLayout } from "./selection/matrices.js";
 
 /** How many elements the caller gave for an input, and their shape where it was said. */
 export interface InputExtent {
@@ -31,6 +33,12 @@ export interface AuxLayout {
   /** Word offset of the host scalars, `[head][slot]`. */
   readonly scalars: number;
   readonly inputs: readonly InputLayout[];
+  /** Bit matrices that the module's selections make. */
+  readonly matrices: readonly MatrixLayout[];
+  /** Lists that the launcher makes of rows of bits. */
+  readonly lists: readonly KeyListLayout[];
+  /** The sizes of the selections, as `SelectionSpec.sizes` gives them. */
+  readonly sizes: readonly number[];
 }
 
 /** Rows and columns of the bit matrix that an input becomes. */
@@ -51,10 +59,17 @@ export function matrixSize(module: AttentionModule, spec: InputSpec, call: Resol
   }
 }
 
-/**
- * The axes after batch and heads in the caller's tensor: a number, or undefined where any will do
- * (the entries of a list). Bits count in words: they are packed.
- */
+/** What is known of the shape of an input before the caller says how many batch entries and heads it has. */
+export interface InputAxes {
+  readonly name: string;
+  /** The axes after batch and heads: a number, or undefined where any will do (the entries of a list). Bits count in words. */
+  readonly inner: readonly (number | undefined)[];
+  /** Whether it may have an axis of heads. */
+  readonly heads: boolean;
+  /** What its elements are, after the axes in messages. */
+  readonly note: string;
+}
+
 function innerAxes(spec: InputSpec, rows: number, columns: number): readonly (number | undefined)[] {
   switch (spec.kind) {
     case "ids":
@@ -70,28 +85,27 @@ function innerAxes(spec: InputSpec, rows: number, columns: number): readonly (nu
   }
 }
 
-function axesText(spec: InputSpec, inner: readonly (number | undefined)[]): string {
-  const names = inner.map((axis) => (axis === undefined ? "entries" : String(axis)));
-  const what = spec.kind === "bits" || spec.kind === "blocks" ? " (32-bit words of packed bits)" : spec.kind === "csr" ? " offsets" : "";
-  return `[${[spec.kind === "ids" ? "batch" : "batch, heads", ...names].join(", ")}]${what}`;
+/** The axes of an input whose bit matrices have `rows` and `columns`. */
+export function inputAxes(spec: InputSpec, rows: number, columns: number): InputAxes {
+  const note = spec.kind === "bits" || spec.kind === "blocks" ? " (32-bit words of packed bits)" : spec.kind === "csr" ? " offsets" : "";
+  return { name: spec.name, inner: innerAxes(spec, rows, columns), heads: spec.kind !== "ids", note };
 }
 
-/** Decides how many batch entries and heads an input has: each of the leading axes may be left out or be 1. */
-export function leadingAxes(
-  spec: InputSpec,
-  rows: number,
-  columns: number,
-  call: ResolvedCall,
-  given: InputExtent,
-): { batch: number; heads: number; listLength: number } {
-  const inner = innerAxes(spec, rows, columns);
-  const expected = axesText(spec, inner);
+function axesText({ inner, heads, note }: InputAxes): string {
+  const names = inner.map((axis) => (axis === undefined ? "entries" : String(axis)));
+  return `[${[heads ? "batch, heads" : "batch", ...names].join(", ")}]${note}`;
+}
+
+/** Decides how many batch entries and heads an input has: each of the leading axes may be left out or be 1. Throws ATTN5206. */
+export function leadingAxes(axes: InputAxes, call: ResolvedCall, given: InputExtent): { batch: number; heads: number; listLength: number } {
+  const { inner } = axes;
+  const expected = axesText(axes);
   const batches = [...new Set([1, call.batch])];
-  const heads = spec.kind === "ids" ? [1] : [...new Set([1, call.kvHeads, call.heads])];
+  const heads = axes.heads ? [...new Set([1, call.kvHeads, call.heads])] : [1];
   const wrong = (found: string, remedy?: string): AttnError => {
-    const counts = `batch ${batches.join(" or ")}` + (spec.kind === "ids" ? "" : `, heads ${heads.join(" or ")}`);
+    const counts = `batch ${batches.join(" or ")}` + (axes.heads ? `, heads ${heads.join(" or ")}` : "");
     return new AttnError("ATTN5206", {
-      field: spec.name,
+      field: axes.name,
       expected: `${expected} with ${counts}; leading axes may be left out`,
       found,
       remedy: remedy ?? `The sizes follow from this call: N = ${call.n}, NQ = ${call.nq}.`,
@@ -112,13 +126,14 @@ export function leadingAxes(
     if (size === undefined) listLength = elements;
     else candidates = candidates.filter((c) => c.batch * c.heads * size === elements);
     if (candidates.length === 0) throw wrong(`${elements} elements`);
-    if (candidates.length > 1) throw wrong(`${elements} elements, which may mean several shapes`, sayShape);
+    // Nothing is nothing, for however many heads.
+    if (candidates.length > 1 && elements > 0) throw wrong(`${elements} elements, which may mean several shapes`, sayShape);
   } else {
     const text = `[${shape.join(", ")}]`;
     const lead = shape.slice(0, Math.max(0, shape.length - inner.length));
     const tail = shape.slice(lead.length);
     if (tail.length !== inner.length || tail.some((axis, i) => inner[i] !== undefined && inner[i] !== axis)) throw wrong(text);
-    if (lead.length > (spec.kind === "ids" ? 1 : 2)) throw wrong(text);
+    if (lead.length > (axes.heads ? 2 : 1)) throw wrong(text);
     candidates = candidates.filter((c) =>
       lead.length === 2 ? c.batch === lead[0] && c.heads === lead[1] : c.batch * c.heads === (lead[0] ?? 1),
     );
@@ -133,12 +148,15 @@ export function leadingAxes(
   return { ...candidates[0]!, listLength };
 }
 
-/** Lays out scalars and inputs in the aux buffer. Throws ATTN5206 where an input's size does not fit the call. */
+/**
+ * Lays out scalars, inputs and the matrices of selections in the aux buffer. Throws ATTN5206 where an input's size does
+ * not fit the call, ATTN5210 where selections are too large for 32-bit indices.
+ */
 export function layoutAux(module: AttentionModule, call: ResolvedCall, extents: ReadonlyMap<string, InputExtent>): AuxLayout {
   let words = (module.scalars?.count ?? 0) * call.heads;
   const inputs = module.inputs.map((spec): InputLayout => {
     const { rows, columns } = matrixSize(module, spec, call);
-    const { batch, heads, listLength } = leadingAxes(spec, rows, columns, call, extents.get(spec.name)!);
+    const { batch, heads, listLength } = leadingAxes(inputAxes(spec, rows, columns), call, extents.get(spec.name)!);
     const rowStride = spec.kind === "ids" ? columns : Math.ceil(columns / 32);
     const headStride = rows * rowStride;
     const base = words;
@@ -160,5 +178,9 @@ export function layoutAux(module: AttentionModule, call: ResolvedCall, extents: 
     };
     return { spec, batch, heads, rows, columns, rowStride, listLength, fields };
   });
-  return { words, scalars: 0, inputs };
+  const sizes = selectionSizes(module, call);
+  const { matrices, words: listsFrom } = layoutMatrices(module, call, sizes, words);
+  const bitsOf = (name: string): InputLayout | MatrixLayout => [...inputs, ...matrices].find(({ spec }) => spec.name === name)!;
+  const { lists, words: end } = layoutKeyLists(module, bitsOf, listsFrom);
+  return { words: end, scalars: 0, inputs, matrices, lists, sizes };
 }

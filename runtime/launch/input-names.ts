@@ -2,12 +2,17 @@ import { AttnError } from "./errors.js";
 import type { AttentionModule } from "./module.js";
 
 /** Names of the tensors that every module has. */
-const TENSOR_NAMES: readonly string[] = ["q", "k", "v", "out", "lse"];
+export const TENSOR_NAMES: readonly string[] = ["q", "k", "v", "out", "lse"];
+
+/** What the buffers and arrays of a module with selections have besides tensors and inputs. */
+export const SELECTION_FIELDS: readonly string[] = ["selected", "reuse"];
 
 /** Throws the error for the first name that is not an input of the module, or the first input that is missing. */
 export function checkInputNames(module: AttentionModule, given: Readonly<Record<string, unknown>>): void {
-  const names = module.inputs.map((input) => input.name);
-  const unknown = Object.keys(given).find((name) => !TENSOR_NAMES.includes(name) && !names.includes(name) && given[name] !== undefined);
+  const inputs = [...module.inputs, ...(module.selection?.floatInputs ?? [])];
+  const names = inputs.map((input) => input.name);
+  const known = [...TENSOR_NAMES, ...names, ...(module.selection === undefined ? [] : SELECTION_FIELDS)];
+  const unknown = Object.keys(given).find((name) => !known.includes(name) && given[name] !== undefined);
   const missing = names.find((name) => given[name] === undefined);
   if (unknown !== undefined) {
     throw new AttnError("ATTN5205", {
@@ -18,7 +23,7 @@ export function checkInputNames(module: AttentionModule, given: Readonly<Record<
     });
   }
   if (missing !== undefined) {
-    const kind = module.inputs.find((input) => input.name === missing)!.kind;
+    const kind = inputs.find((input) => input.name === missing)!.kind;
     throw new AttnError("ATTN5205", {
       field: missing,
       expected: `the input \`${missing}\` (${kind})`,

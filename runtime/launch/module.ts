@@ -44,7 +44,7 @@ export type FloatInputSpec =
  * - `input`: a field of where the launcher put an input in the aux buffer, in words. For `ids`:
  *   base, batchStride, length, summary (base of `[tile] (min, max)` pairs of SUMMARY_TILE tokens),
  *   summaryBatchStride. For bit matrices, those of selections among them: base, batchStride, headCount, headStride,
- *   rowStride, rows, columns.
+ *   rowStride, rows, columns; where `lists` names them, also list, listBatchStride and listStride.
  * - `plainScale`: the softmax scale as f32 bits, not times log2(e).
  * - `size`: a number that `selection.sizes` gives.
  * - `floatInput`: of a float input in its own binding: batchStride and headStride, 0 where it has one of them, and headCount.
@@ -57,13 +57,16 @@ export type UniformSource =
   | { readonly kind: "param"; readonly name: string }
   | { readonly kind: "launch"; readonly name: LaunchVariable }
   | { readonly kind: "scalars" }
-  | { readonly kind: "input"; readonly input: string; readonly field: InputField }
+  | { readonly kind: "input"; readonly input: string; readonly field: InputField | ListField }
   | { readonly kind: "plainScale" }
   | { readonly kind: "size"; readonly index: number }
   | { readonly kind: "floatInput"; readonly input: string; readonly field: "batchStride" | "headStride" | "headCount" };
 
 export type InputField =
   "base" | "batchStride" | "length" | "summary" | "summaryBatchStride" | "headCount" | "headStride" | "rowStride" | "rows" | "columns";
+
+/** Of a list that is made of a row of bits. */
+export type ListField = "list" | "listBatchStride" | "listStride";
 
 /** Tokens per (min, max) pair of an `ids` input's summary. */
 export const SUMMARY_TILE = 32;
@@ -126,6 +129,9 @@ export interface SizeEnv {
   readonly NQ: number;
 }
 
+/** Whether a launch makes a selection (`made`), the caller gives one of an earlier launch back (`given`), or as the caller likes. */
+export type ReuseRule = "made" | "given" | "either";
+
 /**
  * Passes that run before the kernel and make its bit matrices from the tensors of the call. Sizes are numbers of the
  * launch: `sizes` computes them all, other fields are indices into what it gives.
@@ -138,9 +144,11 @@ export interface SelectionSpec {
     readonly heads: "query" | "kv" | "one";
     readonly rows: number;
     readonly columns: number;
-    /** Whether the caller may give it back instead of having it made again. */
+    /** Whether the caller may give it back instead of having it made again, in launches in which `reuse` allows it. */
     readonly reusable: boolean;
   }[];
+  /** The rule for each matrix in one launch, in which no head differs from head 0; `either` for reusable ones where it is absent. */
+  readonly reuse?: ((env: ScalarEnv) => readonly ReuseRule[]) | undefined;
   /** Words of the scratch buffer in all: stages find their tensors in it by `size` uniforms. */
   readonly scratch: number;
   readonly floatInputs: readonly FloatInputSpec[];
@@ -151,7 +159,8 @@ export interface SelectionSpec {
 
 /**
  * One dispatch. Bindings of group 0: 0 uniforms (those of the selection), 1 q, 2 k, 3 aux (read and written), 4 scratch
- * (read and written), from 5 on the float inputs that it names.
+ * (read and written), from 5 on the float inputs that it names. It needs no more than WebGPU's default limits, writes every
+ * word of the matrices that it makes and leaves the rest of aux as it is; bits past the columns of a row are 0.
  */
 export interface SelectionStage {
   /** For people: what it computes. */
@@ -202,8 +211,13 @@ export interface AttentionModule {
   /** The launch variables the mask depends on: the caller must give them. */
   readonly uses: readonly LaunchVariable[];
   readonly inputs: readonly InputSpec[];
-  readonly scalars?: { readonly count: number; readonly evaluate: (env: ScalarEnv) => readonly number[] } | undefined;
+  /** Numbers that the host computes for each head, by slot; those of the slots `floats` are stored as the bits of float32. */
+  readonly scalars?:
+    | { readonly count: number; readonly floats?: readonly number[] | undefined; readonly evaluate: (env: ScalarEnv) => readonly number[] }
+    | undefined;
   readonly selection?: SelectionSpec | undefined;
+  /** Inputs and selections of one row of bits whose columns the kernels take from a list, which the launcher makes. */
+  readonly lists?: readonly string[] | undefined;
   readonly uniforms: readonly UniformField[];
   readonly variants: readonly KernelVariant[];
   /** Some rows are so much longer than others that they are worth computing in parts at any length. */

@@ -1,20 +1,32 @@
+import {
+  inputParts,
+  tensorBindings,
+  type AttentionBuffers,
+  type CsrBuffers,
+  type InputBuffer,
+  type TensorName,
+} from "./attention-buffers.js";
 import { bindGroupLayout, KERNEL_BINDINGS } from "./bind-layout.js";
-import { bufferPart, checkAliasing, checkBindingSize, tensorBinding, type BufferPart, type BufferRef } from "./buffers.js";
+import { checkAliasing, checkBindingSize } from "./buffers.js";
 import { resolveCall, resolveShape, type AttentionCall, type AttentionShape, type ResolvedCall, type ResolvedShape } from "./call.js";
 import { ConstantBuffers } from "./constant-buffers.js";
 import { foldWorkgroups } from "./dispatch.js";
 import { AttnError } from "./errors.js";
 import { USAGE_COPY_DST, USAGE_COPY_SRC, USAGE_STORAGE, USAGE_UNIFORM } from "./gpu-flags.js";
-import { DTYPE_BYTES } from "./host-tensors.js";
-import { layoutAux, type AuxLayout, type InputExtent } from "./input-layout.js";
+import { GrowingBuffer } from "./growing-buffer.js";
+import { layoutAux, type AuxLayout } from "./input-layout.js";
 import { checkInputNames } from "./input-names.js";
-import type { AttentionModule, InputSpec, KernelVariant } from "./module.js";
+import { encodeKeyList } from "./key-lists.js";
+import type { AttentionModule, KernelVariant } from "./module.js";
 import { orderBuffers, withOrderInputs } from "./orders.js";
 import { compilePipeline } from "./pipeline.js";
 import { sourceWords } from "./prepare/pass.js";
 import { encodePrepare, preparePipelines, type InputParts, type PreparePipelines } from "./prepare/prepare.js";
 import { profileOf, type DeviceProfile } from "./profile.js";
 import { runOnArrays, type AttentionArrays, type AttentionOutput } from "./run.js";
+import { selectionKernels, type SelectionKernels } from "./selection/passes.js";
+import type { SelectionPlan } from "./selection/plan.js";
+import { Selections } from "./selection/selections.js";
 import {
   checkSplit,
   dispatchSplit,
@@ -28,36 +40,6 @@ import {
 import { scalarWords, uniformWords } from "./uniform-words.js";
 import { recallTuned, type TunedStorage } from "./tuned.js";
 import { chooseVariant, obstacle, variantsOfShape } from "./variant.js";
-
-/** An input as a buffer; its shape is needed where the size does not tell it, as for lists. */
-export type InputBuffer =
-  | GPUBuffer
-  | {
-      readonly buffer: GPUBuffer;
-      readonly offset?: number | undefined;
-      readonly size?: number | undefined;
-      readonly shape?: readonly number[] | undefined;
-    };
-
-/** A `csr` input: `offsets` are positions in the whole of `indices`. */
-export interface CsrBuffers {
-  readonly offsets: InputBuffer;
-  readonly indices: BufferRef;
-}
-
-/**
- * The tensors of a launch: q [batch, heads, NQ, headDim], k [batch, kvHeads, N, headDim],
- * v [batch, kvHeads, N, valueDim], out [batch, heads, NQ, valueDim], of the module's dtype; lse
- * [batch, heads, NQ], always f32, natural logarithms. Inputs of the declaration go by their names.
- */
-export interface AttentionBuffers {
-  readonly q: BufferRef;
-  readonly k: BufferRef;
-  readonly v: BufferRef;
-  readonly out: BufferRef;
-  readonly lse?: BufferRef | undefined;
-  readonly [input: string]: InputBuffer | CsrBuffers | undefined;
-}
 
 export interface AttentionOptions {
   /** A kernel by name instead of the one chosen. */
@@ -85,8 +67,19 @@ interface OperatorParts {
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
   readonly prepare: PreparePipelines;
+  /** Absent where the module has no selections. */
+  readonly selection: SelectionKernels | undefined;
   /** Absent where rows are always computed whole. */
   readonly split: { readonly pipelines: SplitPipelines; readonly options: SplitOptions } | undefined;
+}
+
+/** A launch that was checked. */
+interface LaunchPlan {
+  readonly call: ResolvedCall;
+  readonly bindings: Partial<Record<TensorName, GPUBufferBinding>>;
+  readonly aux: AuxLayout;
+  readonly inputs: ReadonlyMap<string, InputParts>;
+  readonly selection: SelectionPlan | undefined;
 }
 
 function lostDevice(info: GPUDeviceLostInfo): AttnError {
@@ -114,7 +107,9 @@ export class AttentionOperator {
   /** Bound where the caller gave no lse; kernels write nothing to it. */
   private readonly noLse: GPUBuffer;
   /** Scalars and inputs, converted anew by each launch before its kernel reads them. */
-  private aux: GPUBuffer;
+  private readonly aux: GrowingBuffer;
+  /** Absent where the module has no selections. */
+  private readonly selection: Selections | undefined;
   private readonly splitBuffers: SplitBuffers;
   private lost: GPUDeviceLostInfo | undefined;
   private destroyed = false;
@@ -128,15 +123,12 @@ export class AttentionOperator {
     this.uniforms = new ConstantBuffers(this.device, `${label} uniforms`, USAGE_UNIFORM);
     this.scalars = new ConstantBuffers(this.device, `${label} scalars`, USAGE_STORAGE | USAGE_COPY_SRC);
     this.noLse = this.device.createBuffer({ label: `${label} no lse`, size: 16, usage: USAGE_STORAGE });
-    this.aux = this.createAux(16);
+    this.aux = new GrowingBuffer(this.device, `${label} aux`, USAGE_STORAGE | USAGE_COPY_DST);
+    this.selection = parts.selection && new Selections(this.device, this.module, parts.selection, this.uniforms);
     this.splitBuffers = new SplitBuffers(this.device, label);
     void this.device.lost.then((info) => {
       this.lost = info;
     });
-  }
-
-  private createAux(size: number): GPUBuffer {
-    return this.device.createBuffer({ label: `attnc ${this.module.name} aux`, size, usage: USAGE_STORAGE | USAGE_COPY_DST });
   }
 
   /** Throws ATTN5105 after the device was lost, ATTN5107 after {@link destroy}. */
@@ -154,80 +146,75 @@ export class AttentionOperator {
     }
   }
 
-  private inputParts(buffers: AttentionBuffers, call: ResolvedCall): { aux: AuxLayout; inputs: Map<string, InputParts> } {
-    const inputs = new Map<string, InputParts>();
-    const extents = new Map<string, InputExtent>();
-    for (const spec of this.full.inputs) {
-      const { parts, shape } = this.inputPart(spec, this.orders[spec.name] ?? buffers[spec.name]!);
-      inputs.set(spec.name, parts);
-      extents.set(spec.name, { elements: Math.floor(parts.words.size / 4), shape });
+  /** Where the inputs are and where they go. Throws ATTN5206 to ATTN5210 and ATTN5212. */
+  private locateInputs(
+    buffers: Readonly<Record<string, unknown>>,
+    call: ResolvedCall,
+  ): { aux: AuxLayout; inputs: ReadonlyMap<string, InputParts> } {
+    const located = this.full.inputs.map((spec) => {
+      const given = this.orders[spec.name] ?? (buffers[spec.name] as InputBuffer | CsrBuffers);
+      return [spec.name, inputParts(this.device, spec, given)] as const;
+    });
+    const aux = layoutAux(this.full, call, new Map(located.map(([name, { extent }]) => [name, extent])));
+    const names = this.module.inputs.map((input) => input.name).join(", ");
+    checkBindingSize(names || this.module.layout || (this.selection ? "selections" : "aux"), aux.words * 4, this.device);
+    for (const input of aux.inputs) {
+      checkBindingSize(input.spec.name, sourceWords(input) * 4, this.device);
     }
-    return { aux: layoutAux(this.full, call, extents), inputs };
-  }
-
-  private inputPart(spec: InputSpec, given: InputBuffer | CsrBuffers): { parts: InputParts; shape: readonly number[] | undefined } {
-    if (spec.kind === "csr") {
-      const { offsets, indices } = given as Partial<CsrBuffers>;
-      const words = this.shapedPart(`${spec.name}.offsets`, offsets);
-      const indexPart = bufferPart(`${spec.name}.indices`, indices!, this.device);
-      checkBindingSize(`${spec.name}.indices`, indexPart.size, this.device);
-      return { parts: { words: words.part, indices: indexPart }, shape: words.shape };
-    }
-    const { part, shape } = this.shapedPart(spec.name, given as InputBuffer);
-    return { parts: { words: part }, shape };
-  }
-
-  private shapedPart(field: string, given: InputBuffer | undefined): { part: BufferPart; shape: readonly number[] | undefined } {
-    const shape = given !== undefined && "shape" in given ? given.shape : undefined;
-    return { part: bufferPart(field, given!, this.device), shape };
-  }
-
-  private tensorBindings(buffers: AttentionBuffers, call: ResolvedCall): Record<string, GPUBufferBinding> {
-    const { batch, heads, kvHeads, n, nq, headDim, valueDim } = call;
-    const bytes = DTYPE_BYTES[this.module.dtype];
-    const tensors: [name: string, shape: number[], elementBytes: number][] = [
-      ["q", [batch, heads, nq, headDim], bytes],
-      ["k", [batch, kvHeads, n, headDim], bytes],
-      ["v", [batch, kvHeads, n, valueDim], bytes],
-      ["out", [batch, heads, nq, valueDim], bytes],
-      ["lse", [batch, heads, nq], 4],
-    ];
-    const bindings: Record<string, GPUBufferBinding> = {};
-    for (const [name, shape, elementBytes] of tensors) {
-      const given = buffers[name];
-      if (given === undefined && name === "lse") continue;
-      bindings[name] = tensorBinding(name, bufferPart(name, given as BufferRef, this.device), shape, elementBytes, this.device);
-    }
-    checkAliasing(bindings, ["out", "lse"]);
-    return bindings;
+    return { aux, inputs: new Map(located.map(([name, { parts }]) => [name, parts])) };
   }
 
   /**
-   * The buffer with scalars and inputs in it. Without inputs it is the constant buffer of the scalars.
-   * Otherwise the commands that fill it come before the kernel in the same encoder, so that one buffer
-   * serves launches encoded in any order.
+   * The buffer with scalars, inputs and selections in it. Without inputs and selections it is the constant buffer of the
+   * scalars. Otherwise the commands that fill it come before the kernel in the same encoder, so that one
+   * buffer serves launches encoded in any order.
    */
   private encodeAux(encoder: GPUCommandEncoder, layout: AuxLayout, inputs: ReadonlyMap<string, InputParts>, call: ResolvedCall): GPUBuffer {
     const scalars = scalarWords(this.module, call);
     const scalarBuffer = scalars.length === 0 ? undefined : this.scalars.get(scalars);
-    if (layout.inputs.length === 0) return scalarBuffer ?? this.aux;
-    const bytes = layout.words * 4;
-    if (this.aux.size < bytes) {
-      const limit = Math.min(this.device.limits.maxBufferSize, this.device.limits.maxStorageBufferBindingSize);
-      // The old one is left to the collector: commands already encoded may use it.
-      this.aux = this.createAux(Math.max(bytes, Math.min(bytes * 2, limit)));
-    }
-    if (scalarBuffer !== undefined) encoder.copyBufferToBuffer(scalarBuffer, 0, this.aux, layout.scalars * 4, scalars.byteLength);
+    if (layout.inputs.length === 0 && layout.matrices.length === 0) return scalarBuffer ?? this.aux.atLeast(16);
+    const aux = this.aux.atLeast(layout.words * 4);
+    if (scalarBuffer !== undefined) encoder.copyBufferToBuffer(scalarBuffer, 0, aux, layout.scalars * 4, scalars.byteLength);
     for (const input of layout.inputs) {
       const parts = inputs.get(input.spec.name)!;
-      encodePrepare(this.device, encoder, this.parts.prepare, this.uniforms, this.aux, input, parts, call.n);
+      encodePrepare(this.device, encoder, this.parts.prepare, this.uniforms, aux, input, parts, call.n);
     }
-    return this.aux;
+    return aux;
+  }
+
+  /** Checks all but what only the kernel has to do with. */
+  private plan(buffers: Readonly<Record<string, unknown>>, call: AttentionCall, tensors: readonly TensorName[]): LaunchPlan {
+    this.checkUsable();
+    const resolved = resolveCall(this.module, this.shape, call);
+    checkInputNames(this.module, buffers);
+    const bindings = tensorBindings(this.device, this.module.dtype, buffers, resolved, tensors);
+    const { aux, inputs } = this.locateInputs(buffers, resolved);
+    const selection = this.selection && this.selection.plan(resolved, aux, buffers);
+    const written = Object.fromEntries((selection?.selected ?? []).map(({ matrix, binding }) => [`selected.${matrix.spec.name}`, binding]));
+    checkAliasing({ ...bindings, ...written }, ["out", "lse", ...Object.keys(written)]);
+    return { call: resolved, bindings, aux, inputs, selection };
+  }
+
+  /** Encodes what comes before the kernel and gives the aux buffer that it reads. */
+  private encodeBefore(
+    encoder: GPUCommandEncoder,
+    { call, bindings, aux, inputs, selection }: LaunchPlan,
+    timestampWrites?: GPUComputePassTimestampWrites,
+  ): GPUBuffer {
+    const buffer = this.encodeAux(encoder, aux, inputs, call);
+    if (selection !== undefined) {
+      const { q, k } = bindings;
+      this.selection!.encode(encoder, selection, { call, layout: aux, aux: buffer, q: q!, k: k! }, timestampWrites);
+    }
+    // Inputs and selections have their bits there by now.
+    const pipeline = this.parts.prepare.get("key list");
+    for (const list of aux.lists) encodeKeyList(this.device, encoder, pipeline!, this.uniforms, buffer, list);
+    return buffer;
   }
 
   /**
-   * Encodes a launch into the app's encoder: passes that convert the inputs, if there are any, then the
-   * kernel. Submits nothing and keeps nothing that a later call changes, so calls may be encoded in a
+   * Encodes a launch into the app's encoder: passes that convert the inputs and make the selections, if there are any,
+   * then the kernel. Submits nothing and keeps nothing that a later call changes, so calls may be encoded in a
    * row. Inputs must be right: values out of range are ignored here (`run` checks them). Throws an
    * {@link AttnError} that names the field, before anything is encoded. `timestampWrites` goes to the
    * kernel's pass.
@@ -238,32 +225,25 @@ export class AttentionOperator {
     call: AttentionCall,
     timestampWrites?: GPUComputePassTimestampWrites,
   ): void {
-    this.checkUsable();
-    const resolved = resolveCall(this.module, this.shape, call);
-    checkInputNames(this.module, buffers);
-    const tensors = this.tensorBindings(buffers, resolved);
-    const { aux, inputs } = this.inputParts(buffers, resolved);
-    checkBindingSize(this.module.inputs.map((input) => input.name).join(", ") || this.module.layout || "aux", aux.words * 4, this.device);
-    for (const input of aux.inputs) {
-      checkBindingSize(input.spec.name, sourceWords(input) * 4, this.device);
-    }
+    const plan = this.plan(buffers, call, ["q", "k", "v", "out", "lse"]);
+    const { call: resolved, bindings: tensors, aux } = plan;
     const rows = this.module.layout === undefined ? resolved.nq : resolved.n;
     const tiles = Math.ceil(rows / this.variant.tileQ);
     const total = tiles * resolved.heads * resolved.batch;
     const groups = foldWorkgroups(total, this.device);
     const { split: ways } = this.parts;
     const split = ways && splitOf(this.variant, resolved, tiles, this.module.uneven === true, ways.options, this.device.limits);
-    const uniforms = uniformWords(this.module, { call: resolved, aux, tiles, writeLse: tensors["lse"] !== undefined, split });
+    const uniforms = uniformWords(this.module, { call: resolved, aux, tiles, writeLse: tensors.lse !== undefined, split });
 
-    const auxBuffer = this.encodeAux(encoder, aux, inputs, resolved);
+    const auxBuffer = this.encodeBefore(encoder, plan);
     const bindings: WholeBindings = {
       uniforms: { buffer: this.uniforms.get(uniforms) },
-      q: tensors["q"]!,
-      k: tensors["k"]!,
-      v: tensors["v"]!,
+      q: tensors.q!,
+      k: tensors.k!,
+      v: tensors.v!,
       aux: { buffer: auxBuffer },
-      out: tensors["out"]!,
-      lse: tensors["lse"] ?? { buffer: this.noLse },
+      out: tensors.out!,
+      lse: tensors.lse ?? { buffer: this.noLse },
     };
     const label = `attnc ${this.module.name} ${this.variant.name}`;
     const pass = encoder.beginComputePass({ label, ...(timestampWrites === undefined ? {} : { timestampWrites }) });
@@ -279,6 +259,20 @@ export class AttentionOperator {
     pass.setBindGroup(0, group);
     pass.dispatchWorkgroups(...groups);
     pass.end();
+  }
+
+  /**
+   * Encodes what comes before the kernel, and not the kernel: what the selections choose goes to `buffers.selected`.
+   * For layers that only choose, and for timing: `timestampWrites` goes to the pass of the selections. Throws as
+   * {@link encode}.
+   */
+  encodeSelection(
+    encoder: GPUCommandEncoder,
+    buffers: Omit<AttentionBuffers, "v" | "out" | "lse">,
+    call: AttentionCall,
+    timestampWrites?: GPUComputePassTimestampWrites,
+  ): void {
+    this.encodeBefore(encoder, this.plan(buffers, call, ["q", "k"]), timestampWrites);
   }
 
   /**
@@ -298,6 +292,7 @@ export class AttentionOperator {
     this.noLse.destroy();
     this.aux.destroy();
     this.splitBuffers.destroy();
+    this.selection?.destroy();
     for (const buffer of Object.values(this.orders)) buffer.destroy();
   }
 }
@@ -335,11 +330,12 @@ export async function createAttention(
   const pipelineLayout = () => device.createPipelineLayout({ label: "attnc", bindGroupLayouts: [layout] });
   if (options.split !== undefined && options.split !== false) checkSplit(options.split);
   const mayCut = options.split !== false && (profile === "gpu" || options.split !== undefined);
-  const [pipeline, prepare, pipelines] = await Promise.all([
+  const [pipeline, prepare, pipelines, selection] = await Promise.all([
     compilePipeline(device, `${module.name} ${variant.name}`, variant.wgsl, pipelineLayout),
     preparePipelines(device, withOrderInputs(module)),
     mayCut ? splitPipelines(device, `${module.name} ${variant.name}`, variant) : undefined,
+    selectionKernels(device, module),
   ]);
   const split = pipelines && { pipelines, options: options.split === false ? {} : (options.split ?? {}) };
-  return new AttentionOperator({ device, module, shape: resolved, variant, pipeline, layout, prepare, split });
+  return new AttentionOperator({ device, module, shape: resolved, variant, pipeline, layout, prepare, selection, split });
 }

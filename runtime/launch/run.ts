@@ -5,20 +5,27 @@ import { DTYPE_BYTES, fromDeviceElements, tensorBytes } from "./host-tensors.js"
 import { inputWords, type CsrArrays, type InputArray } from "./input-arrays.js";
 import type { AttentionModule } from "./module.js";
 import { checkInputNames } from "./input-names.js";
-import type { AttentionBuffers, AttentionOperator } from "./operator.js";
+import type { AttentionBuffers } from "./attention-buffers.js";
+import type { AttentionOperator } from "./operator.js";
+import { reusedBits, selectedShapes, type SelectionArrays } from "./selection/arrays.js";
+import { floatWords } from "./selection/float-inputs.js";
+import { selectedWords, type SelectedBits } from "./selection/lists.js";
+import type { MatrixLayout } from "./selection/matrices.js";
 
 /** The tensors of a run, flat: see `AttentionBuffers`. For 16-bit dtypes, Uint16Array holds bits and Float32Array is rounded. */
-export interface AttentionArrays {
+export interface AttentionArrays extends SelectionArrays {
   readonly q: Float32Array | Uint16Array;
   readonly k: Float32Array | Uint16Array;
   readonly v: Float32Array | Uint16Array;
-  readonly [input: string]: InputArray | CsrArrays | undefined;
+  readonly [input: string]: InputArray | CsrArrays | SelectionArrays[keyof SelectionArrays];
 }
 
 /** out [batch, heads, NQ, valueDim]; lse [batch, heads, NQ], natural logarithms, -Infinity for a row that sees no key. */
 export interface AttentionOutput {
   readonly out: Float32Array<ArrayBuffer>;
   readonly lse: Float32Array<ArrayBuffer>;
+  /** What the selections chose, by their names, where it was asked for. */
+  readonly selected?: Readonly<Record<string, SelectedBits>> | undefined;
 }
 
 /** Buffers of one run, freed together. */
@@ -51,6 +58,7 @@ export class RunBuffers {
   }
 }
 
+/** The declaration's inputs and the selections given back, in buffers: checked, as `encode` takes them. */
 export function uploadInputs(
   module: AttentionModule,
   arrays: Readonly<Record<string, unknown>>,
@@ -58,6 +66,16 @@ export function uploadInputs(
   buffers: RunBuffers,
 ): Record<string, unknown> {
   const uploaded: Record<string, unknown> = {};
+  for (const spec of module.selection?.floatInputs ?? []) {
+    const { data, shape } = floatWords(module, spec, call, arrays[spec.name]);
+    uploaded[spec.name] = { buffer: buffers.upload(spec.name, data), size: data.byteLength, shape };
+  }
+  const reused = Object.entries(reusedBits(module, call, arrays));
+  if (reused.length > 0) {
+    uploaded["reuse"] = Object.fromEntries(
+      reused.map(([name, { words, columns }]) => [name, { buffer: buffers.upload(`reuse ${name}`, words), columns }]),
+    );
+  }
   for (const spec of module.inputs) {
     const { words, extent, indices } = inputWords(module, spec, call, arrays[spec.name]);
     const upload = (data: Int32Array<ArrayBuffer>) => {
@@ -71,7 +89,7 @@ export function uploadInputs(
   return uploaded;
 }
 
-async function readBack(staging: GPUBuffer): Promise<ArrayBuffer> {
+export async function readBack(staging: GPUBuffer): Promise<ArrayBuffer> {
   await staging.mapAsync(MODE_READ);
   const copy = staging.getMappedRange().slice(0);
   staging.unmap();
@@ -102,11 +120,22 @@ export async function runOnArrays(operator: AttentionOperator, arrays: Attention
     const out = buffers.create("out", outBytes, USAGE_STORAGE | USAGE_COPY_SRC);
     const lse = buffers.create("lse", lseBytes, USAGE_STORAGE | USAGE_COPY_SRC);
     const tensors = { q: buffers.upload("q", q), k: buffers.upload("k", k), v: buffers.upload("v", v), out, lse };
-    const staging = buffers.create("result", outBytes + lseBytes, USAGE_MAP_READ | USAGE_COPY_DST);
+    const wanted = arrays.selected === true && module.selection !== undefined ? selectedShapes(module, resolved) : [];
+    const bits = selectedTargets(wanted, buffers);
+    const selected = Object.fromEntries(wanted.map(({ spec }, i) => [spec.name, bits[i]!]));
+    const parts = [out, lse, ...bits];
+    const staging = buffers.create(
+      "result",
+      parts.reduce((sum, { size }) => sum + size, 0),
+      USAGE_MAP_READ | USAGE_COPY_DST,
+    );
     const encoder = device.createCommandEncoder({ label: `attnc run ${module.name}` });
-    operator.encode(encoder, { ...inputs, ...tensors } as AttentionBuffers, call);
-    encoder.copyBufferToBuffer(out, 0, staging, 0, outBytes);
-    encoder.copyBufferToBuffer(lse, 0, staging, outBytes, lseBytes);
+    operator.encode(encoder, { ...inputs, ...tensors, ...(wanted.length > 0 ? { selected } : {}) } as AttentionBuffers, call);
+    let at = 0;
+    for (const part of parts) {
+      encoder.copyBufferToBuffer(part, 0, staging, at, part.size);
+      at += part.size;
+    }
     device.queue.submit([encoder.finish()]);
     const reading = readBack(staging).catch((error: unknown) => error);
     const failed = (await popScopes()).find((error) => error !== null);
@@ -115,6 +144,7 @@ export async function runOnArrays(operator: AttentionOperator, arrays: Attention
     return {
       out: fromDeviceElements(module.dtype, result, outElements),
       lse: new Float32Array(result, outBytes, batch * heads * nq),
+      ...(arrays.selected === true ? { selected: readSelected(wanted, result, outBytes + lseBytes) } : {}),
     };
   } finally {
     void popScopes();
@@ -122,8 +152,26 @@ export async function runOnArrays(operator: AttentionOperator, arrays: Attention
   }
 }
 
+/** Buffers that selections of these shapes can be copied to, in their order. */
+export function selectedTargets(shapes: readonly MatrixLayout[], buffers: RunBuffers): readonly GPUBuffer[] {
+  return shapes.map((shape) => buffers.create(shape.spec.name, selectedWords(shape) * 4, USAGE_STORAGE | USAGE_COPY_SRC));
+}
+
+/** Selections that lie one after another in what was read back, from the byte `start` on. */
+export function readSelected(shapes: readonly MatrixLayout[], result: ArrayBuffer, start: number): Readonly<Record<string, SelectedBits>> {
+  let at = start;
+  return Object.fromEntries(
+    shapes.map((shape) => {
+      const { batch, heads, rows, columns } = shape;
+      const words = new Uint32Array(result.slice(at, at + selectedWords(shape) * 4));
+      at += Math.max(4, words.byteLength);
+      return [shape.spec.name, { batch, heads, rows, columns, words }];
+    }),
+  );
+}
+
 /** The error for a run that did not end well: of the lost device if that is why. */
-async function deviceFailure(operator: AttentionOperator, failed: unknown): Promise<Error> {
+export async function deviceFailure(operator: Pick<AttentionOperator, "checkUsable">, failed: unknown): Promise<Error> {
   // The news that a device was lost may come just after the failure it caused.
   await new Promise((resolve) => setTimeout(resolve, 0));
   operator.checkUsable();

@@ -1,7 +1,9 @@
 import type { ResolvedCall } from "./call.js";
 import { AttnError } from "./errors.js";
 import type { AuxLayout } from "./input-layout.js";
+import { isListField } from "./key-lists.js";
 import type { AttentionModule, UniformSource } from "./module.js";
+import type { FloatLayout } from "./selection/float-inputs.js";
 import type { Split } from "./split.js";
 
 /** What the uniforms of one launch are computed from. */
@@ -13,13 +15,8 @@ export interface LaunchValues {
   readonly writeLse: boolean;
   /** Absent where rows are computed whole. */
   readonly split?: Split | undefined;
-  /** Of a module with selections: their sizes, and where float inputs have their batch entries and heads. */
-  readonly selection?: SelectionValues | undefined;
-}
-
-export interface SelectionValues {
-  readonly sizes: readonly number[];
-  readonly floatInputs: Readonly<Record<string, { readonly batchStride: number; readonly headStride: number; readonly headCount: number }>>;
+  /** Where the float inputs of selections have their batch entries and heads. */
+  readonly floats?: readonly FloatLayout[] | undefined;
 }
 
 function uniformValue(module: AttentionModule, source: UniformSource, values: LaunchValues): number {
@@ -50,9 +47,9 @@ function uniformValue(module: AttentionModule, source: UniformSource, values: La
     case "plainScale":
       return call.scale;
     case "size":
-      return values.selection!.sizes[source.index]!;
+      return aux.sizes[source.index]!;
     case "floatInput":
-      return values.selection!.floatInputs[source.input]![source.field];
+      return values.floats!.find(({ spec }) => spec.name === source.input)!.fields[source.field];
     case "writeLse":
       return writeLse ? 1 : 0;
     case "split":
@@ -63,8 +60,11 @@ function uniformValue(module: AttentionModule, source: UniformSource, values: La
       return call.launch[source.name];
     case "scalars":
       return aux.scalars;
-    case "input":
-      return aux.inputs.find((input) => input.spec.name === source.input)!.fields[source.field];
+    case "input": {
+      const { field } = source;
+      if (isListField(field)) return aux.lists.find(({ name }) => name === source.input)!.fields[field];
+      return [...aux.inputs, ...aux.matrices].find(({ spec }) => spec.name === source.input)!.fields[field];
+    }
   }
 }
 
@@ -80,21 +80,27 @@ export function uniformWords(module: AttentionModule, values: LaunchValues): Int
   return words;
 }
 
-/** The host scalars of a launch, `[head][slot]`. Throws ATTN5203 where one is no 32-bit integer. */
+/**
+ * The host scalars of a launch, `[head][slot]`: integers, and in the slots that the module says the bits of float32
+ * numbers. Throws ATTN5203 where one is no 32-bit integer, or no number.
+ */
 export function scalarWords(module: AttentionModule, call: ResolvedCall): Int32Array<ArrayBuffer> {
   const scalars = module.scalars;
   if (scalars === undefined) return new Int32Array(0);
   const words = new Int32Array(call.heads * scalars.count);
+  const numbers = new Float32Array(words.buffer);
+  const floats = new Set(scalars.floats);
   for (let h = 0; h < call.heads; h++) {
     const kvh = Math.floor((h * call.kvHeads) / call.heads);
     const row = scalars.evaluate({ h, kvh, N: call.n, NQ: call.nq, ...call.launch, params: call.params });
     for (let slot = 0; slot < scalars.count; slot++) {
       const value = row[slot]!;
-      words[h * scalars.count + slot] = value;
-      if (words[h * scalars.count + slot] === value) continue;
+      const isFloat = floats.has(slot);
+      (isFloat ? numbers : words)[h * scalars.count + slot] = value;
+      if (isFloat ? !Number.isNaN(value) : words[h * scalars.count + slot] === value) continue;
       throw new AttnError("ATTN5203", {
         field: "params",
-        expected: "values from which the mask's integers of each head can be computed in 32 bits",
+        expected: `values from which the ${isFloat ? "numbers of the selections" : "mask's integers"} of each head can be computed in 32 bits`,
         found: `${value} for head ${h}`,
         remedy: "Check parameters and lengths against the expressions over tables in the declaration.",
       });

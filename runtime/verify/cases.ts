@@ -5,8 +5,11 @@
  * - `low scores`: all scores some hundreds below 0, where exp gives 0 without the running maximum.
  * - `equal keys`: all keys of a head the same, so that the output is a plain mean and the lse counts keys.
  * - `dominant key`: one key of each head takes nearly all weight wherever it is seen.
+ * - `strong keys`: some keys of each head stand out, by different amounts, so that it matters which are selected.
+ * - `repeated keys`: queries and keys of small integers, whose products and sums are exact, and keys that repeat after 16:
+ *   many scores are equal, and ties have one right answer.
  */
-export type DataKind = "normal" | "large logits" | "low scores" | "equal keys" | "dominant key";
+export type DataKind = "normal" | "large logits" | "low scores" | "equal keys" | "dominant key" | "strong keys" | "repeated keys";
 
 /** One run of an operator. */
 export interface VerifyCase {
@@ -48,13 +51,21 @@ export interface CasePlan {
   /** False where a table or a rule of the pattern fixes the numbers of heads. */
   readonly freeHeads: boolean;
   readonly launches?: readonly LaunchValues[] | undefined;
+  /** Whether it selects from its keys: then there are cases in which that matters. */
+  readonly selects?: boolean | undefined;
+  /** A length at which selections have to choose, where it is longer than the others. */
+  readonly choosing?: number | undefined;
   readonly params?: readonly Readonly<Record<string, number>>[] | undefined;
 }
+
+/** Queries of a case that is long only to have many units. */
+const CHOOSING_QUERIES = 33;
 
 /**
  * The cases of an operator: for every length random data at several seeds, and fewer queries than keys; at
  * the shortest length the other kinds of data, two batch entries and grouped heads; at the longest two batch
- * entries again; and length 1. Values of launch variables and parameters go round.
+ * entries again; and length 1. Operators that select have cases of keys that stand out, and of ties, besides. Values of
+ * launch variables and parameters go round.
  */
 export function standardCases(plan: CasePlan): readonly VerifyCase[] {
   const cases: VerifyCase[] = [];
@@ -80,6 +91,16 @@ export function standardCases(plan: CasePlan): readonly VerifyCase[] {
   add("two batch entries, shared inputs", short, { batch: 2, sharedInputs: true });
   const long = Math.max(...plan.lengths);
   add("two batch entries", long, { batch: 2, queries: Math.ceil(long / 3) });
+  if (plan.selects) {
+    add("strong keys", short, { data: "strong keys" });
+    add("strong keys, fewer queries than keys", long, { data: "strong keys", queries: Math.ceil(long / 3) });
+    add("repeated keys", long, { data: "repeated keys" });
+    if (plan.choosing !== undefined && plan.choosing > long)
+      add("as many units as it takes to choose", plan.choosing, {
+        data: "strong keys",
+        queries: Math.min(plan.choosing, CHOOSING_QUERIES),
+      });
+  }
   if (plan.freeHeads) {
     add("one kv head", short, { heads: 3, kvHeads: 1 });
     add("grouped heads", short, { heads: 4, kvHeads: 2 });

@@ -1,30 +1,28 @@
 import { resolveCall } from "../launch/call.js";
 import type { AttentionCall } from "../launch/call.js";
 import { fromHalfArray, toHalfArray } from "../launch/half.js";
-import { inputWords } from "../launch/input-arrays.js";
 import type { CsrArrays, InputArray } from "../launch/input-arrays.js";
 import type { AttentionOperator } from "../launch/operator.js";
+import { readSelected, RunBuffers, selectedTargets, uploadInputs } from "../launch/run.js";
+import type { AttentionOutput } from "../launch/run.js";
+import { selectedShapes } from "../launch/selection/arrays.js";
+import type { SelectionArrays } from "../launch/selection/arrays.js";
 import type { VerifyTensors } from "./tensors.js";
 
 /**
  * Runs an operator on whole arrays: what lies beyond the used part goes to the device too, and what
- * the kernel leaves of `out` and `lse` comes back as it is.
+ * the kernel leaves of `out` and `lse` comes back as it is. What selections chose comes back with them.
  */
 export async function runWithTails(
   operator: AttentionOperator,
   tensors: VerifyTensors,
   inputs: Readonly<Record<string, InputArray | CsrArrays>>,
   call: AttentionCall,
-): Promise<{ readonly out: Float32Array; readonly lse: Float32Array }> {
-  const { device } = operator;
-  const half = operator.module.dtype === "f16";
-  const buffers: GPUBuffer[] = [];
-  const upload = (data: ArrayBufferView<ArrayBuffer>, usage: number): GPUBuffer => {
-    const buffer = device.createBuffer({ size: Math.ceil(data.byteLength / 4) * 4, usage: usage | GPUBufferUsage.COPY_DST });
-    device.queue.writeBuffer(buffer, 0, data.buffer, data.byteOffset, data.byteLength);
-    buffers.push(buffer);
-    return buffer;
-  };
+  reuse?: SelectionArrays["reuse"],
+): Promise<AttentionOutput> {
+  const { device, module } = operator;
+  const half = module.dtype === "f16";
+  const buffers = new RunBuffers(device);
   // An even count keeps f16 arrays whole words: writes go by four bytes.
   const bits = (values: Float32Array): ArrayBufferView<ArrayBuffer> => {
     if (!half) return values as Float32Array<ArrayBuffer>;
@@ -33,35 +31,46 @@ export async function runWithTails(
     return toHalfArray(padded);
   };
   const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
-  const readable = STORAGE | COPY_SRC;
-  const given = { q: upload(bits(tensors.q), STORAGE), k: upload(bits(tensors.k), STORAGE), v: upload(bits(tensors.v), STORAGE) };
-  const results = { out: upload(bits(tensors.out), readable), lse: upload(tensors.lse as Float32Array<ArrayBuffer>, readable) };
-  const staging = device.createBuffer({ size: results.out.size + results.lse.size, usage: MAP_READ | COPY_DST });
-  buffers.push(staging);
+  const writable = (name: string, data: ArrayBufferView<ArrayBuffer>): GPUBuffer => {
+    const buffer = buffers.create(name, data.byteLength, STORAGE | COPY_SRC | COPY_DST);
+    device.queue.writeBuffer(buffer, 0, data.buffer, data.byteOffset, data.byteLength);
+    return buffer;
+  };
   try {
     device.pushErrorScope("validation");
-    const resolved = resolveCall(operator.module, operator.shape, call);
-    const uploaded = operator.module.inputs.map((spec) => {
-      const { words, extent, indices } = inputWords(operator.module, spec, resolved, inputs[spec.name]);
-      const shaped = { buffer: upload(atLeastOne(words), STORAGE), size: words.byteLength, shape: extent.shape };
-      if (indices === undefined) return [spec.name, shaped];
-      return [spec.name, { offsets: shaped, indices: { buffer: upload(atLeastOne(indices), STORAGE), size: indices.byteLength } }];
-    });
+    const resolved = resolveCall(module, operator.shape, call);
+    const given = {
+      ...uploadInputs(module, { ...inputs, reuse }, resolved, buffers),
+      q: buffers.upload("q", bits(tensors.q)),
+      k: buffers.upload("k", bits(tensors.k)),
+      v: buffers.upload("v", bits(tensors.v)),
+    };
+    const results = { out: writable("out", bits(tensors.out)), lse: writable("lse", tensors.lse as Float32Array<ArrayBuffer>) };
+    const shapes = module.selection === undefined ? [] : selectedShapes(module, resolved);
+    const targets = selectedTargets(shapes, buffers);
+    const selected = Object.fromEntries(shapes.map(({ spec }, i) => [spec.name, targets[i]!]));
+    const parts = [results.out, results.lse, ...targets];
+    const size = parts.reduce((sum, part) => sum + part.size, 0);
+    const staging = buffers.create("results", size, MAP_READ | COPY_DST);
     const encoder = device.createCommandEncoder();
-    operator.encode(encoder, { ...(Object.fromEntries(uploaded) as object), ...given, ...results }, call);
-    encoder.copyBufferToBuffer(results.out, 0, staging, 0, results.out.size);
-    encoder.copyBufferToBuffer(results.lse, 0, staging, results.out.size, results.lse.size);
+    operator.encode(encoder, { ...given, ...results, ...(shapes.length === 0 ? {} : { selected }) }, call);
+    let at = 0;
+    for (const part of parts) {
+      encoder.copyBufferToBuffer(part, 0, staging, at, part.size);
+      at += part.size;
+    }
     device.queue.submit([encoder.finish()]);
     const failed = await device.popErrorScope();
     if (failed) throw new Error(failed.message);
     await staging.mapAsync(GPUMapMode.READ);
     const copy = staging.getMappedRange().slice(0);
     const out = half ? fromHalfArray(new Uint16Array(copy, 0, tensors.out.length)) : new Float32Array(copy, 0, tensors.out.length);
-    return { out, lse: new Float32Array(copy, results.out.size, tensors.lse.length) };
+    return {
+      out,
+      lse: new Float32Array(copy, results.out.size, tensors.lse.length),
+      ...(shapes.length === 0 ? {} : { selected: readSelected(shapes, copy, results.out.size + results.lse.size) }),
+    };
   } finally {
-    for (const buffer of buffers) buffer.destroy();
+    buffers.destroy();
   }
 }
-
-/** A buffer has at least a word, also that of an empty list. */
-const atLeastOne = (words: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> => (words.length > 0 ? words : new Int32Array(1));

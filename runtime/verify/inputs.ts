@@ -1,4 +1,5 @@
-import type { InputSpec } from "../launch/module.js";
+import type { FloatInputSpec, InputSpec } from "../launch/module.js";
+import { floatAxes } from "../launch/selection/float-inputs.js";
 import type { Random } from "./random.js";
 
 /**
@@ -13,7 +14,9 @@ export type VerifyInput =
   /** `[batch][head][place]`, rising: `columns` and `diagonals`, padded at the end with {@link PADDING}. */
   | { readonly kind: "list"; readonly shape: readonly [number, number, number]; readonly data: Int32Array }
   /** `[batch][head][block of queries]`, each the rising list of key blocks it sees. */
-  | { readonly kind: "csr"; readonly lists: readonly (readonly (readonly Int32Array[])[])[] };
+  | { readonly kind: "csr"; readonly lists: readonly (readonly (readonly Int32Array[])[])[] }
+  /** `[batch][head]` and the axes of the input: `scores`, `channels` and `pooled`, which selections read. */
+  | { readonly kind: "floats"; readonly shape: readonly number[]; readonly data: Float32Array<ArrayBuffer> };
 
 /** Fills lists that are shorter than the longest. */
 export const PADDING = -2147483648;
@@ -62,6 +65,21 @@ export function randomInput(spec: InputSpec, sizes: InputSizes, random: Random):
       return { kind: "csr", lists: repeat(batch, () => repeat(heads, () => repeat(rows, row))) };
     }
   }
+}
+
+/** Random floats for an input that selections read. Scores are not negative: they may be masses. */
+export function randomFloats(
+  spec: FloatInputSpec,
+  sizes: InputSizes & { readonly headDim: number; readonly space: "self" | "cross" },
+  random: Random,
+): VerifyInput {
+  const batch = sizes.sharedInputs ? 1 : sizes.batch;
+  const heads = random.pick([1, sizes.kvHeads, sizes.heads]);
+  const { inner } = floatAxes(sizes, spec, { n: sizes.keys, nq: sizes.queries, headDim: sizes.headDim });
+  const shape = [batch, heads, ...inner];
+  const data = new Float32Array(shape.reduce((product, size) => product * size, 1));
+  for (let i = 0; i < data.length; i++) data[i] = spec.kind === "scores" ? Math.abs(random.normal()) : random.normal();
+  return { kind: "floats", shape, data };
 }
 
 function repeat<T>(count: number, make: (i: number) => T): T[] {

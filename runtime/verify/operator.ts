@@ -1,10 +1,11 @@
-import type { Dtype, InputSpec } from "../launch/module.js";
+import type { Dtype, FloatInputSpec, InputSpec } from "../launch/module.js";
 import type { AttentionProblem, MaskPredicate } from "../reference/problem.js";
 import type { VerifyCase } from "./cases.js";
 import { compare, type Comparison, type Element } from "./compare.js";
-import { randomInput, type VerifyInput } from "./inputs.js";
+import { randomFloats, randomInput, type VerifyInput } from "./inputs.js";
 import { mixSeeds, random } from "./random.js";
 import { sampleRows } from "./rows.js";
+import type { MadeBits, SelectionCheck } from "./selection.js";
 import { CANARY, makeTensors, TAIL, type UnusedKey, type VerifyTensors } from "./tensors.js";
 import { expectedWithin } from "./tolerance.js";
 
@@ -26,21 +27,34 @@ export interface Operator {
   readonly weights?: Dtype | undefined;
   readonly space: "self" | "cross";
   readonly inputs: readonly InputSpec[];
-  /** The mask that the operator is meant to have, from anywhere but the path that made the kernel. */
-  readonly mask: (call: VerifyCall) => MaskPredicate;
+  readonly floatInputs?: readonly FloatInputSpec[] | undefined;
+  /**
+   * The mask that the operator is meant to have, from anywhere but the path that made the kernel; under what its
+   * selections chose in this very run, where it has any.
+   */
+  readonly mask: (call: VerifyCall, selected?: Selected) => MaskPredicate;
+  /** Compares what was selected in a run with a slow selector: {@link checkSelection}. */
+  readonly checkSelected?: ((call: VerifyCall, tensors: VerifyTensors, selected: Selected) => readonly SelectionCheck[]) | undefined;
   /**
    * The keys that the kernel promises not to load; NaN and infinities are put there. Absent: none are.
    * A key that some query sees must not be among them: the expected output is NaN then, and the case fails.
+   * Selections read all keys; operators that have any have no such keys.
    */
   readonly unused?: ((call: VerifyCall, mask: MaskPredicate) => UnusedKey) | undefined;
   /**
    * Runs it on whole arrays, tails included, as they are; gives back `out` and `lse` as they are then, with
    * or without tails.
    */
-  readonly run: (
-    tensors: VerifyTensors,
-    call: VerifyCall,
-  ) => Promise<{ readonly out: Float32Array; readonly lse?: Float32Array | undefined }>;
+  readonly run: (tensors: VerifyTensors, call: VerifyCall) => Promise<RunResult>;
+}
+
+/** Matrices of bits by the names of selections and flags. */
+export type Selected = Readonly<Record<string, MadeBits>>;
+
+export interface RunResult {
+  readonly out: Float32Array;
+  readonly lse?: Float32Array | undefined;
+  readonly selected?: Selected | undefined;
 }
 
 export interface VerifyOptions {
@@ -69,6 +83,8 @@ export interface CaseResult {
   readonly worst?: Element | undefined;
   /** What else is wrong: elements not written, or written beyond the end. */
   readonly problem?: string | undefined;
+  /** What its selections chose, where it has any. */
+  readonly selections?: readonly SelectionCheck[] | undefined;
 }
 
 const DEFAULT_WORK = 3e7;
@@ -93,11 +109,16 @@ export async function verifyCase(operator: Operator, one: VerifyCase, work = DEF
   const firstPosition = operator.space === "self" ? one.keys - one.queries : 0;
   const source = random(mixSeeds(one.seed, one.queries, one.keys, 7));
   const lastPosition = firstPosition + one.queries;
-  const inputs = Object.fromEntries(operator.inputs.map((spec) => [spec.name, randomInput(spec, { ...one, lastPosition }, source)]));
+  const sizes = { ...one, lastPosition, headDim, space: operator.space };
+  const inputs = Object.fromEntries([
+    ...operator.inputs.map((spec) => [spec.name, randomInput(spec, sizes, source)] as const),
+    ...(operator.floatInputs ?? []).map((spec) => [spec.name, randomFloats(spec, sizes, source)] as const),
+  ]);
   const call: VerifyCall = { ...one, headDim, valueDim, firstPosition, inputs };
-  const mask = operator.mask(call);
-  const tensors = makeTensors(one, operator, operator.unused?.(call, mask));
+  const tensors = makeTensors(one, operator, operator.unused?.(call, operator.mask(call)));
   const got = await operator.run({ ...tensors, out: tensors.out.slice(), lse: tensors.lse.slice() }, call);
+  const mask = operator.mask(call, got.selected);
+  const selections = operator.checkSelected?.(call, tensors, got.selected ?? {});
 
   const problem: AttentionProblem = {
     ...one,
@@ -115,7 +136,8 @@ export async function verifyCase(operator: Operator, one: VerifyCase, work = DEF
   const comparison = compare(expected, got, { ...one, valueDim });
   const total = one.batch * one.heads * one.queries;
   const wrong = unwritten("out", got.out, total * valueDim) ?? (got.lse === undefined ? undefined : unwritten("lse", got.lse, total));
-  return { ...summary(one, comparison), rows: rows.length, ok: comparison.ok && wrong === undefined, problem: wrong };
+  const ok = comparison.ok && wrong === undefined && (selections ?? []).every((each) => each.ok);
+  return { ...summary(one, comparison), rows: rows.length, ok, problem: wrong, ...(selections === undefined ? {} : { selections }) };
 }
 
 function summary(one: VerifyCase, comparison: Comparison): Omit<CaseResult, "rows"> {

@@ -58,6 +58,8 @@ export function makeTensors(one: VerifyCase, sizes: TensorSizes, unused?: Unused
   if (one.data === "low scores") lowScores(q, k, headDim);
   if (one.data === "equal keys") equalKeys(k, batch * kvHeads, keys, headDim);
   if (one.data === "dominant key") dominantKey(q, k, one, headDim, source);
+  if (one.data === "strong keys") strongKeys(q, k, one, headDim, source);
+  if (one.data === "repeated keys") repeatedKeys(q, k, one, headDim, source);
   const tensors = { q: roundedTo(dtype, q), k: roundedTo(dtype, k), v: roundedTo(dtype, v) };
   if (unused !== undefined) {
     forEachKey(one, (b, g, key, row) => {
@@ -97,5 +99,23 @@ function dominantKey(q: Float32Array, k: Float32Array, one: VerifyCase, headDim:
   for (let row = 0; row < one.batch * one.kvHeads; row++) {
     const key = source.integer(0, one.keys - 1);
     k[(row * one.keys + key) * headDim] = 8 * Math.sqrt(headDim);
+  }
+}
+
+/** All queries share a part along dimension 0; every 16th key or so points there, more or less far. */
+function strongKeys(q: Float32Array, k: Float32Array, one: VerifyCase, headDim: number, source: Random): void {
+  for (let row = 0; row < one.batch * one.heads * one.queries; row++) q[row * headDim] = 4;
+  for (let row = 0; row < one.batch * one.kvHeads * one.keys; row++)
+    if (source.chance(1 / 16)) k[row * headDim] = (0.5 + 2 * source.unit()) * Math.sqrt(headDim);
+}
+
+/** Keys that are the same after so many. */
+const PERIOD = 16;
+
+function repeatedKeys(q: Float32Array, k: Float32Array, { batch, kvHeads, keys }: VerifyCase, headDim: number, source: Random): void {
+  for (const values of [q, k]) for (let i = 0; i < values.length - TAIL; i++) values[i] = source.integer(-2, 2);
+  for (let head = 0; head < batch * kvHeads; head++) {
+    const start = head * keys * headDim;
+    for (let i = PERIOD * headDim; i < keys * headDim; i++) k[start + i] = k[start + i - PERIOD * headDim]!;
   }
 }

@@ -2,27 +2,15 @@ import koffi from "koffi";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
-import { generateCudaTypeScript } from "../../compiler/bindings/cuda-typescript.js";
 import { compileCuda, cudaSource } from "../../compiler/driver/cuda-source.js";
 import { compileCubin } from "../../runtime/device/cuda-compile.js";
-import * as runtime from "../../runtime/cuda-node.js";
-import type { CudaAttention } from "../../runtime/cuda-node.js";
 import { folderWith } from "../cli/attnc.js";
 import { emulatedTest, useEmulatedGpu } from "../runtime/cuda/emulated.js";
 import { dense, greatestDifference, noise } from "./dense.js";
+import { loadCuda } from "./load-cuda.js";
 import { documents } from "./modules.js";
 
 useEmulatedGpu();
-
-type Create = (device: runtime.CudaDevice, shape?: object, options?: object) => Promise<CudaAttention>;
-
-/** Generates a script and loads it, with the runtime in the place of the package. */
-async function load(operator: ReturnType<typeof compileCuda>, create: string): Promise<Create> {
-  const [script] = await generateCudaTypeScript([operator], { version: "0.0.0-test", source: "x.attn", js: true });
-  (globalThis as Record<string, unknown>)["attncCudaForTests"] = runtime;
-  const text = script!.text.replace(/^import (\{[^}]*\}) from "attnc\/cuda";/m, "const $1 = globalThis.attncCudaForTests;");
-  return ((await import(`data:text/javascript;base64,${Buffer.from(text).toString("base64")}`)) as Record<string, Create>)[create]!;
-}
 
 emulatedTest("a generated file runs: arrays, pointers, parameters, ids and a cubin of nvcc's", async (device) => {
   const [batch, heads, kvHeads, NQ, N, headDim, valueDim] = [2, 4, 2, 37, 70, 32, 32];
@@ -37,7 +25,7 @@ emulatedTest("a generated file runs: arrays, pointers, parameters, ids and a cub
     dense(documents, { batch, env: { N, NQ, heads, kvHeads, params: { window }, inputs }, headDim, valueDim, q, k, v });
 
   const compiled = compileCuda(documents, { headDims: [], dtypes: [] });
-  const create = await load(compiled, "createPackedDocuments");
+  const create = await loadCuda(compiled, "createPackedDocuments");
   const operator = await create(device, { heads, kvHeads });
   expect([operator.dtype, operator.kernel.name]).toEqual(["f32", "cores-f32"]);
   const result = await operator.run({ q, k, v, doc }, { batch, queryLength: NQ, keyLength: N });

@@ -65,11 +65,12 @@ test("a printed scalar, a compiled one and the evaluator agree on every host exp
     g: fc.nat(9),
   });
   fc.assert(
-    fc.property(expr, environments, (e, { N, h, layer, step, w, g }) => {
-      const module = { ...moduleOf(m.bool(true)), tables: TABLES, scalars: [{ expr: e, note: "" }] };
+    fc.property(expr, environments, fc.constantFrom(undefined, "f32" as const), (e, { N, h, layer, step, w, g }, as) => {
+      const module = { ...moduleOf(m.bool(true)), tables: TABLES, scalars: [{ expr: e, note: "", as }] };
       const shared = { N, NQ: 3, layer, layers: 4, step, steps: 10, phase: 1, params: { w, g } };
       const env: ScalarEnv = { ...shared, h, kvh: Math.floor(h / 2) };
-      const expected = toScalar(evaluateHost(e, module, { ...shared, heads: 4, kvHeads: 2 }, h));
+      const value = evaluateHost(e, module, { ...shared, heads: 4, kvHeads: 2 }, h);
+      const expected = as === undefined ? toScalar(value) : value;
       expect(scalarEvaluator(module)(env)).toEqual([expected]);
       expect(fromText(module.scalars[0]!)(env)).toBe(expected);
     }),

@@ -8,7 +8,7 @@ const commands = buildProgram(() => undefined)
   .filter((name) => name !== "lsp");
 
 test("the commands are those that scripts rely on", () => {
-  expect(commands).toEqual(["check", "fmt", "build", "mask", "tiles", "explain", "run", "verify", "bench", "tune", "init"]);
+  expect(commands).toEqual(["check", "fmt", "build", "mask", "tiles", "explain", "run", "verify", "fidelity", "bench", "tune", "init"]);
 });
 
 test("the program says what it can do", async () => {

@@ -1,7 +1,7 @@
 import type { MaskModule } from "../../mask/ir.js";
 import type { CudaModule } from "../../../runtime/cuda/module.js";
 import { callFields, cComment } from "./names.js";
-import type { CallFields, CallInput } from "./names.js";
+import type { CallFields, CallFloats, CallInput } from "./names.js";
 
 /** The C header of an operator: the struct of a call, and the functions that fill, measure and launch it. C99 and C++ read it. */
 export function printHeader(mask: MaskModule, module: CudaModule): string {
@@ -39,7 +39,7 @@ ${mask.doc === undefined ? "" : cComment(mask.doc)}typedef struct {
   int value_dim;
   // Factor of the logits; NaN, the default, stands for 1 / sqrt(head_dim).
   double scale;
-${printParams(fields)}${printLaunchVariables(fields, module)}${fields.inputs.map((input) => printInput(input, module)).join("")}  // On the device, aligned to 16 bytes, of the bytes that attnc_${name}_workspace() tells; NULL where those are none.
+${printParams(fields)}${printLaunchVariables(fields, module)}${fields.inputs.map((input) => printInput(input, module)).join("")}${printSelectionFields(fields, module)}  // On the device, aligned to 16 bytes, of the bytes that attnc_${name}_workspace() tells; NULL where those are none.
   // Launches that may run at the same time must not share it.
   void* workspace;
   size_t workspace_bytes;
@@ -91,6 +91,13 @@ typedef struct {
   const int* indices;
   int index_count;
 } attnc_input;
+
+// An input of float32 numbers, on the device; batch and heads as above.
+typedef struct {
+  const float* data;
+  int batch;
+  int heads;
+} attnc_floats;
 #endif
 `;
 
@@ -137,6 +144,32 @@ function describe(spec: CallInput, space: CudaModule["space"]): string {
       return "[batch, heads, entries], distances q - k, padded with -2147483648.";
     case "csr":
       return `Offsets [batch, heads, ceil(${rows} / ${spec.n}) + 1] into indices, numbers of blocks of ${spec.m} keys.`;
+  }
+}
+
+/** Inputs of floats, and where what is selected goes and comes from. */
+function printSelectionFields({ floats, selections }: CallFields, module: CudaModule): string {
+  return [
+    ...floats.map((input) => `${cComment(describeFloats(input, module.space), "  ")}  attnc_floats ${input.field};\n`),
+    ...selections.map(({ name, field, reusable }) => {
+      const { heads } = module.selection!.matrices.find((each) => each.name === name)!;
+      const axes = `[batch, ${{ query: "heads", kv: "kv_heads", one: "1" }[heads]}, rows, ceil(columns / 32)] words`;
+      const selected = `${cComment(`Where what ${name} chose is copied to, ${axes} of a bit for each unit, or NULL.`, "  ")}  unsigned int* selected_${field};\n`;
+      if (!reusable) return selected;
+      return `${selected}${cComment(`What ${name} chose in an earlier launch, in place of a new choice, or NULL; its columns where they are fewer than now, else 0.`, "  ")}  const unsigned int* reuse_${field};\n  int reuse_${field}_columns;\n`;
+    }),
+  ].join("");
+}
+
+function describeFloats(spec: CallFloats, space: CudaModule["space"]): string {
+  const from = space === "self" ? ", rows counted from the block of the first query" : "";
+  switch (spec.kind) {
+    case "scores":
+      return `[batch, heads, blocks of ${spec.n} queries, ceil(keys / ${spec.m})] scores${from}.`;
+    case "channels":
+      return "[batch, heads, head_dim] numbers.";
+    case "pooled":
+      return `[batch, heads, windows, head_dim]: a vector for each window of ${spec.n} keys that fits whole, one every ${spec.stride}.`;
   }
 }
 

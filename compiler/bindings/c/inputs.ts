@@ -2,6 +2,7 @@ import type { MaskModule } from "../../mask/ir.js";
 import type { CudaModule } from "../../../runtime/cuda/module.js";
 import type { InputSpec } from "../../../runtime/launch/module.js";
 import { callFields } from "./names.js";
+import { printLayOutSelections, printSelectionPlaces } from "./selection.js";
 import type { CallInput } from "./names.js";
 
 /** The kinds of inputs as support.ts tells them apart, and the kernels that prepare them. */
@@ -20,14 +21,32 @@ export function printPlaces(mask: MaskModule, module: CudaModule, call: string):
   const scalars = mask.scalars.length;
   return `// Where inputs lie in the workspace, in words: after the scalars of all heads.
 struct Places {
-${inputs.map(({ field }) => `  InputPlace ${field};\n`).join("")}  size_t words;
+${inputs.map(({ field }) => `  InputPlace ${field};\n`).join("")}${printSelectionPlaces(mask, module)}  size_t words;
 };
 
 attnc_status lay_out([[maybe_unused]] const ${call}* p, Places* places) {
   size_t words = ${scalars === 0 ? "0" : `static_cast<size_t>(p->heads) * ${scalars}`};
-${inputs.map((input) => `  if (!${placeInput(input, module)}) return ATTNC_BAD_CALL;\n`).join("")}  places->words = words;
-  return words < 0x7fffffff ? ATTNC_OK : wrong("workspace: expected fewer than 2^31 words, found %zu", words);
+${inputs.map((input) => `  if (!${placeInput(input, module)}) return ATTNC_BAD_CALL;\n`).join("")}${printLayOutSelections(mask, module)}${listed(
+    mask,
+    module,
+  )
+    .map((field) => `  place_list(&words, &places->${field});\n`)
+    .join("")}  places->words = words;
+  if (words >= 0x7fffffff) return wrong("workspace: expected fewer than 2^31 words, found %zu", words);
+${
+  module.selection === undefined
+    ? ""
+    : `  places->scratch = words;
+  places->words += places->sizes[${module.selection.scratch}];
+`
+}  return ATTNC_OK;
 }`;
+}
+
+/** The fields of the inputs and selections whose rows are made into lists. */
+function listed(mask: MaskModule, module: CudaModule): readonly string[] {
+  const { inputs, selections } = callFields(mask, module);
+  return [...inputs, ...selections].flatMap(({ name, field }) => (module.lists?.includes(name) === true ? [field] : []));
 }
 
 function placeInput(input: CallInput, module: CudaModule): string {
@@ -60,6 +79,15 @@ export function printInputChecks(mask: MaskModule, module: CudaModule): string {
   return callFields(mask, module)
     .inputs.map(({ field, kind }) => `  if (!check_input("${field}", ${KINDS[kind].kind}, p->${field})) return ATTNC_BAD_CALL;\n`)
     .join("");
+}
+
+/** Statements that make lists of inputs and selections, which are in the workspace by then. */
+export function printPrepareLists(mask: MaskModule, module: CudaModule): string {
+  const lists = listed(mask, module).map(
+    (field) =>
+      `  if (!prepare_list(reinterpret_cast<const void*>(&attnc_${module.name}_prepare_key_lists), places.${field}, aux, stream)) return ATTNC_CUDA_ERROR;\n`,
+  );
+  return lists.join("");
 }
 
 /** Statements that bring the inputs of a call into the workspace. */

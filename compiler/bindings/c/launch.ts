@@ -1,13 +1,14 @@
 import type { MaskModule } from "../../mask/ir.js";
 import type { CudaKernel, CudaModule } from "../../../runtime/cuda/module.js";
-import type { InputField, UniformSource } from "../../../runtime/launch/module.js";
+import type { InputField, ListField, UniformSource } from "../../../runtime/launch/module.js";
 import { printChecks } from "./check.js";
 import { printHeader } from "./header.js";
 import { doubleLiteral } from "./host-expressions.js";
-import { printPlaces, printPrepareInputs } from "./inputs.js";
+import { printPlaces, printPrepareInputs, printPrepareLists } from "./inputs.js";
 import { callFields, dtypeConstants, fieldName } from "./names.js";
 import { printOrders } from "./order.js";
 import { printScalarFunction, printScalarKernel, printWriteScalars } from "./scalars.js";
+import { printCheckSelections, printMakeSelections, printSelectionTables, SELECTION_SUPPORT } from "./selection.js";
 import { LAUNCH_SUPPORT, TENSOR_MAP_SUPPORT } from "./support.js";
 
 /**
@@ -25,12 +26,13 @@ export function printLaunch(mask: MaskModule, module: CudaModule): string {
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 ${maps ? "#include <cuda.h>\n" : ""}
 ${printHeader(mask, module)}
 ${printScalarKernel(mask)}namespace {
 
 ${LAUNCH_SUPPORT.trim()}
-${maps ? TENSOR_MAP_SUPPORT : ""}
+${module.selection === undefined ? "" : SELECTION_SUPPORT}${maps ? TENSOR_MAP_SUPPORT : ""}
 const Kernel kernels[] = {
 ${module.cuda.kernels.map((kernel) => `  ${printKernel(kernel)},`).join("\n")}
 };
@@ -39,7 +41,7 @@ ${printScalarFunction(mask, call)}
 ${printChecks(mask, module, call)}
 
 ${printPlaces(mask, module, call)}
-
+${printSelectionTables(mask, module, call)}
 }  // namespace
 
 ${printOrders(mask)}extern "C" ${call} attnc_${name}_defaults(void) {
@@ -65,7 +67,7 @@ extern "C" attnc_status attnc_${name}_launch(const ${call}* p, cudaStream_t stre
   if (status == ATTNC_OK) status = check_pointers(p);
   if (status == ATTNC_OK) status = lay_out(p, &places);
   if (status != ATTNC_OK) return status;
-  const size_t given = p->workspace == nullptr ? 0 : p->workspace_bytes;
+${printCheckSelections(mask, module)}  const size_t given = p->workspace == nullptr ? 0 : p->workspace_bytes;
   if (given < 4 * places.words) return wrong("workspace: expected %zu bytes, found %zu", 4 * places.words, given);
   const Choice* choice = nullptr;
   status = choose(kernels, p->dtype, p->head_dim, p->value_dim, &choice);
@@ -78,8 +80,9 @@ extern "C" attnc_status attnc_${name}_launch(const ${call}* p, cudaStream_t stre
   const long long tiles = (rows + kernel->tile_q - 1) / kernel->tile_q;
   const double total = static_cast<double>(tiles) * grid_heads * p->batch;
   if (rows > INT_MAX - kernel->tile_q || total > INT_MAX) return wrong("queries: expected fewer than 2^31 tiles of %d rows, found %.15g", kernel->tile_q, total);
+  if (p->keys > ${Math.floor((2 ** 29 - 2048) / (1 + (module.lists?.length ?? 0)))}) return wrong("keys: expected at most ${Math.floor((2 ** 29 - 2048) / (1 + (module.lists?.length ?? 0)))}, found %d", p->keys);
   unsigned int* aux = static_cast<unsigned int*>(p->workspace);
-${printWriteScalars(mask)}${printPrepareInputs(mask, module)}  Uniforms u = {};
+${printWriteScalars(mask)}${printPrepareInputs(mask, module)}${printMakeSelections(mask, module, uniform)}${printPrepareLists(mask, module)}  Uniforms u = {};
 ${module.uniforms.map(({ name: field, source }) => `  u.${field} = ${uniform(source, module)};\n`).join("")}  int blocks = static_cast<int>(total);
   if (kernel->persistent && blocks > choice->multiprocessors) blocks = choice->multiprocessors;
 ${maps ? MAPS : ""}  void* out = p->out;
@@ -127,8 +130,9 @@ function uniform(source: UniformSource, module: CudaModule): string {
     case "plainScale":
       return "static_cast<float>(isnan(p->scale) ? 1.0 / sqrt(static_cast<double>(p->head_dim)) : p->scale)";
     case "size":
+      return `places.sizes[${source.index}]`;
     case "floatInput":
-      throw new Error(`a uniform of kind ${source.kind} in a module without selections`);
+      return `static_cast<int>(places.${fieldName(source.input)}.${floatFields[source.field]})`;
     case "writeLse":
       return "p->lse != nullptr ? 1 : 0";
     case "split":
@@ -144,7 +148,9 @@ function uniform(source: UniformSource, module: CudaModule): string {
   }
 }
 
-const placeFields: Readonly<Record<InputField, string>> = {
+const floatFields = { batchStride: "batch_stride", headStride: "head_stride", headCount: "heads" } as const;
+
+const placeFields: Readonly<Record<InputField | ListField, string>> = {
   base: "base",
   batchStride: "batch_stride",
   length: "columns",
@@ -155,6 +161,9 @@ const placeFields: Readonly<Record<InputField, string>> = {
   rowStride: "row_stride",
   rows: "rows",
   columns: "columns",
+  list: "list",
+  listBatchStride: "list_batch_stride",
+  listStride: "list_stride",
 };
 
 /** What has no default gets a value that no call may have. */

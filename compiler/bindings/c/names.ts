@@ -1,10 +1,20 @@
 import type { MaskModule } from "../../mask/ir.js";
 import { launchVariables } from "../../targets/print/uniforms.js";
 import type { CudaDtype } from "../../../runtime/cuda/module.js";
-import type { AttentionModule, InputSpec, LaunchVariable, ParamSpec } from "../../../runtime/launch/module.js";
+import type { AttentionModule, FloatInputSpec, InputSpec, LaunchVariable, ParamSpec } from "../../../runtime/launch/module.js";
 
 /** An input, or a table of a layout, which is given to the launcher in the same way. */
 export type CallInput = InputSpec & { readonly field: string };
+
+/** An input of floats, which selections read. */
+export type CallFloats = FloatInputSpec & { readonly field: string };
+
+/** What a selection chose: it can be asked for, and given back where the declaration says so. */
+export interface CallSelection {
+  readonly name: string;
+  readonly field: string;
+  readonly reusable: boolean;
+}
 
 /** Fields of the struct that a C caller fills, after the tensors and lengths. */
 export interface CallFields {
@@ -12,11 +22,15 @@ export interface CallFields {
   readonly launch: readonly LaunchVariable[];
   /** The caller's inputs, then the tables of a layout. */
   readonly inputs: readonly CallInput[];
+  readonly floats: readonly CallFloats[];
+  readonly selections: readonly CallSelection[];
 }
 
 export function callFields(mask: MaskModule, module: AttentionModule): CallFields {
   const isInt = (name: string): boolean =>
-    module.uniforms.some(({ type, source }) => type === "i32" && source.kind === "param" && source.name === name);
+    [...module.uniforms, ...(module.selection?.uniforms ?? [])].some(
+      ({ type, source }) => type === "i32" && source.kind === "param" && source.name === name,
+    );
   const asked = (name: LaunchVariable): boolean => module.uses.includes(name) || (name === "layers" && module.fixed.layers !== undefined);
   return {
     params: mask.params.map((param) => ({
@@ -30,6 +44,8 @@ export function callFields(mask: MaskModule, module: AttentionModule): CallField
       ...module.inputs.map((spec) => ({ ...spec, field: fieldName(spec.name) })),
       ...(mask.orders ?? []).map(({ name }): CallInput => ({ kind: "ids", name, axis: "k", field: fieldName(name) })),
     ],
+    floats: (module.selection?.floatInputs ?? []).map((spec) => ({ ...spec, field: fieldName(spec.name) })),
+    selections: (module.selection?.matrices ?? []).map(({ name, reusable }) => ({ name, reusable, field: fieldName(name) })),
   };
 }
 
@@ -58,7 +74,7 @@ const taken = new Set([...FIELDS, ...WORDS]);
 export function fieldName(name: string): string {
   // Tables of a layout: no name of a program starts with a digit.
   if (/^\d/.test(name)) return `order_${name.slice(1)}`;
-  return taken.has(name.replace(/_+$/, "")) || name.startsWith("order_") || name.startsWith("_") ? `${name}_` : name;
+  return taken.has(name.replace(/_+$/, "")) || /^(order_|selected_|reuse_|_)/.test(name) ? `${name}_` : name;
 }
 
 /** The constants of the header for element types. */

@@ -11,7 +11,7 @@ export function printScalarFunction(mask: MaskModule, call: string): string {
 int scalar(const ${call}* p, int h, int slot) {
   [[maybe_unused]] const int kvh = static_cast<int>(static_cast<long long>(h) * p->kv_heads / p->heads);
   switch (slot) {
-${scalars.map(({ expr }, slot) => `    case ${slot}: return to_scalar(${printHostExpr(expr, tables)});`).join("\n")}
+${scalars.map(({ expr, as }, slot) => `    case ${slot}: return ${as === "f32" ? "float_bits" : "to_scalar"}(${printHostExpr(expr, tables)});`).join("\n")}
     default: return 0;
   }
 }

@@ -26,6 +26,13 @@ bool launch(const void* function, int blocks, int threads, void** arguments, int
 [[maybe_unused]] int to_scalar(double value) {
   return isnan(value) ? 0 : static_cast<int>(fmax(-1073741824.0, fmin(1073741824.0, floor(value))));
 }
+// A float32 that the host computes, as its bits.
+[[maybe_unused]] int float_bits(double value) {
+  const float number = static_cast<float>(value);
+  int bits;
+  memcpy(&bits, &number, sizeof bits);
+  return bits;
+}
 
 struct Kernel {
   const void* function;
@@ -57,6 +64,10 @@ struct InputPlace {
   size_t row_stride;
   size_t summary;
   size_t summary_batch_stride;
+  // Of the lists that its rows of bits are made into, if they are.
+  size_t list;
+  size_t list_batch_stride;
+  size_t list_stride;
   // Only bits are set in it, so that it must be cleared before.
   bool clears;
 };
@@ -97,6 +108,14 @@ enum InputKind { IDS, WORDS, LISTS, OFFSETS };
   return true;
 }
 
+// Takes room for the lists of an input's rows.
+[[maybe_unused]] void place_list(size_t* words, InputPlace* place) {
+  place->list = *words;
+  place->list_stride = 1 + static_cast<size_t>(place->columns);
+  place->list_batch_stride = place->batch == 1 ? 0 : place->heads * place->list_stride;
+  *words += static_cast<size_t>(place->batch) * place->heads * place->list_stride;
+}
+
 // What a call says of an input is looked at before anything is launched.
 [[maybe_unused]] bool check_input(const char* name, InputKind kind, const attnc_input& input) {
   const bool empty = (kind == LISTS && input.entries == 0);
@@ -116,6 +135,16 @@ enum InputKind { IDS, WORDS, LISTS, OFFSETS };
   const int* indices = input.indices;
   void* arguments[] = {&prepare, &source, &aux, &indices};
   return launch(function, (prepare.p[0] - 1) / 64 + 1, 64, arguments, 0, stream);
+}
+
+// Makes lists of the rows of an input in its place.
+[[maybe_unused]] bool prepare_list(const void* function, const InputPlace& place, unsigned int* aux, cudaStream_t stream) {
+  const int rows = place.batch * place.heads;
+  Prepare prepare = {{rows, (place.columns + 31) / 32, static_cast<int>(place.base), static_cast<int>(place.row_stride),
+                      static_cast<int>(place.list), static_cast<int>(place.list_stride)}};
+  const int* nothing = nullptr;
+  void* arguments[] = {&prepare, &nothing, &aux, &nothing};
+  return launch(function, rows, 256, arguments, 1024, stream);
 }
 
 bool device_value(cudaDeviceAttr attribute, int device, int* value) {

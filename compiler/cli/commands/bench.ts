@@ -33,7 +33,7 @@ export async function bench(argument: string, flags: BenchFlags): Promise<ExitCo
   const batch = flags.batch ?? 1;
   const env = envOf(module, flags);
   requireCall(module, env);
-  if (module.inputs.length > 0) {
+  if (module.inputs.length > 0 || (module.floatInputs ?? []).length > 0) {
     badOption("FILE#NAME", module.name, "an operator without inputs: time those in an app, where their tensors are");
   }
   const progress = new Progress();
@@ -53,24 +53,28 @@ export async function bench(argument: string, flags: BenchFlags): Promise<ExitCo
     progress.clear();
     say(tunedNote(module.name, tuned));
   }
-  const times: { pattern: number[]; dense: number[] } = { pattern: [], dense: [] };
+  const times: { pattern: number[]; dense: number[]; selection: number[] } = { pattern: [], dense: [], selection: [] };
   // The first run of each warms up; then in turns, so that a change of the machine's speed meets both.
   for (let run = -1; run < flags.runs; run++) {
     progress.update(`run ${run + 1} of ${flags.runs}`);
-    const [a, b] = [await pattern.time(), await dense.time()];
+    const [a, b, c] = [await pattern.time(), await dense.time(), await pattern.timeSelection?.()];
     if (run < 0) continue;
     times.pattern.push(a);
     times.dense.push(b);
+    if (c !== undefined) times.selection.push(c);
   }
-  const error = outputError(problem, await pattern.output());
+  const result = await pattern.result();
+  const error = outputError(problem, result);
   progress.done();
 
   const tile = pattern.tiles;
+  const known = { ...env, inputs: result.selected };
   const sum = (mod: MaskModule): number =>
-    countTiles(mod, env, { blockQ: tile.tileQ, blockK: tile.tileK }).reduce((s, h) => s + h.full + h.partial, 0);
+    countTiles(mod, known, { blockQ: tile.tileQ, blockK: tile.tileK }).reduce((s, h) => s + h.full + h.partial, 0);
   const [tiles, denseTiles] = [sum(module), sum(denseLike(module))];
   const [ours, theirs] = [median(times.pattern), median(times.dense)];
-  const result = {
+  const selecting = times.selection.length === 0 ? undefined : median(times.selection);
+  const report = {
     version: 1,
     name: module.name,
     device: executor.description,
@@ -85,19 +89,24 @@ export async function bench(argument: string, flags: BenchFlags): Promise<ExitCo
     runs: flags.runs,
     milliseconds: ours,
     denseMilliseconds: theirs,
+    ...(selecting === undefined ? {} : { selectionMilliseconds: selecting }),
     speedup: theirs / ours,
     tiles,
     denseTiles,
     speedupByTiles: denseTiles / tiles,
     maxAbs: error,
   };
-  if (flags.format === "json") printJson(result);
+  if (flags.format === "json") printJson(report);
   else {
     print(
       `${module.name.padEnd(24)} ${ours.toFixed(2)} ms   max error ${error.toExponential(1)}   ${tiles} tiles of ${tile.tileQ} x ${tile.tileK}`,
     );
+    if (selecting !== undefined) {
+      const share = (100 * selecting) / theirs;
+      print(`${"  selection".padEnd(24)} ${selecting.toFixed(2)} ms of it, encoded alone; ${share.toFixed(0)}% of dense`);
+    }
     print(`${"dense".padEnd(24)} ${theirs.toFixed(2)} ms   ${denseTiles} tiles`);
-    print(`${result.speedup.toFixed(2)} times as fast as dense; by tiles ${result.speedupByTiles.toFixed(2)}`);
+    print(`${report.speedup.toFixed(2)} times as fast as dense; by tiles ${report.speedupByTiles.toFixed(2)}`);
   }
   return EXIT.ok;
 }
@@ -123,6 +132,8 @@ function denseLike(module: MaskModule): MaskModule {
     name: "dense",
     params: [],
     inputs: [],
+    floatInputs: undefined,
+    selections: undefined,
     tables: [],
     scalars: [],
     phases: [],

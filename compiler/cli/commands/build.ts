@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import type { GeneratedFile } from "../../bindings/generated-file.js";
 import type { CudaDtype } from "../../driver/cuda-launch.js";
 import type { ScheduleChoice } from "../../driver/launch.js";
+import type { BranchedMask } from "../../mask/branched.js";
 import type { MaskModule } from "../../mask/ir.js";
 import { badOption } from "../flags.js";
 import type { ShapeFlags } from "../flags.js";
@@ -11,9 +12,9 @@ import { print, say, sayDiagnostics } from "../io.js";
 import { printLevel } from "../levels.js";
 import type { Level } from "../levels.js";
 import { findOperators } from "../operators.js";
-import type { Operator } from "../operators.js";
+import type { Branched, Operator } from "../operators.js";
 import { Progress } from "../progress.js";
-import { requireWgslDtype } from "../required.js";
+import { refuseBranches, requireWgslDtype } from "../required.js";
 import { splitTarget } from "../sources.js";
 import { EXIT, Stop } from "../stop.js";
 import type { ExitCode } from "../stop.js";
@@ -77,12 +78,15 @@ function checkFlags(plan: BuildPlan): void {
 }
 
 async function buildOnce(args: readonly string[], plan: BuildPlan): Promise<ExitCode> {
-  const { operators, warnings, notes } = findOperators(args, plan);
+  const { operators, branched, warnings, notes } = findOperators(args, plan);
   // The rules for a head dim hold for each of these.
   for (const headDim of plan.dims ?? []) findOperators(args, { ...plan, headDim });
   const { emit, targets } = plan;
   if (targets.includes("wgsl") && emit !== "mask" && emit !== "tiles" && emit !== "cuda")
     for (const { module } of operators) requireWgslDtype(module);
+  if (emit === undefined && branched.length === 0 && operators.length > 0 && operators.every(({ isBranch }) => isBranch === true))
+    badOption("the argument", args.join(" "), "whole attentions: files are made of all branches and their mix");
+  if (emit === undefined && printsCuda(plan)) refuseBranches(branched.map(({ mask }) => mask.name));
   await sayDiagnostics(warnings);
   notes.forEach(say);
   if (emit !== undefined) {
@@ -95,16 +99,24 @@ async function buildOnce(args: readonly string[], plan: BuildPlan): Promise<Exit
     for (const { module } of operators) print(printLevel(module, emit, options));
     return EXIT.ok;
   }
-  const files = await generate(operators, plan);
+  const files = await generate(
+    operators.filter(({ isBranch }) => isBranch !== true),
+    branched,
+    plan,
+  );
   writeFiles(files);
   for (const path of files.keys()) say(`wrote ${path}`);
   return EXIT.ok;
 }
 
 /** Contents by path, for every file with operators. */
-async function generate(operators: readonly Operator[], plan: BuildPlan): Promise<ReadonlyMap<string, string>> {
+async function generate(
+  operators: readonly Operator[],
+  branched: readonly Branched[],
+  plan: BuildPlan,
+): Promise<ReadonlyMap<string, string>> {
   const progress = new Progress();
-  const sources = [...new Set(operators.map(({ file }) => file))];
+  const sources = [...new Set([...operators, ...branched].map(({ file }) => file))];
   progress.update("loading the printers of bindings");
   const printers = await loadPrinters(plan);
   const files = new Map<string, string>();
@@ -112,7 +124,8 @@ async function generate(operators: readonly Operator[], plan: BuildPlan): Promis
     progress.update(`${i + 1}/${sources.length} ${source}`);
     const modules = operators.filter(({ file }) => file === source).map(({ module }) => module);
     const folder = plan.out ?? dirname(source);
-    for (const generated of await printers.print(modules, source)) {
+    const masks = branched.filter(({ file }) => file === source).map(({ mask }) => mask);
+    for (const generated of await printers.print(modules, masks, source)) {
       const path = join(folder, generated.name);
       if (files.has(path))
         badOption("--out", folder, `no --out, or one file of each name: ${source} is not the only one that makes ${path}`);
@@ -126,7 +139,7 @@ async function generate(operators: readonly Operator[], plan: BuildPlan): Promis
 
 /** What prints the files of one source for all targets. */
 interface Printers {
-  print(modules: readonly MaskModule[], source: string): Promise<readonly GeneratedFile[]>;
+  print(modules: readonly MaskModule[], branched: readonly BranchedMask[], source: string): Promise<readonly GeneratedFile[]>;
   /** What there is to say at the end. */
   notes(): readonly string[];
 }
@@ -142,11 +155,11 @@ async function loadPrinters(plan: BuildPlan): Promise<Printers> {
   const { buildFiles } = await import("../../driver/build.js");
   const { buildCudaFiles } = await import("../../driver/build-cuda.js");
   return {
-    async print(modules, source) {
+    async print(modules, branched, source) {
       const common = { version, source, headDims, js };
       const wgsl = { ...common, schedules, recall: memory?.latest, onWinner, standalone };
       return [
-        ...(targets.includes("wgsl") ? await buildFiles(modules, wgsl) : []),
+        ...(targets.includes("wgsl") ? await buildFiles(modules, wgsl, branched) : []),
         ...(cudaTargets.length > 0 ? await buildCudaFiles(modules, { ...common, targets: cudaTargets, dtypes }) : []),
       ];
     },

@@ -3,7 +3,7 @@ import type { Checked } from "../../driver/pipeline.js";
 import type { Diagnostic } from "../../diagnostics/diagnostic.js";
 import { nodeHost } from "../host.js";
 import { print, printJson, renderFor, say } from "../io.js";
-import { noSuchName } from "../operators.js";
+import { declares, noSuchName } from "../operators.js";
 import { findTargets } from "../sources.js";
 import { EXIT } from "../stop.js";
 import type { ExitCode } from "../stop.js";
@@ -20,11 +20,11 @@ export async function check(files: readonly string[], options: { readonly format
     const known = checkedFiles.get(file.name);
     const checked = known ?? checkFile(file, nodeHost);
     checkedFiles.set(file.name, checked);
-    if (name !== undefined && checked.model && !checked.model.attentions.some((a) => a.name === name)) {
+    if (name !== undefined && checked.model && !declares(checked, name)) {
       wrongUse.push(noSuchName(checked, name));
     } else {
       // What the file itself says is said once, however many of its declarations are named.
-      diagnostics.push(...buildOperators(known ? { ...checked, diagnostics: [] } : checked, name).diagnostics);
+      diagnostics.push(...buildOperators(known ? { ...checked, diagnostics: [] } : checked, name?.split(".")[0]).diagnostics);
     }
   }
   diagnostics.push(...wrongUse);

@@ -38,7 +38,7 @@ export function explainOperator(argument: string, flags: ExplainFlags): ExitCode
   const { module } = operator;
   const bare = envOf(module, flags);
   requireCall(module, bare);
-  const env: MaskEnv = { ...bare, inputs: readInputs(module, bare, flags.input, flags.batch).maskInputs };
+  const env: MaskEnv = { ...bare, inputs: readInputs(module, bare, flags.input, flags.batch, "mask").maskInputs };
   const progress = new Progress();
   const report = costReport(module, env, {
     batch: flags.batch ?? 1,

@@ -6,8 +6,9 @@ import { arrange, raster } from "../../picture/raster.js";
 import { svg } from "../../picture/svg.js";
 import { text } from "../../picture/text.js";
 import { headGroups } from "../../tiles/head-groups.js";
+import { requireTensors } from "../choose.js";
 import { badOption } from "../flags.js";
-import type { LengthFlags, ShapeFlags } from "../flags.js";
+import type { DeviceChoice, LengthFlags, ShapeFlags } from "../flags.js";
 import { readInputs } from "../inputs.js";
 import { printPieces, say } from "../io.js";
 import { envOf } from "../lengths.js";
@@ -15,6 +16,7 @@ import { maskJson, maskNpy, MOST_NPY_BYTES } from "../mask-data.js";
 import { oneOperator } from "../operators.js";
 import { Progress } from "../progress.js";
 import { requireCall } from "../required.js";
+import { selectedCall } from "../selected-call.js";
 import { EXIT } from "../stop.js";
 import type { ExitCode } from "../stop.js";
 import { writeFile } from "../write-files.js";
@@ -25,6 +27,11 @@ export type MaskFormat = (typeof MASK_FORMATS)[number];
 export interface MaskFlags extends ShapeFlags, LengthFlags {
   readonly head?: number;
   readonly block?: number;
+  readonly q?: string;
+  readonly k?: string;
+  readonly scale?: number;
+  readonly reuse?: readonly string[];
+  readonly device?: DeviceChoice;
   readonly input?: readonly string[];
   readonly format?: MaskFormat;
   readonly out?: string;
@@ -44,12 +51,7 @@ export async function mask(argument: string, flags: MaskFlags): Promise<ExitCode
   const format = flags.format ?? formatOf(flags.out);
   if (flags.out === undefined && (format === "png" || format === "npy") && process.stdout.isTTY)
     badOption("--format", format, "--out FILE beside it, or a pipe: it is no text");
-  const module = oneOperator(argument, flags);
-  const bare = envOf(module, flags);
-  requireCall(module, bare);
-  if (flags.head !== undefined && flags.head >= bare.heads)
-    badOption("--head", String(flags.head), `less than ${bare.heads}, the number of heads`);
-  const env: MaskEnv = { ...bare, inputs: readInputs(module, bare, flags.input, flags.batch).maskInputs };
+  const { module, env } = await callOf(argument, flags);
   const heads = flags.head !== undefined ? [flags.head] : Array.from({ length: env.heads }, (_, h) => h);
   const progress = new Progress();
   const onRow = (done: number, total: number): void => progress.update(`${module.name}: row ${done} of ${total}`);
@@ -60,6 +62,28 @@ export async function mask(argument: string, flags: MaskFlags): Promise<ExitCode
   progress.done();
   if (flags.out !== undefined) say(`wrote ${flags.out}`);
   return EXIT.ok;
+}
+
+/** The operator and its call: of lengths that options say, or of tensors, which its selections choose from. */
+async function callOf(argument: string, flags: MaskFlags): Promise<{ readonly module: MaskModule; readonly env: MaskEnv }> {
+  const { q, k } = flags;
+  if (q !== undefined && k !== undefined) {
+    const call = await selectedCall(argument, { ...flags, q, k });
+    return { module: call.module, env: checkedHead(call.env, flags.head) };
+  }
+  for (const option of ["scale", "reuse", "device"] as const)
+    if (flags[option] !== undefined) badOption(`--${option}`, String(flags[option]), `no --${option} without --q and --k`);
+  if (q !== undefined || k !== undefined) badOption(q === undefined ? "--k" : "--q", q ?? k!, "--q and --k, or neither");
+  const module = oneOperator(argument, flags);
+  requireTensors(module, flags.input);
+  const bare = checkedHead(envOf(module, flags), flags.head);
+  requireCall(module, bare);
+  return { module, env: { ...bare, inputs: readInputs(module, bare, flags.input, flags.batch, "mask").maskInputs } };
+}
+
+function checkedHead(env: MaskEnv, head: number | undefined): MaskEnv {
+  if (head !== undefined && head >= env.heads) badOption("--head", String(head), `less than ${env.heads}, the number of heads`);
+  return env;
 }
 
 /** The format that the ending of the output's name says. */

@@ -23,7 +23,7 @@ export function tiles(argument: string, flags: TilesFlags): ExitCode {
   const module = oneOperator(argument, flags);
   const bare = envOf(module, flags);
   requireCall(module, bare);
-  const env = { ...bare, inputs: readInputs(module, bare, flags.input, flags.batch).maskInputs };
+  const env = { ...bare, inputs: readInputs(module, bare, flags.input, flags.batch, "mask").maskInputs };
   const progress = new Progress();
   const heads = countTiles(module, env, flags, (head, share) =>
     progress.update(`${module.name}: head ${head}, ${Math.floor(share * 100)}%`),

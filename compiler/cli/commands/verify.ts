@@ -15,6 +15,7 @@ import type { ExitCode } from "../stop.js";
 import { verifyJson, verifyText } from "../verify-report.js";
 import type { OperatorResult } from "../verify-report.js";
 import { oracleOf, verifyKernel } from "../verify-kernel.js";
+import { verifyMix } from "../verify-mix.js";
 
 export interface VerifyFlags extends ShapeFlags {
   readonly seq?: readonly number[];
@@ -32,7 +33,7 @@ const AHEAD = 3;
 /** `attnc verify`: generated kernels against dense reference attention. */
 export async function verify(files: readonly string[], flags: VerifyFlags): Promise<ExitCode> {
   checkKernel(flags);
-  const { operators: chosen, notes } = findOperators(files, flags);
+  const { operators: chosen, branched, notes } = findOperators(files, flags);
   const progress = new Progress();
   progress.update("opening the device");
   const executor = await openExecutor(flags.device, { tuned: flags.tuned, kernel: flags.kernel });
@@ -73,11 +74,37 @@ export async function verify(files: readonly string[], flags: VerifyFlags): Prom
     progress.clear();
     if (text) print(verifyText(result));
   }
+  for (const one of branched) {
+    const { name } = one.mask;
+    const cases: CaseResult[] = [];
+    const error = await diagnosed(() =>
+      verifyMix(one, executor, flags, (result, total) => {
+        cases.push(result);
+        progress.update(`${name}: case ${cases.length} of ${total}`);
+      }),
+    );
+    const result = { file: one.file, name, ok: !error && cases.every((c) => c.ok), cases, error };
+    results.push(result);
+    progress.clear();
+    if (text) print(verifyText(result));
+  }
   progress.done();
   if (flags.format === "json") printJson(verifyJson(executor.description, results));
   else print(summary(results, flags.quick === true));
   if (results.some((r) => r.cases.some((c) => !c.ok))) return EXIT.mismatch;
   return results.every((r) => r.ok) ? EXIT.ok : EXIT.diagnostics;
+}
+
+/** What a device or a file refuses, as a diagnostic. */
+async function diagnosed(action: () => Promise<void>): Promise<Diagnostic | undefined> {
+  try {
+    await action();
+    return undefined;
+  } catch (thrown) {
+    const found = thrown instanceof Stop ? thrown.diagnostics[0] : runtimeDiagnostic(thrown);
+    if (!found) throw thrown;
+    return found;
+  }
 }
 
 function summary(results: readonly OperatorResult[], quick: boolean): string {

@@ -1,13 +1,15 @@
+import type { AttentionBuffers } from "../attention-buffers.js";
 import { resolveCall, resolveShape, type AttentionCall, type AttentionShape, type ResolvedCall, type ResolvedShape } from "../call.js";
 import { AttnError } from "../errors.js";
 import { USAGE_STORAGE } from "../gpu-flags.js";
 import type { CsrArrays, InputArray } from "../input-arrays.js";
 import { checkInputNames } from "../input-names.js";
 import type { AttentionModule } from "../module.js";
-import { createAttention, type AttentionBuffers, type AttentionOperator, type AttentionOptions } from "../operator.js";
+import { createAttention, type AttentionOperator, type AttentionOptions } from "../operator.js";
 import { profileOf, type DeviceProfile } from "../profile.js";
 import { DTYPE_BYTES, tensorBytes } from "../host-tensors.js";
 import { RunBuffers, uploadInputs } from "../run.js";
+import type { SelectionArrays } from "../selection/arrays.js";
 import { rememberTuned, type TunedStorage } from "../tuned.js";
 import { kinship, variantsOfShape } from "../variant.js";
 import { groupsOf, majority } from "./agreement.js";
@@ -15,11 +17,11 @@ import { countingData, peakedData, type CheckData } from "./check-data.js";
 import { median, race } from "./race.js";
 
 /** Tensors to measure with, as `run` takes them. Inputs of the declaration are needed; q, k and v are random where they are left out. */
-export interface TuneArrays {
+export interface TuneArrays extends SelectionArrays {
   readonly q?: Float32Array | Uint16Array | undefined;
   readonly k?: Float32Array | Uint16Array | undefined;
   readonly v?: Float32Array | Uint16Array | undefined;
-  readonly [input: string]: InputArray | CsrArrays | undefined;
+  readonly [input: string]: InputArray | CsrArrays | SelectionArrays[keyof SelectionArrays];
 }
 
 /** How far {@link tuneAttention} has come. */

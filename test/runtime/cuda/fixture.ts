@@ -98,7 +98,7 @@ struct Uniforms { int words; };
 extern "C" __global__ void __launch_bounds__(32) copy_words(const Uniforms u, const float* query, const float* key, const float* value, const unsigned int* aux, unsigned int* output, float* lse) {
   for (int i = blockIdx.x * 32 + threadIdx.x; i < u.words; i += gridDim.x * 32) output[i] = aux[i];
 }
-${printPrepare("copy")}`;
+${printPrepare("copy", false)}`;
   return {
     ...denseModule({ variants: [] }),
     name: "copy",

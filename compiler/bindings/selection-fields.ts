@@ -1,0 +1,111 @@
+import type { FloatInput, MaskModule } from "../mask/ir.js";
+import type { Flag, Selection } from "../mask/selection.js";
+import { objectType, type Field } from "./descriptions.js";
+
+type Selecting = Pick<MaskModule, "space" | "selections" | "floatInputs">;
+
+const SHARED = "Leading axes may be left out where they are 1; heads: 1, the key-value heads or the query heads.";
+
+function describeFloats(input: FloatInput, { space }: Selecting): string {
+  switch (input.kind) {
+    case "scores": {
+      const rows = space.kind === "self" ? "from the one that holds the first query of the call" : "from the first";
+      return `A score for each block of ${input.n} queries and ${input.m} keys, [batch, heads, blocks of queries, ceil(keyLength / ${input.m})], blocks of queries counted ${rows}. All finite. ${SHARED}`;
+    }
+    case "channels":
+      return `A number for each channel, [batch, heads, headDim]. All finite. ${SHARED}`;
+    case "pooled":
+      return `A vector for each window of ${input.n} keys that fits whole, one every ${input.stride}: [batch, heads, floor((keyLength - ${input.n}) / ${input.stride}) + 1, headDim]. All finite. ${SHARED}`;
+  }
+}
+
+/** The inputs of floats as fields of the given type. */
+export function floatFields(mask: Selecting, type: string): readonly Field[] {
+  return (mask.floatInputs ?? []).map((input) => ({ name: input.name, type, doc: `${describeFloats(input, mask)} As float32.` }));
+}
+
+/** The axes of what a selection chose. */
+function axesOf(item: Selection | Flag): string {
+  const heads = { query: "query heads", kv: "key-value heads", one: "1" }[item.heads];
+  if (item.kind === "flag") return `[batch, ${heads}, 1, 1]`;
+  const unit = item.snap ?? item.columns.unit;
+  const rowUnit = item.rows === undefined ? undefined : (item.snap ?? item.rows.unit);
+  const rows = rowUnit === undefined ? "1" : rowUnit === 1 ? "queries" : `blocks of ${rowUnit} queries`;
+  const keys = unit === 1 ? "keys" : `blocks of ${unit} keys`;
+  const columns = item.columns.kind === "keys" ? keys : `distances q - k in ${unit === 1 ? "tokens" : `blocks of ${unit}`}`;
+  return `[batch, ${heads}, ${rows}, ${columns}]`;
+}
+
+function describeSelected(item: Selection | Flag): string {
+  const what = item.kind === "flag" ? "a bit for each head" : "a bit for each unit";
+  const counted =
+    item.kind === "selection" && item.rows !== undefined && (item.snap ?? item.rows.unit) > 1
+      ? ", blocks of queries counted from the one that holds the first query of the call"
+      : "";
+  return `${what}, ${axesOf(item)}${counted}.`;
+}
+
+const PACKED = "Each row starts a new word of 32 bits.";
+
+function reusable(mask: Selecting): readonly Selection[] {
+  return (mask.selections ?? []).flatMap((item) => (item.kind === "selection" && item.reuse !== undefined ? [item] : []));
+}
+
+function whenGiven({ reuse }: Selection): string {
+  return reuse?.kind === "layers"
+    ? "It must be given where the layer does not make it, and only there."
+    : "It may be given between the steps that make it.";
+}
+
+/** `selected` and `reuse` among the buffers of a launch, or its pointers, by their types; none without selections. */
+export function selectionBufferFields(
+  mask: Selecting,
+  types: { readonly selected: string; readonly reuse: string } = { selected: "BufferRef", reuse: "ReuseBuffer" },
+): readonly Field[] {
+  const { selections = [] } = mask;
+  if (selections.length === 0) return [];
+  const selected = selections.map((item): Field => ({
+    name: item.name,
+    type: types.selected,
+    optional: true,
+    doc: `What \`${item.name}\` chose: ${describeSelected(item)} ${PACKED}`,
+  }));
+  const reuse = reusable(mask).map((item): Field => ({
+    name: item.name,
+    type: types.reuse,
+    optional: true,
+    doc: `What \`${item.name}\` chose in an earlier launch: ${describeSelected(item)} ${whenGiven(item)}`,
+  }));
+  return [
+    { name: "selected", type: objectType(selected), optional: true, doc: "Where what was selected is copied to." },
+    ...(reuse.length === 0
+      ? []
+      : [{ name: "reuse", type: objectType(reuse), optional: true, doc: "Selections of earlier launches, in place of new ones." }]),
+  ];
+}
+
+/** `selected` and `reuse` among the arrays of a run; none without selections. */
+export function selectionArrayFields(mask: Selecting): readonly Field[] {
+  if ((mask.selections ?? []).length === 0) return [];
+  const reuse = reusable(mask).map((item): Field => ({
+    name: item.name,
+    type: "SelectedBits",
+    optional: true,
+    doc: `What \`${item.name}\` chose in an earlier run. ${whenGiven(item)}`,
+  }));
+  return [
+    { name: "selected", type: "boolean", optional: true, doc: "Whether what was selected is part of the result." },
+    ...(reuse.length === 0
+      ? []
+      : [{ name: "reuse", type: objectType(reuse), optional: true, doc: "Selections of earlier runs, in place of new ones." }]),
+  ];
+}
+
+/** What the selections chose, by their names. */
+export function selectedFields(mask: Selecting): readonly Field[] {
+  return (mask.selections ?? []).map((item) => ({
+    name: item.name,
+    type: "SelectedBits",
+    doc: `What \`${item.name}\` chose: ${describeSelected(item)}`,
+  }));
+}

@@ -1,0 +1,117 @@
+import { oracleMask, oracleSelections } from "../oracle/oracle.js";
+import type { OracleBits, OracleLaunch, OracleProgram } from "../oracle/oracle.js";
+import type { IntExpr, MaskModule } from "../mask/ir.js";
+import { reuseRules } from "../mask/reuse.js";
+import type { Selection } from "../mask/selection.js";
+import type { SelectedBits } from "../../runtime/launch/selection/lists.js";
+import { selectedBits } from "../../runtime/launch/selection/lists.js";
+import type { VerifyCall } from "../../runtime/verify/operator.js";
+import { mixSeeds, random } from "../../runtime/verify/random.js";
+import { checkSelection } from "../../runtime/verify/selection.js";
+import type { Reads, SelectionCheck } from "../../runtime/verify/selection.js";
+import type { VerifyTensors } from "../../runtime/verify/tensors.js";
+import { maskEnvOf } from "./executor.js";
+import { selectionShapes } from "./selections.js";
+
+/** The selections of one call, by the oracle: checks what a run chose. */
+export function checkSelections(
+  program: OracleProgram,
+  module: MaskModule,
+  launch: OracleLaunch,
+  call: VerifyCall,
+  tensors: VerifyTensors,
+  selected: Readonly<Record<string, OracleBits>>,
+): readonly SelectionCheck[] {
+  const given = new Set(givenNames(module, call));
+  const expected = oracleSelections(program, module.name, { ...launch, tensors: { headDim: call.headDim, q: tensors.q, k: tensors.k } });
+  const { selections = [] } = module;
+  return selections.flatMap(({ name, kind }) => {
+    // What the caller gave back was not selected here.
+    if (given.has(name)) return [];
+    const [own, made] = [expected.get(name), selected[name]];
+    if (own === undefined || made === undefined) return [missing(name, kind, own === undefined ? "the oracle makes none" : "is not there")];
+    return [checkSelection(own, made, call, readsOf(program, module, launch, call, name))];
+  });
+}
+
+function missing(name: string, kind: "selection" | "flag", problem: string): SelectionCheck {
+  const worst = { batch: 0, head: 0, row: 0, problem };
+  return { name, kind, heads: 0, rows: 0, units: 0, kept: 0, swaps: 0, ok: false, worst };
+}
+
+/** Whether the mask of a head reads a selection: whether it differs between one of nothing and one of everything. */
+function readsOf(
+  program: OracleProgram,
+  { name: attention, selections = [] }: MaskModule,
+  launch: OracleLaunch,
+  call: VerifyCall,
+  name: string,
+): Reads {
+  const filled = (word: number): OracleBits => {
+    const rows = Math.max(launch.N, launch.NQ);
+    return { batch: 1, heads: 1, rows, columns: launch.N, words: new Uint32Array(rows * Math.ceil(launch.N / 32)).fill(word) };
+  };
+  // Whatever the others are, it is read where one way of filling them shows it.
+  const others = [0, 0xffffffff].map((word) => Object.fromEntries(selections.map((each) => [each.name, filled(word)])));
+  const masks = others.map((all) =>
+    [0, 0xffffffff].map((word) => oracleMask(program, attention, { ...launch, selected: { ...all, [name]: filled(word) } })),
+  );
+  const { firstPosition, queries } = call;
+  return (b, h) => {
+    for (let q = firstPosition; q < firstPosition + queries; q++) {
+      for (let k = 0; k < launch.N; k++) if (masks.some(([empty, full]) => empty!(b, h, q, k) !== full!(b, h, q, k))) return true;
+    }
+    return false;
+  };
+}
+
+/** The selections that a call does not make: at other layers than those that select the caller gives them back. */
+function givenNames(module: MaskModule, call: VerifyCall): readonly string[] {
+  const rules = reuseRules(module)?.({ h: 0, kvh: 0, ...scalarEnv(module, call) });
+  return (module.selections ?? []).flatMap(({ name }, i) => (rules?.[i] === "given" ? [name] : []));
+}
+
+function scalarEnv(module: MaskModule, call: VerifyCall) {
+  const { layer = 0, layers = 0, step = 0, steps = 0, phase } = call.launch;
+  const index = phase === undefined ? 0 : module.phases.indexOf(phase);
+  return { N: call.keys, NQ: call.queries, layer, layers, step, steps, phase: index, params: call.params };
+}
+
+/** Random selections in the place of those that a call is given back. */
+export function givenSelections(module: MaskModule, call: VerifyCall): Readonly<Record<string, SelectedBits>> {
+  const names = new Set(givenNames(module, call));
+  if (names.size === 0) return {};
+  const source = random(mixSeeds(call.seed, call.queries, call.keys, 11));
+  const shapes = selectionShapes(module, maskEnvOf(module, { ...call, ...call.launch }), call.batch);
+  return Object.fromEntries(
+    shapes
+      .filter(({ name }) => names.has(name))
+      .map((shape) => [
+        shape.name,
+        selectedBits(shape, () => Array.from({ length: shape.columns }, (_, unit) => unit).filter(() => source.chance(0.4))),
+      ]),
+  );
+}
+
+/** Longer than this a case is not made only to have many units. */
+const MOST_CHOOSING = 16384;
+
+/**
+ * The least length at which every selection has more units than it may keep, as far as that is written as a number;
+ * undefined without selections.
+ */
+export function choosingLength({ selections = [] }: MaskModule): number | undefined {
+  const lengths = selections.flatMap((each) => (each.kind === "flag" ? [] : [lengthOf(each)]));
+  return lengths.length === 0 ? undefined : Math.min(MOST_CHOOSING, Math.max(...lengths));
+}
+
+function lengthOf({ columns, keep }: Selection): number {
+  const budget = keep.rule.kind === "top" ? numberOf(keep.rule.n) : undefined;
+  const wanted = Math.max(budget ?? 4, numberOf(keep.least) ?? 0);
+  // Two units more than are kept, the last of them short.
+  return (wanted + 1) * columns.unit + Math.ceil(columns.unit / 2);
+}
+
+function numberOf(expr: IntExpr | undefined): number | undefined {
+  return expr?.kind === "int" ? expr.value : undefined;
+}

@@ -1,0 +1,109 @@
+import { bufferPart, checkBindingSize, tensorBinding, type BufferRef } from "../buffers.js";
+import type { ResolvedCall } from "../call.js";
+import { foldWorkgroups } from "../dispatch.js";
+import { AttnError } from "../errors.js";
+import type { AuxLayout } from "../input-layout.js";
+import type { AttentionModule, SelectionStage } from "../module.js";
+import { bindFloats, type FloatLayout } from "./float-inputs.js";
+import type { MatrixLayout } from "./matrices.js";
+import { neededStages, reusedNames, selectedNames } from "./rules.js";
+
+/**
+ * A selection in a buffer, packed as `SelectedBits` has it; `columns` where they are fewer than those of the call, because
+ * there were fewer keys when it was made.
+ */
+export type ReuseBuffer =
+  | GPUBuffer
+  | {
+      readonly buffer: GPUBuffer;
+      readonly offset?: number | undefined;
+      readonly size?: number | undefined;
+      readonly columns?: number | undefined;
+    };
+
+/** The part of a launch's buffers that concerns its selections. */
+export interface SelectionBuffers {
+  /** Buffers that what was selected is copied to, by the names of the selections. */
+  readonly selected?: Readonly<Record<string, BufferRef | undefined>> | undefined;
+  /** Selections of earlier launches, which stand in for new ones. */
+  readonly reuse?: Readonly<Record<string, ReuseBuffer | undefined>> | undefined;
+}
+
+/** Rows of bits on their way between a matrix in the aux buffer and a buffer of the caller. */
+export interface BitsCopy {
+  readonly matrix: MatrixLayout;
+  readonly binding: GPUBufferBinding;
+  /** Of the caller's rows. */
+  readonly columns: number;
+}
+
+/** Everything that the passes of a launch's selections do, checked. */
+export interface SelectionPlan {
+  readonly stages: readonly { readonly stage: SelectionStage; readonly groups: readonly [x: number, y: number] }[];
+  readonly reused: readonly BitsCopy[];
+  readonly selected: readonly BitsCopy[];
+  readonly floats: readonly FloatLayout[];
+  /** Of the float inputs that have elements. */
+  readonly floatBindings: ReadonlyMap<string, GPUBufferBinding>;
+  readonly scratchBytes: number;
+}
+
+function bitsBinding(device: GPUDevice, field: string, ref: BufferRef, matrix: MatrixLayout, columns: number): GPUBufferBinding {
+  const { batch, heads, rows } = matrix;
+  return tensorBinding(field, bufferPart(field, ref, device), [batch, heads, rows, Math.ceil(columns / 32)], 4, device);
+}
+
+/** The columns of a selection that is given back. Throws ATTN5215 where the call has fewer. */
+export function givenColumns(field: string, columns: number, most: number): number {
+  if (Number.isInteger(columns) && columns >= 1 && columns <= most) return columns;
+  throw new AttnError("ATTN5215", {
+    field: `${field}.columns`,
+    expected: `at most the ${most} columns of this call`,
+    found: String(columns),
+    remedy: "Give back a selection of this sequence.",
+  });
+}
+
+function planReuse(device: GPUDevice, name: string, given: ReuseBuffer, matrix: MatrixLayout): BitsCopy {
+  const field = `reuse.${name}`;
+  const { columns: said } = given as { columns?: number };
+  const columns = said === undefined ? matrix.columns : givenColumns(field, said, matrix.columns);
+  return { matrix, columns, binding: bitsBinding(device, field, given, matrix, columns) };
+}
+
+/**
+ * Checks what a launch asks of its selections and finds the stages that it needs: those that serve only selections which
+ * the caller gives back are left out. Throws ATTN5206 to ATTN5217, before anything is encoded.
+ */
+export function planSelection(
+  device: GPUDevice,
+  module: AttentionModule,
+  call: ResolvedCall,
+  aux: AuxLayout,
+  buffers: SelectionBuffers & Readonly<Record<string, unknown>>,
+): SelectionPlan {
+  const spec = module.selection!;
+  const { selected: targets = {}, reuse: sources = {} } = buffers;
+  const matrixOf = (name: string): MatrixLayout => aux.matrices.find((matrix) => matrix.spec.name === name)!;
+  const reused = reusedNames(module, call, sources).map((name) => planReuse(device, name, sources[name]!, matrixOf(name)));
+  const selected = selectedNames(module, targets).map((name): BitsCopy => {
+    const matrix = matrixOf(name);
+    return { matrix, columns: matrix.columns, binding: bitsBinding(device, `selected.${name}`, targets[name]!, matrix, matrix.columns) };
+  });
+  const given = reused.map(({ matrix }) => matrix.spec.name);
+  const stages = neededStages(spec.stages, given).flatMap((stage) => {
+    const total = aux.sizes[stage.workgroups]!;
+    return total === 0 ? [] : [{ stage, groups: foldWorkgroups(total, device) }];
+  });
+  const floats = spec.floatInputs.map((input) => bindFloats(device, module, input, call, buffers[input.name]));
+  const scratchBytes = aux.sizes[spec.scratch]! * 4;
+  checkBindingSize("the selections' intermediate results", scratchBytes, device);
+  return {
+    stages,
+    reused,
+    selected,
+    floats: floats.map(({ layout }) => layout),
+    floatBindings: new Map(floats.flatMap(({ layout, binding }) => (binding === undefined ? [] : [[layout.spec.name, binding]]))),
+    scratchBytes,
+  };
+}
