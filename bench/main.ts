@@ -17,10 +17,12 @@ import { denseSection } from "./sections/dense.js";
 import { growthSection } from "./sections/growth.js";
 import { peerSection } from "./sections/peer.js";
 import { planSection } from "./sections/plan.js";
+import { selectSection } from "./sections/select.js";
 
 const RUN: Record<SectionName, (context: Context) => Promise<Section>> = {
   peer: peerSection,
   dense: denseSection,
+  select: selectSection,
   growth: growthSection,
   plan: planSection,
   compile: compileSection,

@@ -10,7 +10,7 @@ import { PROFILES } from "../compiler/schedule/profiles.js";
 import { sourceFile } from "../compiler/source/file.js";
 import type { LaunchVariable } from "../runtime/launch/module.js";
 import type { Mode, OwnContestant } from "./measure/contestant.js";
-import type { Workload } from "./measure/data.js";
+import { queriesOf, type Workload } from "./measure/data.js";
 
 /** A compiled attention of a file of the repository. */
 export interface Operator {
@@ -34,15 +34,19 @@ export interface ContestantOptions {
   readonly launch?: Readonly<Partial<Record<LaunchVariable, number>>> | undefined;
   readonly repeat?: number | undefined;
   readonly variant?: string | undefined;
+  /** Of the selections' stages only so many. */
+  readonly stages?: number | undefined;
 }
 
 /** An operator as plain data, with its host scalars computed for the workload. */
 export function ownContestant({ mask, module }: Operator, options: ContestantOptions): OwnContestant {
   const { scalars, ...plain } = module;
-  const { heads, length } = options.workload;
+  const { heads, headDim, length } = options.workload;
+  const queries = queriesOf(options.workload);
   const params = Object.fromEntries(module.params.map((param) => [param.name, param.default ?? 0]));
   const launch = { layer: 0, layers: 1, step: 0, steps: 1, phase: 0, ...options.launch };
   const values =
-    scalars && Array.from({ length: heads }, (_, h) => scalars.evaluate({ h, kvh: h, N: length, NQ: length, ...launch, params }));
-  return { kind: "own", mask, module: plain, scalars: values, ...options };
+    scalars && Array.from({ length: heads }, (_, h) => scalars.evaluate({ h, kvh: h, N: length, NQ: queries, ...launch, params }));
+  const sizes = module.selection?.sizes({ batch: 1, heads, kvHeads: heads, headDim, N: length, NQ: queries });
+  return { kind: "own", mask, module: plain, scalars: values, floats: scalars?.floats, sizes, ...options };
 }

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
-import { MODES, type Mode } from "./measure/contestant.js";
+import { MODES } from "./measure/contestant.js";
 
-export const SECTIONS = ["peer", "dense", "growth", "plan", "compile"] as const;
+export const SECTIONS = ["peer", "dense", "select", "growth", "plan", "compile"] as const;
 export type SectionName = (typeof SECTIONS)[number];
 
 export const DEVICES = ["lavapipe", "hardware", "dawn", "dawn-software"] as const;
@@ -19,7 +19,7 @@ export interface BenchOptions {
   /** A contestant that has run for so many seconds sits out the other rounds. */
   readonly seconds: number;
   /** How the peer and attnc are timed beside each other; both ways where it is left out. */
-  readonly mode: Mode | undefined;
+  readonly mode: (typeof MODES)[number] | undefined;
   /** Rows whose label has this in it; all of them where it is left out. */
   readonly only: string | undefined;
   readonly variant: string | undefined;
@@ -34,6 +34,7 @@ export const USAGE = `npm run bench -- [SECTION…] [options]
 Sections (all of them unless given):
   peer     attnc beside onnxruntime-web's WebGPU kernels, in one process on one device
   dense    patterns beside attnc's own dense kernels, and the speed-ups that their pairs and tiles allow
+  select   selection policies: what choosing costs, pass by pass, and what it gains
   growth   time per query as the sequence grows
   plan     tables that kernels need at 1,048,576 tokens, and the time to build them
   compile  cold start of the command line, and time per kernel

@@ -6,14 +6,19 @@ import type { MaskPredicate, OracleProgram } from "../../compiler/oracle/oracle.
 import { pythonName } from "../../compiler/bindings/torch/names.js";
 import type { MaskSettings } from "../../compiler/mask/build/settings.js";
 import type { MaskModule } from "../../compiler/mask/ir.js";
+import { evaluateScalars } from "../../compiler/mask/evaluate.js";
+import { reuseRules } from "../../compiler/mask/reuse.js";
+import { sizeEvaluator } from "../../compiler/select/sizes.js";
+import { cudaSelection } from "../../compiler/targets/cuda/select/source.js";
 import { unvisitedKeys } from "../../compiler/tiles/visit.js";
 import { fixedCounts } from "../../compiler/targets/manifest.js";
 import { usedLaunchVariables } from "../../compiler/targets/print/uniforms.js";
 import type { CudaKernel } from "../../runtime/cuda/module.js";
 import type { VerifyCase } from "../../runtime/verify/cases.js";
-import { randomInput } from "../../runtime/verify/inputs.js";
+import { randomFloats, randomInput } from "../../runtime/verify/inputs.js";
 import type { VerifyInput } from "../../runtime/verify/inputs.js";
 import { mixSeeds, random } from "../../runtime/verify/random.js";
+import { pythonMask } from "./mask-python.js";
 import { packRows } from "./pool.js";
 import type { Piece, Pool } from "./pool.js";
 
@@ -25,14 +30,27 @@ export interface PreparedCase {
   readonly kvHeads: number;
   readonly queries: number;
   readonly keys: number;
-  /** `[plane][query][word]`, and the plane of each batch entry and head: equal ones are there once. */
-  readonly mask: Piece & { readonly planes: readonly number[] };
+  /** `[plane][query][word]`, and the plane of each batch entry and head: equal ones are there once. Absent with selections. */
+  readonly mask?: (Piece & { readonly planes: readonly number[] }) | undefined;
+  /** The mask as it depends on what is selected. */
+  readonly selected?: PreparedSelection | undefined;
   /** By tile sizes, `[batch * kvHead][word]`: the keys that a kernel with such tiles promises not to load. */
   readonly unvisited: Readonly<Record<string, Piece>>;
-  /** Positional arguments after q, k and v. */
-  readonly tensors: readonly Piece[];
+  /** Positional arguments after q, k and v: words, or the bits of float32. */
+  readonly tensors: readonly (Piece & { readonly floats?: boolean })[];
   /** Arguments by name. */
   readonly arguments: Readonly<Record<string, number | string>>;
+}
+
+/** A mask that reads selections: see mask-python.ts. */
+export interface PreparedSelection {
+  readonly mask: string;
+  /** `[head][slot]` */
+  readonly scalars: readonly (readonly number[])[];
+  /** Whether the queries are the last of the keys. */
+  readonly self: boolean;
+  /** Of each selection's matrix. */
+  readonly columns: Readonly<Record<string, number>>;
 }
 
 /** A few tiles of every family, no multiple of any, and more keys than a ring of stages holds at once. */
@@ -54,6 +72,7 @@ export function prepareCases(
   pool: Pool,
 ): readonly PreparedCase[] {
   const cases = verifyCases(module, { lengths: LENGTHS, seeds: 1, pairs: PAIRS }).filter(({ name }) => WANTED.test(name));
+  if (module.selections !== undefined) return cases.flatMap((one) => prepareSelecting(module, one, pool) ?? []);
   return cases.map((one) => prepareCase(module, program, settings, kernels, one, pool));
 }
 
@@ -93,6 +112,36 @@ function prepareCase(
   };
 }
 
+/** A case in which selections are made; undefined where some have to be given. */
+function prepareSelecting(module: MaskModule, one: VerifyCase, pool: Pool): PreparedCase | undefined {
+  const { batch, heads, kvHeads, queries, keys } = one;
+  const env = maskEnvOf(module, { ...one, ...one.launch, inputs: {} });
+  const { layer = 0, layers = 1, step = 0, steps = 1, phase = 0, params = {} } = env;
+  const rules = reuseRules(module)?.({ h: 0, kvh: 0, N: keys, NQ: queries, layer, layers, step, steps, phase, params });
+  if (rules?.includes("given") === true) return undefined;
+  const source = random(mixSeeds(one.seed, queries, keys, 7));
+  const sizes = { ...one, lastPosition: keys, headDim: module.shape.headDim, space: module.space.kind };
+  const floats = (module.floatInputs ?? []).map((spec) => {
+    const { shape, data } = randomFloats(spec, sizes, source) as Extract<VerifyInput, { kind: "floats" }>;
+    return { ...pool.add(new Int32Array(data.buffer), shape), floats: true };
+  });
+  const { matrices, sizes: numbers } = cudaSelection(module, [])!;
+  const extents = sizeEvaluator(numbers)({ batch, heads, kvHeads, headDim: module.shape.headDim, N: keys, NQ: queries });
+  return {
+    name: `${one.name}, ${keys} keys`,
+    ...{ batch, heads, kvHeads, queries, keys },
+    selected: {
+      mask: pythonMask(module.mask, env),
+      scalars: Array.from({ length: heads }, (_, h) => evaluateScalars(module, env, h)),
+      self: module.space.kind === "self",
+      columns: Object.fromEntries(module.selections!.map(({ name }, i) => [pythonName(name), extents[matrices[i]!.columns]!])),
+    },
+    unvisited: {},
+    tensors: floats,
+    arguments: argumentsOf(module, one),
+  };
+}
+
 interface MaskSizes {
   readonly batch: number;
   readonly heads: number;
@@ -101,7 +150,11 @@ interface MaskSizes {
   readonly firstPosition: number;
 }
 
-function packMask(mask: MaskPredicate, { batch, heads, queries, keys, firstPosition }: MaskSizes, pool: Pool): PreparedCase["mask"] {
+function packMask(
+  mask: MaskPredicate,
+  { batch, heads, queries, keys, firstPosition }: MaskSizes,
+  pool: Pool,
+): NonNullable<PreparedCase["mask"]> {
   const known = new Map<string, number>();
   const planes: Int32Array[] = [];
   const which: number[] = [];
@@ -137,6 +190,8 @@ function inputPieces(input: VerifyInput, pool: Pool): readonly Piece[] {
       const { offsets, indices } = toLaunchInput(input) as { offsets: { data: Int32Array; shape: readonly number[] }; indices: Int32Array };
       return [pool.add(offsets.data, offsets.shape), pool.add(indices, [indices.length])];
     }
+    case "floats":
+      throw new Error("only selections take floats");
   }
 }
 

@@ -50,11 +50,20 @@ export interface PrepareOptions {
   readonly onProgress?: (line: string) => void;
 }
 
-/** Every attention of the pattern library. */
+/**
+ * Every attention of the pattern library but those with branches, which CUDA kernels do not mix, and those with selections
+ * beside other inputs of the caller's.
+ */
 export function libraryOperators(): readonly { readonly file: string; readonly name: string; readonly params: readonly string[] }[] {
   return libraryFiles().flatMap(({ name: base }) => {
     const file = `patterns/${base}`;
-    return (modelOf(file).model?.attentions ?? []).map(({ name, params }) => ({ file, name, params: params.map((param) => param.name) }));
+    const checked = modelOf(file);
+    return (checked.model?.attentions ?? []).flatMap(({ name, params }) => {
+      const [mask, ...others] = buildOperators(checked, name).modules;
+      if (mask === undefined || others.length > 0 || mask.name !== name) return [];
+      if (mask.selections !== undefined && mask.inputs.length > 0) return [];
+      return [{ file, name, params: params.map((param) => param.name) }];
+    });
   });
 }
 

@@ -4,8 +4,10 @@ import { cudaSource } from "../../compiler/driver/cuda-source.js";
 import type { MaskModule } from "../../compiler/mask/ir.js";
 import { FAMILIES } from "../../compiler/targets/cuda/families.js";
 import type { Family } from "../../compiler/targets/cuda/family.js";
-import { cudaKernels, problemsOf } from "../../compiler/targets/cuda/operator.js";
+import { cudaKernels, dtypesOf, problemsOf } from "../../compiler/targets/cuda/operator.js";
+import { cudaSelection } from "../../compiler/targets/cuda/select/source.js";
 import { attentionModule } from "../../compiler/targets/manifest.js";
+import { selectionSpec } from "../../compiler/targets/selection-spec.js";
 import { uniformFields } from "../../compiler/targets/print/uniforms.js";
 import type { CudaDtype, CudaKernel } from "../../runtime/cuda/module.js";
 
@@ -35,8 +37,10 @@ export function sourcesOf(mask: MaskModule, { stem, version, dtypes, headDims, f
   const problems = problemsOf(mask, dtypes, dims).filter((problem) => families.some((family) => family.schedule(problem) !== undefined));
   if (problems.length === 0) return undefined;
   const named: MaskModule = { ...mask, name: stem, shape: { ...mask.shape, dtype: dtypes[0]! } };
-  const cuda = cudaKernels(named, problems, families);
-  const launch = { ...attentionModule(named, { uniforms: uniformFields(named), variants: [] }), cuda };
+  const selection = cudaSelection(named, dtypesOf(problems));
+  const cuda = cudaKernels(named, problems, families, selection);
+  const spec = selection && selectionSpec(named, selection);
+  const launch = { ...attentionModule(named, { uniforms: uniformFields(named), variants: [], selection: spec }), cuda };
   return {
     stem,
     files: [

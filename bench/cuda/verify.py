@@ -7,6 +7,7 @@ import sys
 import traceback
 
 import manifest as prepared
+from selected import head_mask
 
 # No case takes more than a second or two; under compute-sanitizer some tens.
 HANG_S = 120
@@ -124,19 +125,23 @@ class Verifier:
         if name not in self.masks:
             self.masks = {name: Masks(torch, self.built, operator, self.device)}
         masks = self.masks[name]
-        mask = masks.mask(case)
+        selected = case.get("selected")
+        mask = None if selected is not None else masks.mask(case)
         # Data depend on the case and not on the family: all compute the same.
         which = (name, case["name"], kind, kernel["dtype"], kernel["headDim"])
         generator = torch.Generator(device=self.device).manual_seed((self.seed * 1000003 + hash_of(which)) % 2**63)
         q, k, v = tensors(torch, operators, case, kernel, kind, generator, self.device)
-        unvisited = masks.truths(case["unvisited"][kernel["tiles"]], case["keys"]).view(case["batch"], case["kvHeads"], case["keys"], 1)
-        for each in (k, v):
-            each.tensor.masked_fill_(unvisited, math.nan)
+        if selected is None:
+            unvisited = masks.truths(case["unvisited"][kernel["tiles"]], case["keys"]).view(case["batch"], case["kvHeads"], case["keys"], 1)
+            for each in (k, v):
+                each.tensor.masked_fill_(unvisited, math.nan)
         given = [masks.piece(piece).clone() for piece in case["tensors"]]
+        given = [each.view(torch.float32) if piece.get("floats") else each for each, piece in zip(given, case["tensors"])]
+        more = {} if selected is None else {"return_selected": True}
         call = operators.function(self.modules[stem])
         calls = self.calls[stem]
         calls.clear()
-        out, lse = call(q.tensor, k.tensor, v.tensor, *given, **case["arguments"], return_lse=True)
+        out, lse, *bits = call(q.tensor, k.tensor, v.tensor, *given, **case["arguments"], return_lse=True, **more)
         torch.cuda.synchronize()
         for what, buffer in {**calls[0], "q": q, "k": k, "v": v}.items():
             broken = buffer.broken()
@@ -144,10 +149,15 @@ class Verifier:
                 return {"ok": False, "problem": f"{what}: {broken} was written"}
         if not compare_results:
             return {"ok": True}
-        again, _ = call(q.tensor, k.tensor, v.tensor, *given, **case["arguments"], return_lse=True)
+        again, _, *others = call(q.tensor, k.tensor, v.tensor, *given, **case["arguments"], return_lse=True, **more)
         bits = operators.BITS[out.dtype]
         if not torch.equal(out.view(bits), again.view(bits)):
             return {"ok": False, "problem": "two runs on the same tensors differ"}
+        if selected is not None:
+            if any(not torch.equal(each, others[0][name]) for name, each in bits[0].items()):
+                return {"ok": False, "problem": "two runs on the same tensors select otherwise"}
+            heads = [head_mask(torch, selected, bits[0], case, b, h) for b in range(case["batch"]) for h in range(case["heads"])]
+            mask = torch.stack(heads).view(case["batch"], case["heads"], case["queries"], case["keys"])
         group = case["heads"] // case["kvHeads"]
         keys, values = (each.tensor.repeat_interleave(group, 1) for each in (k, v))
         scale = 1.0 / math.sqrt(kernel["headDim"])

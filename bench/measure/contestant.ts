@@ -4,11 +4,12 @@ import type { Workload } from "./data.js";
 import type { OutputError } from "./error.js";
 
 /**
- * - `kernel`: tensors lie in GPU buffers; from the submission of the kernel to its completion.
+ * - `kernel`: tensors lie in GPU buffers; from the submission of the kernel (and the selections before it) to its completion.
+ * - `selection`: likewise, of the selections alone.
  * - `transfers`: tensors are arrays; from their upload to the output in an array.
  */
 export const MODES = ["kernel", "transfers"] as const;
-export type Mode = (typeof MODES)[number];
+export type Mode = (typeof MODES)[number] | "selection";
 
 /** A kernel of attnc. Plain data: it travels to the process that has the device. */
 export interface OwnContestant {
@@ -20,6 +21,11 @@ export interface OwnContestant {
   readonly module: Omit<AttentionModule, "scalars">;
   /** Host scalars `[head][slot]`: functions do not travel. */
   readonly scalars?: readonly (readonly number[])[] | undefined;
+  /** Of the scalars those that are floats. */
+  readonly floats?: readonly number[] | undefined;
+  /** Sizes of the module's selections, likewise, and how many of their stages are encoded: all where it is left out. */
+  readonly sizes?: readonly number[] | undefined;
+  readonly stages?: number | undefined;
   readonly launch?: Readonly<Partial<Record<LaunchVariable, number>>> | undefined;
   /** Launches put into one submission, whose time is divided by it; 1 where it is left out. */
   readonly repeat?: number | undefined;
@@ -58,6 +64,8 @@ export interface Timing {
   /** Milliseconds of each round; empty where it failed. */
   readonly times: readonly number[];
   readonly error?: OutputError | undefined;
+  /** Of an operator with selections: pairs looked at, of those that its space allows, on a sample of rows. */
+  readonly density?: number | undefined;
   /** Why there are no times. */
   readonly failure?: string | undefined;
   /** The kernel that was chosen, of attnc's own. */
@@ -82,9 +90,11 @@ export function failuresOf(timings: readonly Timing[]): readonly string[] {
 export interface Runner {
   /** Runs once; milliseconds. */
   time(): Promise<number>;
-  /** The output of the last run, `[heads, length, headDim]`. */
-  output(): Promise<Float32Array>;
+  /** The output of the last run, `[heads, queries, headDim]`; absent where it has none. */
+  output(): Promise<Float32Array | undefined>;
   mask(head: number, query: number, key: number): boolean;
   readonly kernel?: Timing["kernel"];
+  /** Known after the output. */
+  readonly density?: (() => number | undefined) | undefined;
   destroy(): Promise<void>;
 }

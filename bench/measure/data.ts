@@ -3,9 +3,15 @@ export interface Workload {
   readonly heads: number;
   readonly headDim: number;
   readonly length: number;
+  /** Queries, the last ones of the sequence; as many as keys where it is left out. */
+  readonly queries?: number | undefined;
+  /** Noise alone, or with what long prompts have in it; see {@link withStructure}. */
+  readonly structured?: boolean | undefined;
 }
 
-/** q, k and v, each `[heads, length, headDim]`. */
+export const queriesOf = ({ length, queries = length }: Workload): number => queries;
+
+/** q `[heads, queries, headDim]`, k and v `[heads, length, headDim]`: each `[heads, length, headDim]`. */
 export type Tensors = Readonly<Record<"q" | "k" | "v", Float32Array<ArrayBuffer>>>;
 
 /** Normally distributed numbers, the same on every machine: xorshift32, then Box and Muller. */
@@ -26,13 +32,41 @@ export function normals(count: number, seed: number): Float32Array<ArrayBuffer> 
   return values;
 }
 
+/**
+ * Adds to noise what selections live on: neighbours attract one another (slow rotations with the position, as of rotary
+ * embeddings), the first four keys attract every query, and so does one key in 512.
+ */
+function withStructure(values: Float32Array, rows: number, headDim: number, firstPosition: number, which: "q" | "k"): void {
+  const rotations = headDim / 8;
+  for (let row = 0; row < values.length / headDim; row++) {
+    const position = firstPosition + (row % rows);
+    const at = row * headDim;
+    for (let i = 0; i < rotations; i++) {
+      const angle = position / 32 / 4 ** i;
+      values[at + 2 * i]! += 2 * Math.cos(angle);
+      values[at + 2 * i + 1]! += 2 * Math.sin(angle);
+    }
+    const heavy = position < 4 || position % 512 === 77;
+    values[at + headDim - 1]! += which === "q" ? 4 : heavy ? 12 : 0;
+  }
+}
+
 const made = new Map<string, Tensors>();
 
 /** The tensors of a workload: every contestant of a measurement computes on the same ones. */
-export function tensorsOf({ heads, headDim, length }: Workload): Tensors {
-  const key = [heads, headDim, length].join();
-  const count = heads * length * headDim;
-  const known = made.get(key) ?? { q: normals(count, 1), k: normals(count, 2), v: normals(count, 3) };
+export function tensorsOf(workload: Workload): Tensors {
+  const { heads, headDim, length, structured = false } = workload;
+  const queries = queriesOf(workload);
+  const key = [heads, headDim, length, queries, structured].join();
+  let known = made.get(key);
+  if (known === undefined) {
+    const count = heads * length * headDim;
+    known = { q: normals(heads * queries * headDim, 1), k: normals(count, 2), v: normals(count, 3) };
+    if (structured) {
+      withStructure(known.q, queries, headDim, length - queries, "q");
+      withStructure(known.k, length, headDim, 0, "k");
+    }
+  }
   // Only the last one is kept: measurements of one length follow one another.
   made.clear();
   made.set(key, known);

@@ -2,7 +2,7 @@ import { denseAttention } from "../../runtime/reference/dense.js";
 import { rowIndex, type MaskPredicate } from "../../runtime/reference/problem.js";
 import { random } from "../../runtime/verify/random.js";
 import { sampleRows } from "../../runtime/verify/rows.js";
-import { tensorsOf, type Workload } from "./data.js";
+import { queriesOf, tensorsOf, type Workload } from "./data.js";
 
 export interface OutputError {
   /** Greatest distance of an element from float64. */
@@ -18,9 +18,10 @@ const ROWS = 256;
 /** The distance of `out`, `[heads, length, headDim]`, from dense attention in float64 under the mask, on a sample of rows. */
 export function outputError(workload: Workload, mask: MaskPredicate, out: Float32Array): OutputError {
   const { heads, headDim, length } = workload;
+  const queries = queriesOf(workload);
   const problem = {
     ...tensorsOf(workload),
-    ...{ batch: 1, heads, kvHeads: heads, headDim, valueDim: headDim, queries: length, keys: length, firstPosition: 0, mask },
+    ...{ batch: 1, heads, kvHeads: heads, headDim, valueDim: headDim, queries, keys: length, firstPosition: length - queries, mask },
   };
   const rows = sampleRows(problem, ROWS, random(1));
   const truth = denseAttention(problem, rows).out;

@@ -59,8 +59,9 @@ const sitsOut = ({ times, warmUp }: Entry, job: TimingJob): boolean =>
 async function compare(entry: Entry): Promise<void> {
   const { runner, contestant, timing } = entry;
   if (runner === undefined || timing?.failure !== undefined) return;
-  const error = outputError(contestant.workload, (_, h, q, k) => runner.mask(h, q, k), await runner.output());
-  entry.timing = { error, kernel: runner.kernel };
+  const out = await runner.output();
+  const error = out && outputError(contestant.workload, (_, h, q, k) => runner.mask(h, q, k), out);
+  entry.timing = { error, kernel: runner.kernel, density: runner.density?.() };
 }
 
 async function guard(entry: Entry, action: () => Promise<void>): Promise<void> {

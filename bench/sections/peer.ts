@@ -1,4 +1,4 @@
-import type { Contestant, Mode, PeerMask, Timing } from "../measure/contestant.js";
+import type { Contestant, PeerMask, Timing } from "../measure/contestant.js";
 import { failuresOf, isWrong, MODES, PEER_OPERATORS, WRONG } from "../measure/contestant.js";
 import { pairedRatio, summarize } from "../measure/stats.js";
 import { loadOperator, ownContestant } from "../operators.js";
@@ -8,7 +8,9 @@ import type { Context } from "./context.js";
 const HEADS = 8;
 const HEAD_DIM = 64;
 const WINDOW = 256;
-const MODE_TITLES: Record<Mode, string> = { kernel: "kernel alone", transfers: "with transfers" };
+type DuelMode = (typeof MODES)[number];
+
+const MODE_TITLES: Record<DuelMode, string> = { kernel: "kernel alone", transfers: "with transfers" };
 
 interface Duel {
   readonly title: string;
@@ -79,10 +81,10 @@ function contestants(duel: Duel, length: number, { options }: Context): Contesta
   ]);
 }
 
-const label = (who: string, mode: Mode): string => `${who}, ${MODE_TITLES[mode]}`;
+const label = (who: string, mode: DuelMode): string => `${who}, ${MODE_TITLES[mode]}`;
 
 function duelTable(duel: Duel, length: number, timings: readonly Timing[]): Table {
-  const own = (mode: Mode): Timing => timings.find((timing) => timing.label === label("attnc", mode))!;
+  const own = (mode: DuelMode): Timing => timings.find((timing) => timing.label === label("attnc", mode))!;
   const rows = MODES.flatMap((mode) =>
     timings
       .filter((timing) => timing.label.endsWith(MODE_TITLES[mode]))

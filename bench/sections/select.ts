@@ -1,0 +1,168 @@
+import { failuresOf, type Timing } from "../measure/contestant.js";
+import type { Workload } from "../measure/data.js";
+import { median as medianOf, pairedRatio, summarize } from "../measure/stats.js";
+import { loadOperator, ownContestant, type Operator } from "../operators.js";
+import type { Section, Table } from "../report/section.js";
+import type { Context } from "./context.js";
+
+const HEADS = 2;
+const HEAD_DIM = 64;
+/** Of the dense kernel's time. */
+const OVERHEAD_GOAL = 0.15;
+/** From this on, by pairs, the whole is to be faster than the dense kernel. */
+const WORTHWHILE = 2;
+
+interface Case {
+  readonly label: string;
+  readonly file: string;
+  readonly name: string;
+  readonly params?: Readonly<Record<string, number>> | undefined;
+  /** One query at the end of the sequence, as when decoding, in place of as many as keys. */
+  readonly decode?: boolean | undefined;
+  readonly launch?: { readonly layer: number; readonly layers: number } | undefined;
+}
+
+const CASES: readonly Case[] = [
+  { label: "MInference 1000, 6096", file: "patterns/probed_columns.attn", name: "minference_vertical_slash" },
+  {
+    label: "MInference 100, 800",
+    file: "patterns/probed_columns.attn",
+    name: "minference_vertical_slash",
+    params: { cols: 100, diags: 800 },
+  },
+  { label: "MoBA 512 by 3", file: "patterns/block_means.attn", name: "moba" },
+  { label: "FlexPrefill 0.9", file: "patterns/probed_columns.attn", name: "flexprefill" },
+  {
+    label: "Quest, decoding",
+    file: "patterns/page_bounds.attn",
+    name: "quest",
+    decode: true,
+    launch: { layer: 2, layers: 32 },
+  },
+];
+
+/** Selections: what choosing costs beside dense attention, pass by pass, and what it gains. */
+export async function selectSection(context: Context): Promise<Section> {
+  const { options } = context;
+  const lengths = options.lengths ?? (options.quick ? [256] : [16384]);
+  const cases = CASES.filter(({ label }) => options.only === undefined || label.includes(options.only));
+  const tables: Table[] = [];
+  const failures: string[] = [];
+  for (const length of lengths) {
+    const found: Found[] = [];
+    for (const each of cases) found.push(await measure(context, each, length));
+    failures.push(...found.flatMap(({ timings }) => failuresOf(timings)));
+    tables.push(wholeTable(length, found), passTable(length, found));
+  }
+  return {
+    name: "select",
+    title: "Selections beside the dense kernel",
+    notes: [
+      `${HEADS} heads, head dim ${HEAD_DIM}, f32, batch 1; queries and keys with structure: neighbours attract one another, and a few keys attract all queries.`,
+      "Selection: the passes before the kernel, alone. Whole: they and the kernel. Each beside attnc's own dense causal kernel with as many queries, in turns on one device.",
+      "By pairs: what the density reached allows without overhead. The error is that of the whole, from dense attention in float64 under the mask that the device itself selected.",
+      `Goals: the selection takes at most ${OVERHEAD_GOAL * 100}% of the dense kernel's time, and the whole is faster than the dense kernel where its pairs allow ${WORTHWHILE} times its speed.`,
+      "A pass: the time with it less the time without it and all that follow, of medians; below the noise it may be negative.",
+    ],
+    tables,
+    charts: [],
+    failures,
+  };
+}
+
+interface Found {
+  readonly label: string;
+  readonly dense: Timing;
+  readonly whole: Timing;
+  /** With 1, 2, … and all stages. */
+  readonly upTo: readonly Timing[];
+  readonly stages: readonly string[];
+  readonly timings: readonly Timing[];
+}
+
+async function measure(context: Context, { label, file, name, params, decode, launch }: Case, length: number): Promise<Found> {
+  const { options } = context;
+  const shape = { heads: HEADS, kvHeads: HEADS, headDim: HEAD_DIM };
+  const workload: Workload = { heads: HEADS, headDim: HEAD_DIM, length, structured: true, ...(decode === true ? { queries: 1 } : {}) };
+  const operator: Operator = loadOperator(file, name, { shape, params: params ?? {} });
+  const dense = loadOperator("patterns/dense.attn", "dense_causal", { shape });
+  const stages = (operator.module.selection?.stages ?? []).map((stage) => stage.name);
+  // One launch of a decoding kernel is too short to be timed.
+  const common = { workload, launch, repeat: decode === true ? 16 : 1 };
+  const contestants = [
+    ownContestant(dense, { ...common, label: `${label}: dense`, mode: "kernel" }),
+    ownContestant(operator, { ...common, label: `${label}: whole`, mode: "kernel" }),
+    ...stages.map((_, i) => ownContestant(operator, { ...common, label: `${label}: ${i + 1} passes`, mode: "selection", stages: i + 1 })),
+  ];
+  const device = await context.device();
+  const timings = await device.time({ contestants, runs: options.runs, seconds: options.seconds });
+  const [denseTiming, whole, ...upTo] = timings;
+  return { label, dense: denseTiming!, whole: whole!, upTo, stages, timings };
+}
+
+function wholeTable(length: number, found: readonly Found[]): Table {
+  return {
+    title: `length ${length}`,
+    columns: [
+      { key: "label", title: "policy", kind: "text" },
+      { key: "dense", title: "dense, ms", kind: "milliseconds" },
+      { key: "selection", title: "selection, ms", kind: "milliseconds" },
+      { key: "overhead", title: "of dense", kind: "percent" },
+      { key: "whole", title: "whole, ms", kind: "milliseconds" },
+      { key: "spread", title: "± quartile", kind: "percent" },
+      { key: "density", title: "density", kind: "percent" },
+      { key: "ratio", title: "faster than dense", kind: "ratio" },
+      { key: "byPairs", title: "by pairs", kind: "ratio" },
+      { key: "maxAbs", title: "max error", kind: "error" },
+      { key: "relL2", title: "rel. L2", kind: "error" },
+      { key: "verdict", title: "goals", kind: "text" },
+    ],
+    rows: found.map(({ label, dense, whole, upTo }) => {
+      const all = upTo.at(-1);
+      if ([dense, whole, all].some((timing) => timing === undefined || timing.times.length === 0)) return { label, verdict: "failed" };
+      const overhead = 1 / pairedRatio(dense.times, all!.times);
+      const ratio = pairedRatio(dense.times, whole.times);
+      const byPairs = whole.density === undefined ? undefined : 1 / whole.density;
+      return {
+        label,
+        dense: medianOf(dense.times),
+        selection: medianOf(all!.times),
+        overhead,
+        whole: medianOf(whole.times),
+        spread: summarize(whole.times).spread,
+        density: whole.density,
+        ratio,
+        byPairs,
+        maxAbs: whole.error?.maxAbs,
+        relL2: whole.error?.relL2,
+        verdict: verdictOf(overhead, ratio, byPairs),
+      };
+    }),
+  };
+}
+
+function verdictOf(overhead: number, ratio: number, byPairs: number | undefined): string {
+  const cheap = overhead <= OVERHEAD_GOAL ? "selection cheap" : "selection too dear";
+  if (byPairs === undefined || byPairs < WORTHWHILE) return `${cheap}; too dense to gain`;
+  return `${cheap}; ${ratio > 1 ? "faster" : "slower"}`;
+}
+
+function passTable(length: number, found: readonly Found[]): Table {
+  return {
+    title: `passes at length ${length}`,
+    columns: [
+      { key: "label", title: "policy", kind: "text" },
+      { key: "pass", title: "pass", kind: "text" },
+      { key: "time", title: "ms", kind: "milliseconds" },
+      { key: "share", title: "of dense", kind: "percent" },
+    ],
+    rows: found.flatMap(({ label, dense, upTo, stages }) => {
+      const medians = upTo.map(({ times }) => (times.length === 0 ? undefined : medianOf(times)));
+      return stages.map((pass, i) => {
+        const [now, before] = [medians[i], i === 0 ? 0 : medians[i - 1]];
+        const time = now === undefined || before === undefined ? undefined : now - before;
+        return { label, pass, time, share: time === undefined || dense.times.length === 0 ? undefined : time / medianOf(dense.times) };
+      });
+    }),
+  };
+}
