@@ -7,23 +7,21 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { toMaskInput } from "../compiler/cli/input-forms.js";
 import { nodeHost } from "../compiler/cli/host.js";
-import { fixedLength, runtimeParams } from "../compiler/cli/lengths.js";
 import { buildOperators, checkFile } from "../compiler/driver/pipeline.js";
 import { headEvaluator } from "../compiler/mask/evaluate.js";
 import type { MaskEnv } from "../compiler/mask/evaluate.js";
+import type { MaskSettings } from "../compiler/mask/build/settings.js";
 import type { MaskModule } from "../compiler/mask/ir.js";
 import { blockFor, percent, tileGrid } from "../compiler/picture/grid.js";
 import type { Cell, TileGrid } from "../compiler/picture/grid.js";
 import { svg } from "../compiler/picture/svg.js";
 import { headKey } from "../compiler/tiles/plan.js";
+import type { SourceFile } from "../compiler/source/file.js";
 import { fixedCounts } from "../compiler/targets/manifest.js";
-import { randomInput } from "../runtime/verify/inputs.js";
-import { random } from "../runtime/verify/random.js";
+import { pictureCall, type PictureSettings } from "./pattern-call.js";
 
 const folder = fileURLToPath(new URL("../patterns/", import.meta.url));
-const LENGTH = 512;
 const TILES = 32;
 /** Past this length a picture looks at some pairs of each tile only. */
 const EXACT_LENGTH = 2048;
@@ -36,17 +34,31 @@ interface Row {
   readonly missing?: string;
 }
 
-function environment(module: MaskModule): MaskEnv {
-  const params: Record<string, number> = { ...runtimeParams(module) };
-  for (const axis of module.space.axes) if (axis.extent === "runtime") params[axis.name] ??= 16;
-  const N = fixedLength(module, params) ?? LENGTH;
-  const { heads, kvHeads } = module.shape;
-  const layers = fixedCounts(module).layers ?? 4;
-  const source = random(1);
-  const sizes = { batch: 1, heads, kvHeads, queries: N, keys: N, lastPosition: N };
-  const lengths = { N, NQ: N, space: module.space.kind };
-  const inputs = Object.fromEntries(module.inputs.map((spec) => [spec.name, toMaskInput(spec, randomInput(spec, sizes, source), lengths)]));
-  return { N, NQ: N, heads, kvHeads, params, inputs, layer: 0, layers, step: 1, steps: 4, phase: 0 };
+interface Shown {
+  readonly name: string;
+  readonly doc: string;
+  /** The operator, or the branches of it. */
+  readonly modules: readonly MaskModule[];
+  readonly settings: PictureSettings;
+}
+
+/** The operators of a file with what their pictures set: those with selections have two heads where no table fixes them. */
+function operatorsOf(file: SourceFile): readonly Shown[] {
+  const checked = checkFile(file, nodeHost);
+  return checked.model!.attentions.map(({ name }) => {
+    const settings = pictures[name] ?? {};
+    const build = (shape: MaskSettings["shape"]): Omit<Shown, "name" | "settings"> => {
+      const { modules, branched, diagnostics } = buildOperators(checked, name, { params: settings.set, shape });
+      const [module, mask] = [modules[0], branched[0]];
+      if (module) return { doc: module.doc ?? "", modules: [module] };
+      if (mask) return { doc: mask.doc ?? "", modules: mask.branches.map((branch) => branch.module) };
+      throw new Error(`${name}: ${diagnostics.map((each) => each.message).join("; ")}`);
+    };
+    const built = build(undefined);
+    const free = (module: MaskModule): boolean => fixedCounts(module).heads === undefined && fixedCounts(module).kvHeads === undefined;
+    const selects = built.modules.some((module) => module.selections !== undefined);
+    return { name, settings, ...(selects && built.modules.every(free) ? build({ heads: 2, kvHeads: 2 }) : built) };
+  });
 }
 
 /** Up to two heads that the mask tells apart. */
@@ -57,7 +69,7 @@ function distinctHeads(module: MaskModule, env: MaskEnv): readonly number[] {
 
 function gridOf(module: MaskModule, env: MaskEnv, head: number): TileGrid {
   const block = blockFor(env.N, TILES);
-  if (env.N <= EXACT_LENGTH) return tileGrid(module, env, { head, blockQ: block, blockK: block });
+  if (env.N <= EXACT_LENGTH) return tileGrid(module, env, { head, blockQ: blockFor(env.NQ, TILES), blockK: block });
   const looks = headEvaluator(module, env, 0, head);
   const tiles = Math.ceil(env.N / block);
   const step = Math.max(1, Math.floor(block / 24));
@@ -81,6 +93,12 @@ function gridOf(module: MaskModule, env: MaskEnv, head: number): TileGrid {
   return { title: module.name, head, queries: env.N, keys: env.N, blockQ: block, blockK: block, cells, density: seen / tried };
 }
 
+const pictures = JSON.parse(readFileSync(join(folder, "pictures.json"), "utf8")) as Readonly<Record<string, PictureSettings>>;
+const setText = ({ set = {} }: PictureSettings): string =>
+  Object.entries(set)
+    .map(([name, value], i) => `${i === 0 ? "; " : ", "}${name} ${value}`)
+    .join("");
+
 const outputs = new Map<string, string>();
 const rows = JSON.parse(readFileSync(join(folder, "rows.json"), "utf8")) as readonly Row[];
 const lines: string[] = [
@@ -91,7 +109,9 @@ const lines: string[] = [
   'Every file here is part of `std`: `import { a_shape } from "std"`. None of these names is known to the compiler.',
   "The doc comment of each declaration says where the pattern comes from and what its parameters mean.",
   "",
-  `Pictures and densities are at the defaults and ${LENGTH} tokens, or at the length that a grid fixes; inputs are random.`,
+  "Pictures and densities are at the defaults and 512 tokens, or at the length that a grid fixes; inputs are random.",
+  "What looks at the data is shown on fewer tokens with the settings beside their number, on random queries and keys: neighbours are alike,",
+  "and all queries look for a few of the keys.",
   `Density is the share of all query-key pairs of a head that is looked at (dark: full tile, light: partial).`,
   "All of them are verified by `attnc verify patterns`.",
   "",
@@ -101,20 +121,18 @@ for (const name of readdirSync(folder)
   .filter((file) => file.endsWith(".attn"))
   .sort()) {
   const file = nodeHost.library().find((each) => each.name === `std/${name}`)!;
-  const built = buildOperators(checkFile(file, nodeHost));
   lines.push(`## [${name}](${name})`, "", "| operator | what it is | tokens | density | picture |", "|---|---|---|---|---|");
-  for (const module of built.modules) {
-    const env = environment(module);
-    const grids = distinctHeads(module, env).map((head) => gridOf(module, env, head));
-    outputs.set(`pictures/${module.name}.svg`, svg(grids));
-    const density = grids.map((grid) => (env.N > EXACT_LENGTH ? `about ${percent(grid.density)}` : percent(grid.density))).join(", ");
-    const what = (module.doc ?? "")
+  for (const { name, doc, modules, settings } of operatorsOf(file)) {
+    const calls = modules.map((module) => ({ module, env: pictureCall(module, settings) }));
+    const grids = calls.flatMap(({ module, env }) => distinctHeads(module, env).map((head) => gridOf(module, env, head)));
+    outputs.set(`pictures/${name}.svg`, svg(grids));
+    const density = grids.map((grid) => (grid.keys > EXACT_LENGTH ? `about ${percent(grid.density)}` : percent(grid.density))).join(", ");
+    const what = doc
       .split(/\n\s*\n/)[0]!
       .replaceAll("\n", " ")
       .replaceAll("|", "\\|");
-    lines.push(
-      `| \`${module.name}\` | ${what} | ${env.N} | ${density} | <img src="pictures/${module.name}.svg" height="160" alt="mask of ${module.name}"> |`,
-    );
+    const tokens = `${calls[0]!.env.NQ}${setText(settings)}`;
+    lines.push(`| \`${name}\` | ${what} | ${tokens} | ${density} | <img src="pictures/${name}.svg" height="160" alt="mask of ${name}"> |`);
   }
   lines.push("");
 }
@@ -122,7 +140,7 @@ for (const name of readdirSync(folder)
 lines.push(
   "## Published systems",
   "",
-  "Rows 1 to 31 of the list of systems that the language is measured by: static masks, index spaces, mixtures of heads and layers.",
+  "Rows 1 to 81 of the list of systems that the language is measured by: static masks, index spaces, mixtures of heads and layers (1 to 31), selections that look at the data (32 to 81).",
   "",
   "| row | system | state | patterns | missing |",
   "|---|---|---|---|---|",

@@ -8,6 +8,12 @@ const perBatch =
     idsOf(Array.from({ length: sizes.batch }, () => make(sizes, random)));
 
 const docs = perBatch((sizes, random) => documents(sizes.N, random));
+/** The places of the tokens in a random order. */
+const order = perBatch(({ N }, random) =>
+  Array.from({ length: N }, (_, token) => ({ token, key: random.unit() }))
+    .sort((a, b) => a.key - b.key)
+    .map(({ token }) => token),
+);
 const flags = perBatch((sizes, random) => anyOf(sizes.N, [0, 0, 1], random));
 
 function listOf(sizes: Sizes, heads: number, count: number, low: number, high: number, random: Random): OracleInput {
@@ -183,5 +189,45 @@ export const inputFormulas: readonly Formula[] = [
       return { tree: bitsOf([batch, 1, NQ, N], () => sees(div(at++ % (NQ * N), N), (at - 1) % N)) };
     },
     rule: ({ i, j, b, N, NQ, inputs }) => j <= i && (j < N - 9 || bit(inputs["tree"], b, 0, i - (N - NQ), j)),
+  },
+  {
+    pattern: "chosen_tokens.attn#listed_keys",
+    params: { sink: 3, recent: 5 },
+    ...common,
+    inputs: (sizes, random) => ({ keys: listOf(sizes, sizes.heads, 6, 0, sizes.N - 1, random) }),
+    rule: ({ i, j, b, h, inputs }) => j <= i && (j < 3 || i - j < 5 || listed(inputs["keys"], b, h).has(j)),
+  },
+  {
+    pattern: "chosen_tokens.attn#sampled_keys",
+    ...common,
+    inputs: (sizes, random) => ({ keys: listOf(sizes, 1, 6, 0, sizes.N - 1, random) }),
+    rule: ({ j, b, inputs }) => listed(inputs["keys"], b, 0).has(j),
+  },
+  {
+    pattern: "chosen_tokens.attn#chosen_rows",
+    ...common,
+    inputs: ({ N, NQ, batch }, random) => ({
+      place: idsOf(Array.from({ length: batch }, () => Array.from({ length: NQ }, () => random.integer(0, N - 1)))),
+    }),
+    rule: ({ i, j, b, inputs }) => j <= id(inputs["place"], b, i),
+  },
+  {
+    pattern: "chosen_tokens.attn#sorted_groups",
+    params: { group: 8 },
+    ...common,
+    inputs: (sizes, random) => ({ q_place: order(sizes, random), k_place: order(sizes, random) }),
+    rule: ({ i, j, b, inputs }) => div(id(inputs["q_place"], b, i), 8) === div(id(inputs["k_place"], b, j), 8),
+  },
+  {
+    pattern: "chosen_tokens.attn#hashed_groups",
+    params: { group: 8 },
+    ...common,
+    inputs: (sizes, random) => ({
+      q_place: order(sizes, random),
+      k_place: order(sizes, random),
+      sample: listOf(sizes, 1, 4, 0, sizes.N - 1, random),
+    }),
+    rule: ({ i, j, b, inputs }) =>
+      div(id(inputs["q_place"], b, i), 8) === div(id(inputs["k_place"], b, j), 8) || listed(inputs["sample"], b, 0).has(j),
   },
 ];

@@ -224,4 +224,5 @@ export const sequenceFormulas: readonly Formula[] = [
     },
   },
   { pattern: "documents.attn#prefix_lm", params: { prefix: 13 }, rule: ({ i, j }) => j < 13 || i >= j },
+  { pattern: "chosen_tokens.attn#checkpoints", params: { segment: 8 }, rule: ({ i, j }) => j === i || (j < i && j % 8 === 7) },
 ];

@@ -3,6 +3,7 @@ import { oracleFacts, oracleMask, type OracleLaunch } from "../../compiler/oracl
 import { seeded, type Formula, type Launch } from "./formula.js";
 import { formulas } from "./formulas.js";
 import { libraryFiles, libraryProgram, parseFile } from "./library.js";
+import { cases } from "./rules/cases.js";
 
 const split = (pattern: string): [file: string, name: string] => pattern.split("#") as [string, string];
 
@@ -41,7 +42,7 @@ test.each(formulas.map((formula, i) => [`${formula.pattern} (${i})`, formula] as
   }
 });
 
-test("every attention of the library has a formula, and every name occurs once", () => {
+test("every attention of the library has a formula, or a rule of its selections, and every name occurs once", () => {
   const names = libraryFiles.flatMap((file) =>
     parseFile(file)
       .items.filter((item) => item.kind !== "import")
@@ -50,7 +51,8 @@ test("every attention of the library has a formula, and every name occurs once",
   const attentions = names
     .filter(({ item }) => item.kind === "attention")
     .map(({ file, item }) => `${file.name.slice(4)}#${item.name.name}`);
-  const checked = new Set(formulas.map((formula) => formula.pattern));
+  // A rule may be about a branch: `FILE#NAME.BRANCH`.
+  const checked = new Set([...formulas, ...cases].map(({ pattern }) => pattern.replace(/(#\w+)\.\w+$/, "$1")));
   expect(attentions.filter((pattern) => !checked.has(pattern))).toEqual([]);
   expect(new Set(names.map(({ item }) => item.name.name)).size).toBe(names.length);
 });

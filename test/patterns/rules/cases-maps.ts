@@ -1,0 +1,132 @@
+import { spargeBlocks, sparseD } from "./block-maps.js";
+import type { Case } from "./case.js";
+import { bestWith, never, shareWith } from "./kept.js";
+import { blockSparse } from "./minference.js";
+import { among, blockMeans, div, keysOf, perRow, pooledRow, queryOf } from "./pieces.js";
+import { idsOf } from "../formula.js";
+import { blocksOf, dot, range, softmax, sum } from "./tensors.js";
+
+/** Attentions of block_maps.attn: pairs of blocks of queries and keys. */
+export const mapCases: readonly Case[] = [
+  {
+    pattern: "block_maps.attn#minference_blocks",
+    sizes: { N: 250, heads: 4, kvHeads: 2 },
+    launch: () => ({ params: { n: 2 } }),
+    rule: (call) => {
+      const kept = range(call.heads).map((h) => blockSparse(call.q[h]!, keysOf(call, h), 2));
+      return (h, i, j) => j <= i && kept[h]![div(i, 64)]!.has(div(j, 64));
+    },
+  },
+  {
+    pattern: "block_maps.attn#pbs_blocks",
+    sizes: { N: 150 },
+    launch: () => ({ params: { block: 16, segment: 32, p: 0.6 } }),
+    rule: (call) => {
+      const row = perRow((h, qb) => {
+        const masses = among(pooledRow(call, h, qb, [16, 16], true), (b) => b <= qb);
+        return shareWith(masses, 0.6, (b) => b === 0 || (b <= qb && div(b, 2) === div(qb, 2)));
+      });
+      return (h, i, j) => j <= i && row(h, div(i, 16)).has(div(j, 16));
+    },
+  },
+  {
+    // Keys are sorted inside their segments; causality is by where they were.
+    pattern: "block_maps.attn#pbs_permuted",
+    sizes: { N: 144 },
+    launch: ({ N }) => ({
+      params: { block: 16, segment: 48, p: 0.6 },
+      inputs: { origin: idsOf([range(N).map((j) => div(j, 48) * 48 + (((j % 48) * 11 + 5) % 48))]) },
+    }),
+    rule: (call, { inputs }) => {
+      const origin = inputs!["origin"] as ReturnType<typeof idsOf> & { readonly data: Int32Array };
+      const segment = (b: number): number => div(b, 3);
+      const row = perRow((h, qb) => {
+        const masses = pooledRow(call, h, qb, [16, 16], true);
+        return shareWith(masses, 0.6, (b) => b === 0 || segment(b) === segment(qb));
+      });
+      return (h, i, j) => origin.data[j]! <= i && row(h, div(i, 16)).has(div(j, 16));
+    },
+  },
+  {
+    // The products along the antidiagonal of each cell of 8 x 8; cells and blocks to come take no part.
+    pattern: "block_maps.attn#xattention",
+    sizes: { N: 176, ...{ heads: 4, kvHeads: 2 } },
+    launch: () => ({ params: { p: 0.5, block: 16 } }),
+    rule: (call) => {
+      const cells = perRow((h, I) => {
+        const product = (J: number): number => sum(range(8).map((r) => dot(queryOf(call, h, I * 8 + 7 - r), keysOf(call, h)[J * 8 + r]!)));
+        return softmax(range(I + 1).map((J) => (call.scale / 8) * product(J)));
+      });
+      const row = perRow((h, qb) => {
+        const masses = range(qb + 1).map((b) => sum([0, 1].flatMap((r) => cells(h, qb * 2 + r).slice(b * 2, b * 2 + 2))));
+        return shareWith(masses, 0.5, (b) => b === 0 || b === qb);
+      });
+      return (h, i, j) => j <= i && row(h, div(i, 16)).has(div(j, 16));
+    },
+  },
+  ...[0.9, 0.008].map((alike): Case => ({
+    pattern: "block_maps.attn#sparge",
+    sizes: { N: 850 },
+    launch: () => ({ params: { p: 0.5, alike } }),
+    rule: (call) => spargeBlocks(call, 0.5, alike),
+  })),
+  {
+    pattern: "block_maps.attn#sparse_d",
+    sizes: { N: 150 },
+    launch: () => ({ params: { prompt: 48, block: 8, percent: 30 }, step: 9, steps: 10 }),
+    rule: (call) => sparseD(call, { prompt: 48, size: 8, percent: 30 }),
+  },
+  {
+    // A tenth of the blocks at least; blocks are of one size but for the last.
+    pattern: "block_maps.attn#svg2_blocks",
+    sizes: { N: 130 },
+    launch: () => ({ params: { block: 4, p: 0.02, words: 10 }, layer: 3, layers: 4, step: 5, steps: 10 }),
+    rule: (call) => {
+      const blocks = blocksOf(call.N, 4);
+      const row = perRow((h, qb) => {
+        const { q, k } = blockMeans(call, h, 4, 4);
+        const raised = k.map((mean, b) => Math.exp(call.scale * dot(q[qb]!, mean)) * Math.min(4, call.N - b * 4));
+        return shareWith(raised, 0.02, never, Math.ceil(blocks / 10));
+      });
+      return (h, i, j) => i >= 120 || j >= 120 || row(h, div(i, 4)).has(div(j, 4));
+    },
+  },
+  {
+    pattern: "block_maps.attn#psa_kept",
+    sizes: { N: 100 },
+    launch: () => ({ params: { block: 8, p: 0.5 } }),
+    rule: (call) => {
+      const row = perRow((h, qb) => shareWith(pooledRow(call, h, qb, [8, 8], false), 0.5, never));
+      return (h, i, j) => row(h, div(i, 8)).has(div(j, 8));
+    },
+  },
+  {
+    pattern: "block_maps.attn#biformer",
+    sizes: { N: 98 },
+    launch: () => ({ params: { region: 14, n: 2 } }),
+    rule: (call) => {
+      const row = perRow((h, region) => {
+        const { q, k } = blockMeans(call, h, 14, 14);
+        return bestWith(k.map((mean) => dot(q[region]!, mean)), 2, never); // prettier-ignore
+      });
+      return (h, i, j) => row(h, div(i, 14)).has(div(j, 14));
+    },
+  },
+  {
+    // Some pair of the tile reaches tau of the greatest weight among sink and window.
+    pattern: "block_maps.attn#sale_exact",
+    sizes: { N: 230 },
+    launch: () => ({ params: { tau: 0.6, sink: 5, window: 12 } }),
+    rule: (call) => {
+      const always = (i: number, j: number): boolean => j < 5 || i - j < 12;
+      const logits = perRow((h, i) => range(i + 1).map((j) => call.scale * dot(queryOf(call, h, i), keysOf(call, h)[j]!)));
+      const greatest = perRow((h, i) => Math.max(...logits(h, i).filter((_, j) => always(i, j))));
+      const tile = perRow((h, place) => {
+        const [qb, kb] = [div(place, 100), place % 100];
+        const rows = range(64).map((r) => qb * 64 + r).filter((i) => i < call.N); // prettier-ignore
+        return rows.some((i) => logits(h, i).slice(kb * 32, kb * 32 + 32).some((s) => Math.exp(s - greatest(h, i)) >= 0.6)); // prettier-ignore
+      });
+      return (h, i, j) => j <= i && (always(i, j) || tile(h, div(i, 64) * 100 + div(j, 32)));
+    },
+  },
+];

@@ -1,0 +1,149 @@
+import type { Case } from "./case.js";
+import { bestWith, shareWith } from "./kept.js";
+import { mobaBlocks } from "./key-blocks.js";
+import { added, among, blockMeans, byToken, div, groupHeads, keysOf, kvOf, meansUpTo, perRow, queryOf } from "./pieces.js";
+import { blocksOf, dot, meanVector, range, softmax, sum, topPlaces } from "./tensors.js";
+
+const grouped = { heads: 4, kvHeads: 2 };
+
+/** Attentions of block_means.attn: blocks of keys by one vector for each. */
+export const meanCases: readonly Case[] = [
+  {
+    pattern: "block_means.attn#moba",
+    sizes: { N: 53, ...grouped },
+    launch: () => ({ params: { block: 8, n: 3 } }),
+    rule: (call) => byToken(8, (h, i) => mobaBlocks(queryOf(call, h, i), keysOf(call, h), i, 8, 3)),
+  },
+  {
+    pattern: "block_means.attn#flash_moba",
+    sizes: { N: 40, NQ: 11, ...grouped },
+    launch: () => ({ params: { block: 4, n: 2 } }),
+    rule: (call) => byToken(4, (h, i) => mobaBlocks(queryOf(call, h, i), keysOf(call, h), i, 4, 2)),
+  },
+  {
+    // Brought to 0..1 for each query; over all pairs of a head until a quarter of the mass, own blocks first.
+    pattern: "block_means.attn#vmoba",
+    sizes: { N: 44 },
+    launch: () => ({ params: { block: 8, p: 0.25 } }),
+    rule: (call) => {
+      const blocks = blocksOf(call.N, 8);
+      const heads = range(call.heads).map((h) => {
+        const { k } = blockMeans(call, h, 1, 8);
+        const flat = range(call.N).flatMap((i) => {
+          const gate = k.map((mean) => dot(queryOf(call, h, i), mean));
+          const [low, high] = [Math.min(...gate), Math.max(...gate)];
+          return gate.map((x) => (x - low) / Math.max(high - low, 0.001));
+        });
+        return shareWith(flat, 0.25, (place) => div(div(place, blocks), 8) === place % blocks);
+      });
+      return (h, i, j) => heads[h]!.has(i * blocks + div(j, 8));
+    },
+  },
+  {
+    pattern: "block_means.attn#kinetics_blocks",
+    sizes: { N: 90, NQ: 6, ...grouped },
+    launch: () => ({ params: { block: 8, n: 5, sink: 1, recent: 2 } }),
+    rule: (call) =>
+      byToken(8, (h, i) => {
+        const gates = groupHeads(call, h).map((other) => meansUpTo(call, h, i, 8).map((mean) => dot(queryOf(call, other, i), mean)));
+        const own = div(i, 8);
+        return bestWith(added(gates), 5, (b) => b < 1 || b > own - 2);
+      }),
+  },
+  {
+    pattern: "block_means.attn#kinetics_tokens",
+    sizes: { N: 60, NQ: 6, ...grouped },
+    launch: () => ({ params: { n: 20, sink: 3, recent: 5 } }),
+    rule: (call) =>
+      byToken(1, (h, i) => {
+        const scores = groupHeads(call, h).map((other) => range(i + 1).map((j) => dot(queryOf(call, other, i), keysOf(call, h)[j]!)));
+        return bestWith(added(scores), 20, (j) => j < 3 || j > i - 5);
+      }),
+  },
+  {
+    pattern: "block_means.attn#shadow_kv",
+    sizes: { N: 157, NQ: 4, ...grouped },
+    launch: () => ({ params: { n: 5, recent: 2, odd: 3 } }),
+    rule: (call) => {
+      const length = (vector: readonly number[]): number => Math.sqrt(dot(vector, vector));
+      const outliers = range(call.kvHeads).map((kvh) => {
+        const chunks = range(blocksOf(call.N, 8)).map((b) => call.k[kvh]!.slice(b * 8, b * 8 + 8));
+        const likeness = chunks.map((keys) => {
+          const mean = meanVector(keys, 0, 8);
+          return Math.min(...keys.map((key) => dot(key, mean) / length(key) / length(mean)));
+        });
+        return topPlaces(likeness.map((cosine) => -cosine), 3); // prettier-ignore
+      });
+      const best = perRow((h, i) => {
+        // The mean of a chunk is over its keys, those behind the query among them.
+        const means = meansUpTo(call, h, i, 8);
+        const heads = groupHeads(call, h).map((other) => softmax(means.map((mean) => call.scale * dot(queryOf(call, other, i), mean))));
+        const recent = (b: number): boolean => b > div(i, 8) - 2;
+        const greatest = means.map((_, b) => Math.max(...heads.map((masses) => masses[b]!)));
+        const chosen = topPlaces(among(greatest, (b) => !recent(b)), 5); // prettier-ignore
+        return (b: number): boolean => recent(b) || chosen.has(b);
+      });
+      return (h, i, j) => j <= i && (best(h, i)(div(j, 8)) || outliers[kvOf(call, h)]!.has(div(j, 8)));
+    },
+  },
+  {
+    // The landmark is the last token of its block; in a block that is not full, its last token.
+    pattern: "block_means.attn#landmark",
+    sizes: { N: 75, NQ: 9, ...grouped },
+    launch: () => ({ params: { block: 9, n: 3 } }),
+    rule: (call) =>
+      byToken(9, (h, i) => {
+        const own = div(i, 9);
+        const gate = range(own + 1).map((b) => dot(queryOf(call, h, i), keysOf(call, h)[Math.min(b * 9 + 8, call.N - 1)]!));
+        return bestWith(gate, 3, (b) => b === own);
+      }),
+  },
+  {
+    pattern: "block_means.attn#even_chunks",
+    sizes: { N: 75, NQ: 9, ...grouped },
+    launch: () => ({ params: { chunk: 8, n: 3 } }),
+    rule: (call) =>
+      byToken(8, (h, i) => {
+        const own = div(i, 8);
+        const gate = range(own + 1).map((b) => {
+          const keys = keysOf(call, h).slice(b * 8, (b + 1) * 8);
+          return sum(keys.map((key) => dot(queryOf(call, h, i), key))) / Math.sqrt(keys.length);
+        });
+        return bestWith(gate, 3, (b) => b === own);
+      }),
+  },
+  {
+    // exp(q . c) over the sum of n_j exp(q . c_j), against one threshold; what is behind the context is seen.
+    pattern: "block_means.attn#squeezed",
+    sizes: { N: 70, NQ: 20, ...grouped },
+    launch: () => ({ params: { context: 48, cluster: 6, t: 0.02 } }),
+    rule: (call) => {
+      const open = perRow((h, i) => {
+        const raised = range(8).map((b) => Math.exp(call.scale * dot(queryOf(call, h, i), meanVector(keysOf(call, h), b * 6, b * 6 + 6))));
+        return raised.map((x) => x / sum(raised.map((y) => 6 * y)) >= 0.02);
+      });
+      return (h, i, j) => j <= i && (j >= 48 || open(h, i)[div(j, 6)]!);
+    },
+  },
+  {
+    pattern: "block_means.attn#hip_last_stage",
+    sizes: { N: 330 },
+    launch: () => ({ params: { n: 48, sink: 20, window: 70, dense: 1 }, layer: 1, layers: 4 }),
+    rule: (call) => {
+      const always = (i: number, j: number): boolean => j < 20 || i - j < 70;
+      const best = perRow((h, qb) => {
+        const { q } = blockMeans(call, h, 64, 8);
+        const rows = range(64).map((r) => qb * 64 + r).filter((i) => i < call.N); // prettier-ignore
+        const chunks = range(blocksOf(rows.at(-1)! + 1, 8));
+        const touched = (b: number): boolean => rows.some((i) => range(8).some((c) => b * 8 + c <= i && always(i, b * 8 + c)));
+        const scores = chunks.map((b) => dot(q[qb]!, keysOf(call, h)[b * 8]!));
+        const chosen = topPlaces(
+          among(scores, (b) => !touched(b)),
+          6,
+        );
+        return (b: number): boolean => touched(b) || chosen.has(b);
+      });
+      return (h, i, j) => j <= i && best(h, div(i, 64))(div(j, 8));
+    },
+  },
+];
