@@ -1,7 +1,8 @@
-import type { Arg, AssignClause, Clause, Declaration, InputClause, TableClause } from "../syntax/ast.js";
-import { cellOf, evaluate, matchArgs } from "./expressions.js";
+import type { Arg, AssignClause, Clause, Declaration, Expr, InputClause, TableClause } from "../syntax/ast.js";
+import { cellOf, condition, evaluate, matchArgs } from "./expressions.js";
 import { OracleError, type OracleDeclaration } from "./program.js";
 import type { Place } from "./scope.js";
+import { mentionsTensor } from "./select/mentions.js";
 import { readJson, readLines, type OracleTable, type PatternCell } from "./tables.js";
 import { changes, constant, derived, fixed, truthOf, type Term } from "./values.js";
 
@@ -9,17 +10,19 @@ import { changes, constant, derived, fixed, truthOf, type Term } from "./values.
 export function openPlace(
   declaration: OracleDeclaration,
   given: (name: string) => Term | undefined,
-  outer: Pick<Place, "host" | "launch" | "space">,
+  outer: Pick<Place, "host" | "launch" | "space" | "selected">,
 ): Place {
-  const { host, launch, space } = outer;
-  const place: Place = { file: declaration.home, host, launch, space, names: new Map() };
+  const { host, launch, space, selected } = outer;
+  const { kind, name } = declaration.node;
+  const pattern = kind === "pattern" ? name.name : undefined;
+  const place: Place = { file: declaration.home, host, launch, space, selected, pattern, names: new Map() };
   for (const param of declaration.node.params) {
-    const name = param.name.name;
+    const own = param.name.name;
     const standard = evaluate(param.value, place);
-    const value = given(name) ?? standard;
+    const value = given(own) ?? standard;
     // A whole number given for a float parameter is a float: `/` must not round it.
     const term = standard.kind === "float" ? { ...value, kind: standard.kind } : value;
-    place.names.set(name, { kind: "term", term });
+    place.names.set(own, { kind: "term", term });
   }
   return place;
 }
@@ -56,7 +59,17 @@ export function bodyMask(declaration: Declaration, place: Place): Term {
         declareTables(clause, place);
         break;
       case "let":
-        place.names.set(clause.name.name, { kind: "term", term: evaluate(clause.value, place) });
+        if (mentionsTensor(clause.value, place, false)) declareTensor(clause.name.name, clause.value, place);
+        else place.names.set(clause.name.name, { kind: "term", term: evaluate(clause.value, place) });
+        break;
+      case "probe":
+        declareTensor(clause.name.name, clause.value, place);
+        break;
+      case "pool":
+        clause.names.forEach((name, i) => declareTensor(name.name, clause.values[i]!, place));
+        break;
+      case "select":
+        place.names.set(clause.name.name, { kind: "select", clause, place });
         break;
       case "attend":
         attend = evaluate(clause.value, place);
@@ -85,7 +98,7 @@ export function phasesOf(clauses: readonly Clause[]): readonly string[] {
 
 function assign(clause: AssignClause, place: Place): Term {
   if (clause.body.kind === "names") return assignByTable(clause, place);
-  const cases = clause.body.cases.map((each) => ({ when: evaluate(each.when, place), value: evaluate(each.value, place) }));
+  const cases = clause.body.cases.map((each) => ({ when: condition(each.when, place), value: evaluate(each.value, place) }));
   const otherwise = evaluate(clause.body.otherwise, place);
   // The first condition that holds decides.
   return cases.reduceRight((rest, { when, value }) => {
@@ -119,11 +132,16 @@ function cellTerm(cell: PatternCell, place: Place): Term {
   );
 }
 
+/** Names that are declared later are none of its. */
+function declareTensor(name: string, expr: Expr, place: Place): void {
+  place.names.set(name, { kind: "tensor", expr, place: { ...place, names: new Map(place.names) } });
+}
+
 function declareInputs(clause: InputClause, place: Place): void {
   const { type } = clause;
   const name = type.kind === "call" ? type.callee.name : type.kind === "name" ? type.name : "";
-  const blocks = name === "blocks" || name === "csr";
-  const sizes = blocks && type.kind === "call" ? type.args.map((arg) => fixed(evaluate(arg.value, place))) : [];
+  const sized = ["blocks", "csr", "scores", "pooled"].includes(name);
+  const sizes = sized && type.kind === "call" ? type.args.map((arg) => fixed(evaluate(arg.value, place))) : [];
   for (const { name: input } of clause.names) {
     const value = place.launch.inputs?.[input];
     if (value === undefined) throw new OracleError(`the input ${input} is not given`);

@@ -5,6 +5,8 @@ import { bitAt, csrHas, idAt, listHas } from "./inputs.js";
 import { neighbours } from "./near.js";
 import { OracleError } from "./program.js";
 import type { Meaning, OracleLaunch, Place } from "./scope.js";
+import { mentionsTensor } from "./select/mentions.js";
+import { flagTerm, selectionTerm } from "./select/selections.js";
 import type { OracleSpace } from "./space.js";
 import { quantile, type OracleTable } from "./tables.js";
 import { changes, constant, derived, fixed, kept, numberOf, quotient, remainder, truthOf, type Point, type Term } from "./values.js";
@@ -15,7 +17,7 @@ export function evaluate(expr: Expr, place: Place): Term {
     case "number":
       return constant(expr.value, expr.integer ? "int" : "float");
     case "name":
-      return named(expr.name, place);
+      return place.names.get(expr.name)?.kind === "tensor" ? flagTerm(expr, place) : named(expr.name, place);
     case "call":
       return called(expr, place);
     case "member":
@@ -27,10 +29,15 @@ export function evaluate(expr: Expr, place: Place): Term {
     case "binary":
       return expr.op === "in" ? contained(expr, place) : binary(expr.op, evaluate(expr.left, place), evaluate(expr.right, place));
     case "conditional":
-      return conditional(evaluate(expr.condition, place), evaluate(expr.then, place), evaluate(expr.otherwise, place));
+      return conditional(condition(expr.condition, place), evaluate(expr.then, place), evaluate(expr.otherwise, place));
     default:
       throw new OracleError(`an expression of the kind ${expr.kind} has no value`);
   }
+}
+
+/** What decides between two values: of the pair, or one boolean for each head that comes from tensors. */
+export function condition(expr: Expr, place: Place): Term {
+  return mentionsTensor(expr, place, false) ? flagTerm(expr, place) : evaluate(expr, place);
 }
 
 const query: Term = { kind: "int", with: changes.query, at: (p) => p.q };
@@ -104,8 +111,11 @@ function meaningTerm(name: string, meaning: Meaning, place: Place): Term {
       return meaning.term;
     case "table":
       return derived("float", [head], (p) => cellOf(meaning.table.rows, place.launch, p));
+    case "select":
+      return selectionTerm(meaning, false);
+    case "tensor":
     case "patterns":
-      throw new OracleError(`${name} holds patterns`);
+      throw new OracleError(`${name} is no mask`);
     case "input": {
       const { type, value, sizes } = meaning;
       const { launch } = place;
@@ -153,6 +163,8 @@ function cell(table: OracleTable, row: number, column: number): number {
 
 /** `q.y`: how often the product of the faster extents goes into the position, wrapped at the axis's own. */
 function coordinate(expr: MemberExpr, place: Place): Term {
+  const meaning = expr.object.kind === "name" ? place.names.get(expr.object.name) : undefined;
+  if (meaning?.kind === "select" && expr.name.name === "min") return selectionTerm(meaning, true);
   const position = evaluate(expr.object, place);
   const at = numberOf(position);
   const read = coordinateReader(place.space, expr.name.name);
@@ -213,6 +225,13 @@ function called(expr: CallExpr, place: Place): Term {
     case "local": {
       const count = evaluate(matchArgs(expr.args, ["n"]).get("n")!, place);
       return maskTerm(name, count, place);
+    }
+    case "start":
+    case "end": {
+      const { windows } = place;
+      if (windows === undefined) break;
+      const offset = name === "end" ? windows.n - 1 : 0;
+      return derived("int", [key], (p) => p.k * windows.stride + offset);
     }
     case "near":
       return near(expr, place);

@@ -13,7 +13,9 @@ export type OracleInput =
   /** `[batch][head][place]`: `columns` and `diagonals`, padded with -2147483648. */
   | { readonly kind: "list"; readonly shape: readonly [number, number, number]; readonly data: ArrayLike<number> }
   /** `[batch][head][block of queries]`, each the key blocks it sees. */
-  | { readonly kind: "csr"; readonly lists: readonly (readonly (readonly ArrayLike<number>[])[])[] };
+  | { readonly kind: "csr"; readonly lists: readonly (readonly (readonly ArrayLike<number>[])[])[] }
+  /** `[batch][head]…`: what selections read. */
+  | { readonly kind: "floats"; readonly shape: readonly number[]; readonly data: ArrayLike<number> };
 
 export interface HeadCounts {
   readonly heads: number;

@@ -1,5 +1,9 @@
+import type { BlockClause, Expr } from "../syntax/ast.js";
 import type { HeadCounts, OracleInput } from "./inputs.js";
 import type { OracleFile, OracleHost } from "./program.js";
+import type { OracleBits } from "./select/bits.js";
+import type { OracleTensors } from "./select/scene.js";
+import type { SelectionBook } from "./select/selections.js";
 import type { OracleSpace } from "./space.js";
 import type { OracleTable, PatternCell } from "./tables.js";
 import type { Term } from "./values.js";
@@ -18,11 +22,18 @@ export interface OracleLaunch extends HeadCounts {
   /** Parameters of the attention, of compile time and runtime alike, and extents written `?`. */
   readonly params?: Readonly<Record<string, number | boolean>> | undefined;
   readonly inputs?: Readonly<Record<string, OracleInput>> | undefined;
+  /** What selections are made from. */
+  readonly tensors?: OracleTensors | undefined;
+  /** Bits of selections and flags, by name, that are read instead of making these. */
+  readonly selected?: Readonly<Record<string, OracleBits>> | undefined;
 }
 
 /** What a name means in a body. */
 export type Meaning =
   | { readonly kind: "term"; readonly term: Term }
+  /** What `probe`, `pool` or `let` names, where it is a tensor. */
+  | { readonly kind: "tensor"; readonly expr: Expr; readonly place: Place }
+  | { readonly kind: "select"; readonly clause: BlockClause; readonly place: Place }
   | { readonly kind: "input"; readonly type: string; readonly sizes: readonly number[]; readonly value: OracleInput }
   | { readonly kind: "table"; readonly table: OracleTable }
   | { readonly kind: "patterns"; readonly table: OracleTable<PatternCell> };
@@ -35,4 +46,10 @@ export interface Place {
   /** The space of the attention; undefined while its extents are read. */
   readonly space?: OracleSpace | undefined;
   readonly names: Map<string, Meaning>;
+  /** The pattern whose body this is; undefined in an attention. */
+  readonly pattern?: string | undefined;
+  /** The selections of the call. */
+  readonly selected: SelectionBook;
+  /** Of a branch whose keys are windows of the sequence: `k` is the number of one. */
+  readonly windows?: { readonly n: number; readonly stride: number } | undefined;
 }

@@ -1,6 +1,6 @@
 import { OracleError } from "./program.js";
 
-/** A pair, and what belongs to it. The stamps change when a head or a row is entered, for {@link remember}. */
+/** A pair, and what belongs to it. The stamps change when a head or a row is entered, for {@link kept}: see {@link nextStamp}. */
 export interface Point {
   b: number;
   h: number;
@@ -10,6 +10,10 @@ export interface Point {
   head: number;
   row: number;
 }
+
+let stamps = 0;
+/** A stamp that no other head or row has had: several walks may ask one term in turn. */
+export const nextStamp = (): number => ++stamps;
 
 export type Value = number | boolean | string;
 

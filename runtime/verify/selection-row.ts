@@ -156,11 +156,40 @@ export function certainty(
   places: readonly number[],
 ): { readonly sure: readonly number[]; readonly possible: readonly number[] } {
   const row = rowOf(head, places);
-  const { others, forced } = row;
-  const before = (i: number): number => others.filter((j) => j !== i && surelyBefore(row, j, i)).length;
-  const notAfter = (i: number): number => others.filter((j) => j !== i && !surelyBefore(row, i, j)).length;
+  const { others, forced, bands } = row;
+  const lows = others.map((i) => lowOf(bands.get(i)!)).sort((a, b) => a - b);
+  const highs = others.map((i) => highOf(bands.get(i)!)).sort((a, b) => a - b);
+  // Exact ties go by index: of how many with this very score a unit is the how-manieth.
+  const ties = new Map<number, number[]>();
+  for (const i of others) {
+    const band = bands.get(i)!;
+    if (!isExact(band)) continue;
+    const same = ties.get(lowOf(band));
+    if (same === undefined) ties.set(lowOf(band), [i]);
+    else same.push(i);
+  }
+  const tied = (i: number): { readonly before: number; readonly after: number } => {
+    const band = bands.get(i)!;
+    const same = isExact(band) ? ties.get(lowOf(band))! : [i];
+    const at = countBelow(same, i);
+    return { before: at, after: same.length - 1 - at };
+  };
+  const before = (i: number): number => others.length - countBelow(lows, highOf(bands.get(i)!), true) + tied(i).before;
+  const after = (i: number): number => countBelow(highs, lowOf(bands.get(i)!)) + tied(i).after;
   return {
-    sure: [...forced, ...others.filter((i) => notAfter(i) < row.least)],
+    sure: [...forced, ...others.filter((i) => others.length - 1 - after(i) < row.least)],
     possible: [...forced, ...others.filter((i) => before(i) < row.most)],
   };
+}
+
+/** How many of rising numbers are less than one, or at most that. */
+function countBelow(rising: readonly number[], value: number, orEqual = false): number {
+  let [low, high] = [0, rising.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const below = orEqual ? rising[middle]! <= value : rising[middle]! < value;
+    if (below) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -88,5 +88,7 @@ function inputValue(kind: string, input: OracleInput, { N }: OracleLaunch): Inpu
       lists.flat(2).forEach((list, row) => Array.from(list).forEach((column) => (data[row * columns + column] = 1)));
       return { kind: "bits", batch, heads, rows, columns, data };
     }
+    case "floats":
+      throw new Error("no mask reads floats");
   }
 }

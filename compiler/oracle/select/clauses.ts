@@ -1,0 +1,76 @@
+import type { BlockClause, CallExpr, Clause, Expr, KeepClause } from "../../syntax/ast.js";
+import { evaluate, matchArgs } from "../expressions.js";
+import { OracleError } from "../program.js";
+import type { Place } from "../scope.js";
+import { fixed } from "../values.js";
+import type { UnitSizes } from "./scene.js";
+
+/** How many units are kept, as it is written. */
+export interface KeepText {
+  readonly rule: "top" | "top_p" | "threshold" | "fraction";
+  readonly amount: Expr;
+  readonly least?: Expr | undefined;
+  readonly most?: Expr | undefined;
+  /** Forced units are kept besides. */
+  readonly onTop: boolean;
+  readonly scope: "row" | "head";
+}
+
+/** The clauses of a `select`, taken apart. */
+export interface SelectText {
+  readonly name: string;
+  readonly units: UnitSizes;
+  readonly score: Expr;
+  readonly group?: { readonly how: "sum" | "mean" | "max"; readonly over: "kvh" | "h" } | undefined;
+  readonly keep: KeepText;
+  /** The terms that are joined. */
+  readonly force: readonly Expr[];
+  readonly snap?: number | undefined;
+}
+
+export function readSelect(clause: BlockClause, place: Place): SelectText {
+  const find = <K extends Clause["kind"]>(kind: K): Extract<Clause, { kind: K }> | undefined =>
+    clause.body.clauses.find((each): each is Extract<Clause, { kind: K }> => each.kind === kind);
+  const [unit, score, keep, group] = [find("unit"), find("score"), find("keep"), find("group")];
+  const name = clause.name.name;
+  if (unit === undefined || score === undefined || keep === undefined) throw new OracleError(`${name} lacks a clause`);
+  const snap = find("snap");
+  return {
+    name,
+    units: Object.fromEntries(unit.units.map(({ axis, value }) => [axis.name, sizeOf(value, place)])),
+    score: score.value,
+    group: group && { how: group.how.name as "sum", over: group.over.name === "kvh" ? "kvh" : "h" },
+    keep: readKeep(keep),
+    force: terms(find("force")?.value),
+    snap: snap && sizeOf(snap.value, place),
+  };
+}
+
+/** `token` is 1; `block(n)` and `page(n)` are n. */
+function sizeOf(expr: Expr, place: Place): number {
+  return expr.kind === "call" ? fixed(evaluate(matchArgs(expr.args, ["n"]).get("n")!, place)) : 1;
+}
+
+function readKeep(clause: KeepClause): KeepText {
+  const { value } = clause;
+  const onTop = value.kind === "binary" && value.right.kind === "name" && value.right.name === "forced";
+  const rule = (onTop ? value.left : value) as CallExpr;
+  const [amount] = rule.args;
+  if (amount === undefined) throw new OracleError("keep takes a rule with an amount");
+  const scope = clause.over?.name === "head" ? "head" : "row";
+  return {
+    rule: rule.callee.name as KeepText["rule"],
+    amount: amount.value,
+    least: clause.min,
+    most: clause.max,
+    onTop,
+    scope,
+  };
+}
+
+/** What `+` or `|` joins. */
+function terms(expr: Expr | undefined): readonly Expr[] {
+  if (expr === undefined) return [];
+  const joins = expr.kind === "binary" && (expr.op === "+" || expr.op === "|");
+  return joins ? [...terms(expr.left), ...terms(expr.right)] : [expr];
+}

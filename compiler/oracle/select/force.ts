@@ -1,0 +1,59 @@
+import type { Expr } from "../../syntax/ast.js";
+import { evaluate, matchArgs } from "../expressions.js";
+import type { Place } from "../scope.js";
+import { nextStamp, numberOf, truthOf, type Point } from "../values.js";
+import type { Scene } from "./scene.js";
+import type { Axis, Unit } from "./tensor.js";
+
+/** The units of a selection: one row for all queries where there is no axis of rows. */
+export interface Grid {
+  readonly rows: Axis | undefined;
+  readonly columns: Axis;
+  readonly kind: "keys" | "distances";
+  /** Positions or distances of a unit of columns. */
+  readonly size: number;
+  /** `[row][column]`: whether causality allows some pair. */
+  readonly candidates: readonly (readonly boolean[])[];
+}
+
+/** Which units one term of `force` keeps: `[row][column]`. Units that are no candidates are not among them. */
+export function forcedBy(term: Expr, grid: Grid, place: Place, scene: Scene): readonly (readonly boolean[])[] {
+  const counted = term.kind === "call" && ["first", "last", "local"].includes(term.callee.name) ? term : undefined;
+  if (counted === undefined) return touched(truthOf(evaluate(term, place)), grid, scene);
+  const n = numberOf(evaluate(matchArgs(counted.args, ["n"]).get("n")!, place))(scene.point);
+  return grid.candidates.map((row, i) => {
+    const present = row.flatMap((candidate, j) => (candidate ? [j] : []));
+    // Counted among the candidates of the row; the own unit is the one that holds the row's last query.
+    const own = Math.floor(lastQuery(grid.rows?.[i], scene) / grid.size);
+    const chosen = {
+      first: present.filter((j) => j < n),
+      last: n > 0 ? present.slice(-n) : [],
+      local: present.filter((j) => j > own - n && j <= own),
+    }[counted.callee.name as "first"];
+    return row.map((_, j) => chosen.includes(j));
+  });
+}
+
+function lastQuery(row: Unit | undefined, { positions }: Scene): number {
+  return (row?.end ?? positions.first + positions.queries) - 1;
+}
+
+/** Units some of whose pairs a mask holds. */
+function touched(holds: (point: Point) => boolean, grid: Grid, { point, positions }: Scene): readonly (readonly boolean[])[] {
+  const { first, queries, causal } = positions;
+  const all = { start: first, end: first + queries };
+  const found = grid.candidates.map((row) => row.map(() => false));
+  (grid.rows ?? [all]).forEach((row, i) => {
+    for (let q = row.start; q < row.end; q++) {
+      const at = { ...point, q, row: nextStamp() };
+      grid.columns.forEach((column, j) => {
+        if (found[i]![j] || !grid.candidates[i]![j]) return;
+        for (let c = column.start; c < column.end && !found[i]![j]; c++) {
+          at.k = grid.kind === "keys" ? c : q - c;
+          if (at.k >= 0 && (!causal || at.k <= q) && holds(at)) found[i]![j] = true;
+        }
+      });
+    }
+  });
+  return found;
+}

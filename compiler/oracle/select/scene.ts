@@ -1,0 +1,43 @@
+import type { Expr } from "../../syntax/ast.js";
+import { OracleError } from "../program.js";
+import type { Place } from "../scope.js";
+import { nextStamp, type Point } from "../values.js";
+import type { Arithmetic } from "./arithmetic.js";
+import type { Tensor } from "./tensor.js";
+import { positionsOf, type Positions } from "./units.js";
+
+/** The tensors of a call that selections read. Arrays may be longer than what is used. */
+export interface OracleTensors {
+  readonly headDim: number;
+  /** `[batch, heads, NQ, headDim]` */
+  readonly q: ArrayLike<number>;
+  /** `[batch, kvHeads, N, headDim]` */
+  readonly k: ArrayLike<number>;
+  /** 1 / sqrt(headDim) where it is not given. */
+  readonly scale?: number | undefined;
+}
+
+/** The sizes of a selection's units; 1 is a token. */
+export interface UnitSizes {
+  readonly q?: number | undefined;
+  readonly k?: number | undefined;
+  readonly diag?: number | undefined;
+}
+
+/** Where a tensor expression is evaluated: for one batch entry and head of a call. */
+export interface Scene {
+  readonly point: Point;
+  readonly tensors: OracleTensors;
+  readonly positions: Positions;
+  readonly ways: readonly Arithmetic[];
+  /** What names of tensors stand for, once it is known. */
+  readonly known: Map<Expr, Tensor>;
+}
+
+export function sceneOf(place: Place, tensors: OracleTensors, b: number, h: number, ways: readonly Arithmetic[]): Scene {
+  const { space, launch } = place;
+  if (space === undefined) throw new OracleError("there is no space here");
+  const kvh = Math.floor(h / (launch.heads / launch.kvHeads));
+  const point: Point = { b, h, kvh, q: 0, k: 0, head: nextStamp(), row: nextStamp() };
+  return { point, tensors, positions: positionsOf(space, launch.N, launch.NQ), ways, known: new Map() };
+}

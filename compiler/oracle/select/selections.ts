@@ -1,0 +1,177 @@
+import type { BlockClause, Expr } from "../../syntax/ast.js";
+import { OracleError } from "../program.js";
+import type { Meaning, OracleLaunch, Place } from "../scope.js";
+import { changes, type Point, type Term } from "../values.js";
+import { allWays, exactWay } from "./arithmetic.js";
+import { givenBit, keptBits, matrixShape, type MatrixShape, type OracleBits } from "./bits.js";
+import { readSelect } from "./clauses.js";
+import { evaluateTensor } from "./expressions.js";
+import { sceneOf, type OracleTensors } from "./scene.js";
+import { selectionKey, spelled } from "./names.js";
+import { leastOf, selectHeads, type SelectedHead } from "./select.js";
+import { origin } from "./tensor.js";
+import { positionsOf } from "./units.js";
+
+/** A selection of an attention, as the oracle makes it. */
+export interface OracleSelection {
+  readonly kind: "selection";
+  readonly name: string;
+  readonly matrix: MatrixShape;
+  /** What is selected for a batch entry and query head. */
+  readonly select: (b: number, h: number) => SelectedHead;
+}
+
+/** A boolean for each head that an attention learns from the tensors. */
+export interface OracleFlag {
+  readonly kind: "flag";
+  readonly name: string;
+  /** Whether it holds, and whether rounding may turn it. */
+  readonly decide: (b: number, h: number) => { readonly holds: boolean; readonly sure: boolean };
+}
+
+/** A selection or flag of a mask. It has a name when all of them are known. */
+interface Entry {
+  name: string;
+  /** By which a first of its kind is called. */
+  readonly base: string;
+  readonly term: Term;
+  readonly known: (name: string) => OracleSelection | OracleFlag;
+}
+
+/** What the selections of one call are made from, and those that its mask has met. */
+export interface SelectionBook {
+  readonly tensors?: OracleTensors | undefined;
+  /** Matrices that are read instead of making a selection, by name. */
+  readonly given: Readonly<Record<string, OracleBits>>;
+  /** Compute also in float32, to know what rounding does. */
+  readonly checked: boolean;
+  /** By all that they say, in the order of their first use. */
+  readonly entries: Map<string, Entry>;
+}
+
+export function emptyBook(launch: Pick<OracleLaunch, "tensors" | "selected">, checked: boolean): SelectionBook {
+  return { tensors: launch.tensors, given: launch.selected ?? {}, checked, entries: new Map() };
+}
+
+/** Gives the selections of a mask names of their own, which none of `taken` has: the second `c` is `c_2`. */
+export function nameSelections({ entries }: SelectionBook, taken: Iterable<string>): ReadonlyMap<string, OracleSelection | OracleFlag> {
+  const used = new Set(taken);
+  const named = new Map<string, OracleSelection | OracleFlag>();
+  for (const entry of entries.values()) {
+    entry.name = entry.base;
+    for (let i = 2; used.has(entry.name); i++) entry.name = `${entry.base}_${i}`;
+    used.add(entry.name);
+    named.set(entry.name, entry.known(entry.name));
+  }
+  return named;
+}
+
+/** A selection as a mask term: `NAME`, or `NAME.min` with only the least number of units. */
+export function selectionTerm({ clause, place }: Extract<Meaning, { kind: "select" }>, least: boolean): Term {
+  return once(place.selected, selectionKey(clause, place, least), () => madeSelection(clause, place, least));
+}
+
+/** What says the same is one selection. */
+function once({ entries }: SelectionBook, key: string, make: () => Entry): Term {
+  if (!entries.has(key)) entries.set(key, make());
+  return entries.get(key)!.term;
+}
+
+/** With the pattern that it is in. */
+const baseName = (name: string, { pattern }: Place): string => (pattern === undefined ? name : `${pattern}_${name}`);
+
+function madeSelection(clause: BlockClause, place: Place, least: boolean): Entry {
+  const { selected, launch, space } = place;
+  if (space === undefined) throw new OracleError("there is no space here");
+  const whole = readSelect(clause, place);
+  const text = least ? leastOf(whole) : whole;
+  const matrix = matrixShape(text, positionsOf(space, launch.N, launch.NQ));
+  const heads = remembered((b) => selectHeads(text, place, tensorsOf(selected, text.name), b, waysOf(selected)));
+  const bits = remembered((b) => heads(b).map((head) => keptBits(head, matrix)));
+  const base = baseName(text.name, place);
+  const entry: Entry = {
+    name: base,
+    base,
+    term: { kind: "bool", with: changes.head | changes.query | changes.key, at: (p) => has(p) },
+    known: (name) => ({ kind: "selection", name, matrix, select: (b, h) => heads(b)[h]! }),
+  };
+  const has = (p: Point): boolean => {
+    const [row, column] = matrix.bitOf(p.q, p.k);
+    const given = selected.given[entry.name];
+    if (given !== undefined) return givenBit(given, p.b, headOf(given, p, place), row, column);
+    return row >= 0 && column >= 0 && column < matrix.columns && bits(p.b)[p.h]![row * matrix.columns + column] === 1;
+  };
+  return entry;
+}
+
+/** A condition on tensors as a mask term: one boolean for each head. */
+export function flagTerm(expr: Expr, place: Place): Term {
+  const meaning = expr.kind === "name" ? place.names.get(expr.name) : undefined;
+  const named = meaning?.kind === "tensor" && expr.kind === "name" ? { ...meaning, name: expr.name } : { expr, place, name: "flag" };
+  return once(place.selected, `flag ${spelled(named.expr, named.place)}`, () => madeFlag(named.expr, named.place, named.name));
+}
+
+function madeFlag(expr: Expr, place: Place, name: string): Entry {
+  const { selected, launch } = place;
+  const decided = remembered((b) =>
+    Array.from({ length: launch.heads }, (_, h) => {
+      const scene = sceneOf(place, tensorsOf(selected, name), b, h, waysOf(selected));
+      const value = evaluateTensor(expr, place, scene);
+      if (Object.keys(value.axes).length > 0) throw new OracleError(`${name} is no boolean for each head`);
+      return { holds: value.get(0, origin()) !== 0, sure: value.bandAt(origin()) === 0 };
+    }),
+  );
+  const base = baseName(name, place);
+  const entry: Entry = {
+    name: base,
+    base,
+    term: { kind: "bool", with: changes.head, at: (p) => has(p) },
+    known: (own) => ({ kind: "flag", name: own, decide: (b, h) => decided(b)[h]! }),
+  };
+  const has = (p: Point): boolean => {
+    const given = selected.given[entry.name];
+    return given === undefined ? decided(p.b)[p.h]!.holds : givenBit(given, p.b, headOf(given, p, place), 0, 0);
+  };
+  return entry;
+}
+
+function tensorsOf({ tensors }: SelectionBook, name: string): OracleTensors {
+  if (tensors === undefined) throw new OracleError(`${name} is made from tensors that are not given`);
+  return tensors;
+}
+
+const waysOf = ({ checked }: SelectionBook) => (checked ? allWays : exactWay);
+
+function headOf({ heads }: OracleBits, point: Point, { launch }: Place): number {
+  if (heads === 1) return 0;
+  return heads === launch.heads ? point.h : point.kvh;
+}
+
+/** Computes what belongs to a batch entry once. */
+function remembered<T>(make: (b: number) => T): (b: number) => T {
+  const known = new Map<number, T>();
+  return (b) => {
+    if (!known.has(b)) known.set(b, make(b));
+    return known.get(b)!;
+  };
+}
+
+/** What is selected for all heads of a call, as matrices of bits. */
+export function selectionBits(
+  item: OracleSelection | OracleFlag,
+  { batch, heads }: { readonly batch: number; readonly heads: number },
+): OracleBits & { readonly words: Uint32Array<ArrayBuffer> } {
+  const { rows, columns } = item.kind === "flag" ? { rows: 1, columns: 1 } : item.matrix;
+  const perRow = Math.ceil(columns / 32);
+  const words = new Uint32Array(batch * heads * rows * perRow);
+  for (let b = 0; b < batch; b++) {
+    for (let h = 0; h < heads; h++) {
+      const bits = item.kind === "flag" ? [Number(item.decide(b, h).holds)] : keptBits(item.select(b, h), item.matrix);
+      const start = (b * heads + h) * rows * perRow;
+      bits.forEach((bit, i) => {
+        if (bit === 1) words[start + Math.floor(i / columns) * perRow + ((i % columns) >> 5)]! |= 1 << ((i % columns) % 32);
+      });
+    }
+  }
+  return { batch, heads, rows, columns, words };
+}

@@ -1,0 +1,66 @@
+import type { OracleSpace } from "../space.js";
+import { quotient } from "../values.js";
+import type { Axis, Unit } from "./tensor.js";
+
+/** The positions of a call. */
+export interface Positions {
+  /** Of the first query. */
+  readonly first: number;
+  readonly queries: number;
+  readonly keys: number;
+  readonly causal: boolean;
+}
+
+export function positionsOf(space: OracleSpace, N: number, NQ: number): Positions {
+  return { first: space.kind === "cross" ? 0 : N - NQ, queries: NQ, keys: N, causal: space.causal };
+}
+
+/** Blocks of n that hold some of the positions from `start` to `end`: they start at multiples of n, and end pieces are short. */
+function blocks(start: number, end: number, n: number): Axis {
+  const units: Unit[] = [];
+  for (let at = quotient(start, n) * n; at < end; at += n) units.push({ start: Math.max(at, start), end: Math.min(at + n, end) });
+  return units;
+}
+
+export const queryUnits = ({ first, queries }: Positions, n: number): Axis => blocks(first, first + queries, n);
+export const keyUnits = ({ keys }: Positions, n: number): Axis => blocks(0, keys, n);
+/** Distances q - k from 0 on, as many as there are keys. */
+export const distanceUnits = ({ keys }: Positions, n: number): Axis => blocks(0, keys, n);
+
+/** The last queries of a call, one by one. */
+export function lastQueries({ first, queries }: Positions, count: number): Axis {
+  const end = first + queries;
+  return blocks(Math.max(first, end - count), end, 1);
+}
+
+export function lastKeys({ keys }: Positions, count: number): Axis {
+  return blocks(Math.max(0, keys - count), keys, 1);
+}
+
+/** Windows of n keys that fit whole, one every `stride` keys. */
+export function windows({ keys }: Positions, n: number, stride: number): Axis {
+  const units: Unit[] = [];
+  for (let start = 0; start + n <= keys; start += stride) units.push({ start, end: start + n });
+  return units;
+}
+
+/** The elements of a vector. */
+export const elements = (count: number): Axis => blocks(0, count, 1);
+
+/**
+ * Whether some query of a row may look at some key of a column, as far as causality goes; all queries of the call
+ * where there is no row. The same holds for a column of distances: the row's last query has a key that far away.
+ */
+export function isCandidate({ causal, first, queries }: Positions, row: Unit | undefined, column: Unit): boolean {
+  const end = row === undefined ? first + queries : row.end;
+  return !causal || column.start < end;
+}
+
+/** The units of an axis that lie in a larger one. */
+export function inside(axis: Axis, unit: Unit): readonly number[] {
+  const found: number[] = [];
+  axis.forEach(({ start, end }, i) => {
+    if (start >= unit.start && end <= unit.end) found.push(i);
+  });
+  return found;
+}

@@ -1,0 +1,96 @@
+import { expect, test } from "vitest";
+import type { OracleInput } from "../../../compiler/oracle/oracle.js";
+import { random } from "../../../runtime/verify/random.js";
+import { bodyOf } from "../programs.js";
+import { interpreted, type Launch } from "./interpreted.js";
+
+/*
+ * The compiler's path to a selection (front end, selection IR, selection program, its interpreter in float32) and the
+ * oracle's, which share only the syntax tree. Whole numbers make scores exact, so that ties have one right answer.
+ */
+
+const headDim = 8;
+const heads = 4;
+const kvHeads = 2;
+const batch = 2;
+
+function launchOf(N: number, NQ: number, exact: boolean, inputs: Readonly<Record<string, readonly number[]>> = {}): Launch {
+  const source = random(N * 1000 + NQ + Number(exact));
+  const value = (): number => (exact ? source.integer(-2, 2) : source.normal());
+  const numbers = (count: number): Float32Array => Float32Array.from({ length: count }, value);
+  const tensors = { headDim, q: numbers(batch * heads * NQ * headDim), k: numbers(batch * kvHeads * N * headDim) };
+  const floats = Object.entries(inputs).map(([name, shape]): readonly [string, OracleInput] => {
+    const data = numbers(shape.reduce((product, size) => product * size, 1));
+    return [name, { kind: "floats", shape, data }];
+  });
+  return { N, NQ, heads, kvHeads, tensors, inputs: Object.fromEntries(floats) };
+}
+
+const programs: Readonly<Record<string, string>> = {
+  moba: "space seq causal\nselect b { unit q: token, k: block(8); score dot(q, mean(k)); keep top(3); force current }\nattend b",
+  "block sparse": "space seq causal\nselect b { unit q: block(8), k: block(8); score dot(mean(q), mean(k)); keep top(2) }\nattend b | current",
+  "vertical slash": `space seq causal
+    probe  p = softmax(dot(q.last(16), k) * scale)
+    select c { unit k: token; score sum(p, over: q); keep top(9); force first(3) }
+    select d { unit diag: token; score sum(p, over: diag); keep top(7); force first(3); snap block(8) }
+    attend c | d`,
+  flexprefill: `space seq causal
+    probe  p   = softmax(dot(q.last(16), k) * scale)
+    probe  est = softmax(dot(mean(q.last(16)), mean(k, 8)) * scale)
+    let    few = js_distance(est, mean(p, over: q, fold: 8)) < 0.4
+    select cols { unit k: block(8); score mean(p, over: q); keep top_p(0.7) min 2; force first(1) }
+    select diags { unit diag: block(8); score mean(p, over: diag); keep top_p(0.7) min 2; force first(1) }
+    select blocks { unit q: block(8), k: block(8); score softmax(dot(mean(q), mean(k)) * scale); keep top_p(0.8) over head }
+    attend blocks | cols.min | diags.min if few else cols | diags`,
+  pages: `space seq causal
+    pool   low, high = min(k, 4), max(k, 4)
+    select pages { unit k: page(16); score max(sum(max(mean(q) * low, mean(q) * high), over: dim), over: subpage); keep top(2); force last(1) }
+    attend pages`,
+  "pages, added up": `space seq full
+    pool   low, high = min(k, 4), max(k, 4)
+    select pages { unit k: page(16); score sum(max(q * low, q * high), over: dim); keep fraction(0.5) }
+    attend pages`,
+  vote: "space seq causal\nselect s { unit k: token; score softmax(dot(q, k) * scale); group sum over h; keep top(5) + forced; force first(2) + last(3) }\nattend s",
+  groups: "space seq causal\nselect s { unit q: token, k: block(4); score dot(q, mean(k)); group max over kvh; keep top(3); force local(2) }\nattend s",
+  "folded windows": `space seq causal
+    pool   w = mean(k, 8, stride: 4)
+    select s { unit q: token, k: block(16); score fold(softmax(dot(q, w) * scale, where: end(w) <= end(q)), 1, 2, 2, 2, 1); group sum over kvh; keep top(2); force first(1) + local(2) }
+    attend s`,
+  smoothed: "space seq causal\nselect s { unit k: token; score avg_pool(sum(softmax(dot(q.last(8), k) * scale), over: q), 5); keep top(9) }\nattend s | local(4)",
+  "smoothed, greatest": "space seq full\nselect s { unit k: token; score max_pool(mean(dot(q, k), over: q), 4); keep top(9); snap block(4) }\nattend s",
+  threshold: "space seq full\nselect s { unit q: block(4), k: token; score dot(mean(q), k); keep threshold(1.5) min 1 max 6 }\nattend s",
+  fraction: "space seq causal\nselect s { unit q: block(5), k: block(3); score dot(first(q), last(k)); keep fraction(0.3) over head; force q - k < 4 | k < 2 }\nattend s",
+  "all of a head": "space seq causal\nselect s { unit q: block(8), k: block(8); score dot(max(q), min(k)); keep top(11) over head }\nattend s",
+  positions: "space seq causal\nselect s { unit q: token, k: block(4); score dot(q, sum(k)) / size(k) - 0.5 * (end(q) - end(k)); keep top(3) }\nattend s",
+  "amounts by head": "space seq causal\nlet n = 1 + 2 * h\nselect s { unit q: block(4), k: block(4); score dot(mean(q), mean(k)) * (1.0 if h < 2 else -0.5); keep top(n) }\nattend s",
+  cross: "space seq cross\nselect s { unit q: block(4), k: block(4); score dot(mean(q), mean(k)); keep top(2); force current }\nattend s",
+  "budget 0": "space seq causal\nselect s { unit q: token, k: block(4); score dot(q, mean(k)); keep top(0); force current }\nattend s",
+  "more than there is": "space seq causal\nselect s { unit q: token, k: block(4); score dot(q, mean(k)); keep top(1000) }\nattend s",
+  "equal scores": "space seq causal\nselect s { unit q: token, k: block(4); score 0 * dot(q, mean(k)); keep top(3) }\nattend s",
+  conditions: "space seq full\nselect s { unit q: token, k: token; score exp(min(abs(dot(q, k)), 2)) if start(k) % 2 == 0 else tanh(dot(q, k)); keep top(4) }\nattend s".replace("start(k) % 2 == 0", "start(k) != end(q)"),
+  "score input": "space seq causal\ninput g : scores(8, 8)\nselect s { unit q: block(8), k: block(8); score g; keep top(2); force current }\nattend s",
+  "channel input": "space seq causal\ninput c : channels\nselect s { unit k: token; score dot(mean(q) * c, k); keep top(6) }\nattend s",
+  "pooled input": "space seq causal\ninput ck : pooled(8, 4)\nselect s { unit q: token, k: block(8); score fold(dot(q, ck), 1, 2, 1); keep top(2); force local(1) }\nattend s",
+}; // prettier-ignore
+
+const inputShapes = (N: number, NQ: number): Readonly<Record<string, readonly number[]>> => {
+  const rows = Math.floor((N - 1) / 8) - Math.floor((N - NQ) / 8) + 1;
+  return {
+    g: [1, heads, rows, Math.ceil(N / 8)],
+    c: [batch, kvHeads, headDim],
+    ck: [batch, 1, Math.max(0, Math.floor((N - 8) / 4) + 1), headDim],
+  };
+};
+
+test.each(Object.entries(programs))("%s: interpreter and oracle agree", (_, body) => {
+  // prettier-ignore
+  for (const [N, NQ] of [[37, 37], [45, 14], [24, 1], [3, 3]] as const) {
+    for (const exact of [true, false]) {
+      const shapes = Object.entries(inputShapes(N, NQ)).filter(([name]) => body.includes(`input ${name} `));
+      const { checks, difference } = interpreted(bodyOf(body), launchOf(N, NQ, exact, Object.fromEntries(shapes)), batch);
+      expect(checks.filter((check) => !check.ok), `${N} keys, ${NQ} queries`).toEqual([]);
+      expect(checks.length).toBeGreaterThan(0);
+      expect(difference).toBe(undefined);
+    }
+  }
+});
