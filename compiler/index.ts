@@ -10,10 +10,13 @@ import { diagnostic } from "./diagnostics/report.js";
 import { costOfCall } from "./driver/cost.js";
 import type { AttentionCall } from "./driver/cost.js";
 import type { CudaDtype } from "./driver/cuda-launch.js";
+import { launchBranched } from "./driver/branched.js";
+import type { BranchedModule } from "./driver/branched.js";
 import { launchModule } from "./driver/launch.js";
 import type { AttentionModule } from "./driver/launch.js";
 import { buildOperators, checkFile } from "./driver/pipeline.js";
 import type { MaskSettings } from "./mask/build/settings.js";
+import type { BranchedMask } from "./mask/branched.js";
 import type { MaskModule } from "./mask/ir.js";
 import { memoryHost } from "./semantics/host.js";
 import type { SourceHost } from "./semantics/host.js";
@@ -53,9 +56,19 @@ export interface CompiledOperator {
   readonly launch: AttentionModule;
 }
 
+/** An attention whose output is made of those of several. */
+export interface CompiledBranches {
+  readonly name: string;
+  readonly mask: BranchedMask;
+  /** Its kernels, for `createBranchedAttention` of `attnc/runtime`. */
+  readonly launch: BranchedModule;
+}
+
 export interface Compiled {
   /** Empty where a diagnostic is an error. */
   readonly operators: readonly CompiledOperator[];
+  /** Attentions with branches, or with an `output`. */
+  readonly branched: readonly CompiledBranches[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -69,6 +82,8 @@ export interface GenerateOptions {
   readonly headDims?: readonly number[] | undefined;
   /** JavaScript and declarations in place of TypeScript. */
   readonly js?: boolean | undefined;
+  /** Attentions with branches, of the same file. */
+  readonly branched?: readonly CompiledBranches[] | undefined;
   /** The sources of the package's `runtime/launch` by path, to be put into the generated file. */
   readonly standalone?: ReadonlyMap<string, string> | undefined;
   /** What the generated file says made it. */
@@ -101,9 +116,11 @@ export function compile(text: string, options: CompileOptions = {}): Compiled {
   const errors = headDims
     .flatMap((headDim) => buildOperators({ ...source, diagnostics: [] }, name, { params, shape: { ...shape, headDim } }).diagnostics)
     .filter((d) => d.severity === "error");
-  if (errors.length > 0) return { operators: [], diagnostics: [...built.diagnostics, ...errors] };
+  if (errors.length > 0) return { operators: [], branched: [], diagnostics: [...built.diagnostics, ...errors] };
   const operators = built.modules.map((mask) => ({ name: mask.name, mask, launch: launchModule(mask, headDims) }));
-  return { operators, diagnostics: built.diagnostics };
+  const launch = (mask: BranchedMask): BranchedModule => launchBranched(mask, (module) => launchModule(module, headDims));
+  const branched = built.branched.map((mask) => ({ name: mask.name, mask, launch: launch(mask) }));
+  return { operators, branched, diagnostics: built.diagnostics };
 }
 
 /**
@@ -113,7 +130,8 @@ export function compile(text: string, options: CompileOptions = {}): Compiled {
  * the pairs there is nothing to count, and it throws a TypeError.
  */
 export function cost({ mask, launch }: CompiledOperator, call: AttentionCall): CostReport {
-  if (mask.inputs.length > 0) throw new TypeError(`${mask.name} depends on its inputs: ${mask.inputs.map(({ name }) => name).join(", ")}`);
+  const data = [...mask.inputs, ...(mask.selections ?? [])].map(({ name }) => name);
+  if (data.length > 0) throw new TypeError(`${mask.name} depends on its inputs: ${data.join(", ")}`);
   return costOfCall(mask, launch, call);
 }
 
@@ -125,15 +143,17 @@ export async function generate(operators: readonly CompiledOperator[], options: 
   // The printers of TypeScript are large, and only needed here.
   const { buildFiles } = await import("./driver/build.js");
   const { buildCudaFiles } = await import("./driver/build-cuda.js");
-  const { file, targets = ["wgsl"], headDims = [], dtypes = [], js, standalone, version = "as a library" } = options;
+  const { file, targets = ["wgsl"], headDims = [], dtypes = [], js, standalone, version = "as a library", branched = [] } = options;
   const masks = operators.map(({ mask }) => mask);
-  const without = targets.includes("wgsl") ? masks.find(({ shape }) => shape.dtype === "bf16") : undefined;
+  const mixes = branched.map(({ mask }) => mask);
+  const without = targets.includes("wgsl") ? [...masks, ...mixes].find(({ shape }) => shape.dtype === "bf16") : undefined;
   if (without !== undefined)
     throw new TypeError(`${diagnostic("ATTN4004", undefined, { name: without.name }).message}: choose another target`);
   const common = { version, source: file, headDims, js };
   const cuda = targets.filter((target) => target !== "wgsl");
+  if (cuda.length > 0 && mixes.length > 0) throw new TypeError(diagnostic("ATTN4005", undefined, { name: mixes[0]!.name }).message);
   return [
-    ...(targets.includes("wgsl") ? await buildFiles(masks, { ...common, standalone }) : []),
+    ...(targets.includes("wgsl") ? await buildFiles(masks, { ...common, standalone }, mixes) : []),
     ...(cuda.length > 0 ? await buildCudaFiles(masks, { ...common, targets: cuda, dtypes }) : []),
   ];
 }

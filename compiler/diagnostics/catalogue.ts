@@ -371,6 +371,7 @@ export interface MessageParams {
   ATTN2356: {
     a: string | number;
     b: string | number;
+    reason: string | number;
   };
   ATTN2357: {
     name: string | number;
@@ -3845,11 +3846,12 @@ attention a {
   ATTN2356: {
     title: `Merged branches that may look at the same pair`,
     severity: "error",
-    message: `cannot prove that no pair is in both \`{a}\` and \`{b}\`, which are merged`,
+    message: `\`{a}\` and \`{b}\` cannot be merged: {reason}`,
     hint: `let one of them leave out what the other has (\`b & !a\`), or mix them by gates: \`g[0] * a + g[1] * b\``,
     page: `\`merge\` is attention over the keys of all its branches. That is exact only where each key is in one of them at most: a key
 in two of them would count twice. The compiler proves it from the conditions: it takes them apart into cases and shows
-that each contradicts itself, for every length and whatever the caller passes. Where it cannot, the program is refused.
+that each contradicts itself, for every length and whatever the caller passes. Where it cannot, the program is refused, with a
+pair that is in both if one is found.
 
 \`\`\`attn wrong
 attention a {

@@ -1,11 +1,10 @@
-import { headEvaluator, kvHeadOf } from "../mask/evaluate.js";
+import { evaluateInt, headEvaluator, kvHeadOf } from "../mask/evaluate.js";
 import type { MaskEnv } from "../mask/evaluate.js";
 import type { BoolExpr } from "../mask/ir.js";
 import { positions, queryRows } from "../mask/layout/places.js";
 import { compileCond, tileFrame } from "../tiles/evaluate.js";
 import type { TileFrame } from "../tiles/evaluate.js";
 import { queryOffset } from "../tiles/plan.js";
-import { bandsAsMask } from "../tiles/ranges.js";
 import type { KeyBand } from "../tiles/ranges.js";
 import { keyList, tilesToVisit } from "../tiles/visit.js";
 import { LEAST_MAXIMUM, MASKED } from "./ir.js";
@@ -60,7 +59,6 @@ export function interpret(program: TileProgram, tensors: AttentionTensors, call:
 class HeadInterpreter {
   private readonly frame: TileFrame;
   private readonly evaluators = new Map<BoolExpr, (q: number, k: number) => boolean>();
-  private readonly bandMasks = new Map<readonly KeyBand[], BoolExpr>();
   private readonly kvRow: number;
   private readonly queryRow: number;
   private readonly columns: Record<Matrix, number>;
@@ -153,7 +151,7 @@ class HeadInterpreter {
         return;
       case "mask": {
         if (this.trace) this.trace.masked++;
-        const looks = this.evaluatorOf(stmt.bands === undefined ? stmt.looks : this.maskOf(stmt.bands));
+        const looks = stmt.bands === undefined ? this.evaluatorOf(stmt.looks) : this.bandsOfTile(stmt.bands);
         this.eachCell("S", (row, column) => {
           const seen = row < this.rows && column < this.keys && looks(this.frame.q0 + row, this.keyOf(column));
           if (!seen) this.matrices.S[row * this.columns.S + column] = MASKED;
@@ -213,10 +211,14 @@ class HeadInterpreter {
     }
   }
 
-  private maskOf(bands: readonly KeyBand[]): BoolExpr {
-    let mask = this.bandMasks.get(bands);
-    if (!mask) this.bandMasks.set(bands, (mask = bandsAsMask(bands)));
-    return mask;
+  /** The bands of each row of the present tile. */
+  private bandsOfTile(bands: readonly KeyBand[]): (q: number, k: number) => boolean {
+    const { env, b, h, q0, k0, scalars } = this.frame;
+    const rows = Array.from({ length: this.rows }, (_, row) => {
+      const at = { env, b, h, q: q0 + row, k: k0, scalars };
+      return bands.map(({ lo, hi }) => [evaluateInt(lo, at), evaluateInt(hi, at)] as const);
+    });
+    return (q, k) => rows[q - q0]!.some(([lo, hi]) => lo <= k && k < hi);
   }
 
   private evaluatorOf(looks: BoolExpr): (q: number, k: number) => boolean {

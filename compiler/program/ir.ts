@@ -40,7 +40,7 @@ export type Stmt =
   | { readonly op: "dot"; readonly to: "S"; readonly a: "Q"; readonly b: "K" }
   /**
    * Scores that are not looked at become {@link MASKED}; keys past the end count as such. Where there are `bands`, their
-   * union holds the same keys of each query.
+   * union holds the same keys of each query; `k` in their ends is the first key of the tile.
    */
   | { readonly op: "mask"; readonly tile: "S"; readonly looks: BoolExpr; readonly bands?: readonly KeyBand[] | undefined }
   /** to = max(from, largest score of the row, {@link LEAST_MAXIMUM}) */

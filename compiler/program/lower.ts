@@ -1,7 +1,10 @@
 import type { MaskModule } from "../mask/ir.js";
+import { bandsInTile } from "../tiles/in-tile.js";
+import type { KeyBand } from "../tiles/ranges.js";
 import { rowLengths } from "../tiles/row-lengths.js";
 import { planTiles } from "../tiles/plan.js";
 import { keyWalks, needsMask } from "../tiles/walks.js";
+import type { KeyWalk } from "../tiles/walks.js";
 import { LEAST_MAXIMUM } from "./ir.js";
 import type { Stmt, TileProgram } from "./ir.js";
 
@@ -39,7 +42,7 @@ export function lower(
           {
             op: "when",
             cond: needsMask(walk, tiles.tileK),
-            body: [{ op: "mask", tile: "S", looks: walk.mask, ...(walk.bands && { bands: walk.bands }) }],
+            body: [{ op: "mask", tile: "S", looks: walk.mask, ...bandsOf(analysed, walk, tiles.tileK) }],
           },
           { op: "rowMax", to: "n", from: "m", tile: "S" },
           { op: "exp2", to: "a", x: "m", y: "n" },
@@ -57,4 +60,10 @@ export function lower(
       { op: "storeLse", max: "m", sum: "l" },
     ],
   };
+}
+
+/** The mask of a walk as bands, for all tiles or for those of this size; keys of a list lie anywhere. */
+function bandsOf(module: MaskModule, { mask, bands, list }: KeyWalk, tileK: number): { readonly bands?: readonly KeyBand[] } {
+  const found = list === undefined ? (bands ?? bandsInTile(module, mask, tileK)) : undefined;
+  return found === undefined ? {} : { bands: found };
 }

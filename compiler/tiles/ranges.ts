@@ -1,4 +1,4 @@
-import type { BoolExpr, IntExpr, MaskModule } from "../mask/ir.js";
+import type { IntExpr, MaskModule } from "../mask/ir.js";
 import * as m from "../mask/make.js";
 import { simplifyInt } from "../mask/simplify.js";
 import { factsOf, interval, wholeTile } from "./intervals.js";
@@ -12,15 +12,13 @@ export interface KeyRange {
   readonly hi: TileExpr;
 }
 
-/** For one query at position (or place) `q`, the keys `[lo, hi)`; not yet clamped to the sequence. */
+/**
+ * For one query at position (or place) `q`, the keys `[lo, hi)`; not yet clamped to the sequence. Where a mask is bands
+ * inside of tiles only, `k` is the first key of the tile.
+ */
 export interface KeyBand {
   readonly lo: IntExpr;
   readonly hi: IntExpr;
-}
-
-/** The union of bands as a mask. */
-export function bandsAsMask(bands: readonly KeyBand[]): BoolExpr {
-  return m.or(...bands.map(({ lo, hi }) => m.and(m.le(lo, m.k), m.lt(m.k, hi))));
 }
 
 /** The ranges of a tile of queries, and whether keys in them are left out for other reasons than a tile's own width. */

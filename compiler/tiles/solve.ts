@@ -17,6 +17,8 @@ export interface Unknown {
   readonly length: IntExpr;
   /** Whether a part of a sum may be replaced by its bounds, so that the band is wider. */
   readonly relax: boolean;
+  /** Whether any condition without the unknown may decide about a whole row; else comparisons only. */
+  readonly anyRow?: boolean | undefined;
 }
 
 export interface Solution {
@@ -59,6 +61,9 @@ class Solver {
 
   /** Bands whose union holds every value for which `e` is `truth`. */
   bands(e: BoolExpr, truth: boolean): readonly Band[] {
+    if (this.unknown.anyRow === true && e.kind !== "bool" && !mentions(e, this.unknown.name)) {
+      return this.chooseBands(truth ? e : { kind: "not", a: e }, [everything], []);
+    }
     switch (e.kind) {
       case "bool":
         return e.value === truth ? [everything] : [];

@@ -44,7 +44,8 @@ export class RunBuffers {
   upload(label: string, data: ArrayBufferView<ArrayBuffer>): GPUBuffer {
     const buffer = this.create(label, data.byteLength, USAGE_STORAGE | USAGE_COPY_DST);
     const whole = data.byteLength & ~3;
-    this.device.queue.writeBuffer(buffer, 0, data.buffer, data.byteOffset, whole);
+    // Deno cannot write nothing.
+    if (whole > 0) this.device.queue.writeBuffer(buffer, 0, data.buffer, data.byteOffset, whole);
     if (whole < data.byteLength) {
       const rest = new Uint8Array(4);
       rest.set(new Uint8Array(data.buffer, data.byteOffset + whole, data.byteLength - whole));

@@ -47,6 +47,19 @@ attention curved {
   layout curve(gilbert)
   attend abs(q.y - k.y) <= 1
 }
+attention chosen(n = 2) {
+  space  seq causal
+  shape  heads: 4, kv_heads: 2, dim: 16
+  input  gate : scores(8, 8)
+  select b {
+    unit  q: block(8), k: block(8)
+    score gate
+    keep  top(n)
+    force current
+    reuse every 2 steps
+  }
+  attend b
+}
 `;
 
 function operators(text: string): readonly MaskModule[] {
@@ -102,7 +115,7 @@ describe.skipIf(withoutPython)(`Python reads the files${withoutPython === undefi
         const text = readFileSync(join(folder, `masks_${mask.name}.py`), "utf8");
         const definitions = text.slice(text.indexOf("class _Input"), text.indexOf("FUNCTIONS"));
         const script = `import ctypes\n${definitions}
-for struct in (_Input, _Call): print(ctypes.sizeof(struct), *(getattr(struct, name).offset for name, _ in struct._fields_))`;
+for struct in (_Input, *([_Floats] if "_Floats" in globals() else []), _Call): print(ctypes.sizeof(struct), *(getattr(struct, name).offset for name, _ in struct._fields_))`;
         const found = spawnSync(python, ["-c", script], { encoding: "utf8" });
         expect(found.stdout).toBe(spawnSync(program, { encoding: "utf8" }).stdout);
         expect(found.stderr).toBe("");
@@ -128,8 +141,8 @@ test.skipIf(withoutRun)(
     const run = () => spawnSync(python, ["-W", "error", join(here, "run.py"), folder], { encoding: "utf8", env });
     const { status, stdout, stderr } = run();
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-    expect(stdout.match(/^close: /gm)).toHaveLength(12);
-    expect(stdout.match(/^refused: /gm)).toHaveLength(19);
+    expect(stdout.match(/^close: /gm)).toHaveLength(14);
+    expect(stdout.match(/^refused: /gm)).toHaveLength(22);
     // The second time, libraries are found: no compiler is needed but to say its version.
     expect(run().stdout).toBe(stdout);
   },

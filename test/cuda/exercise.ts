@@ -11,7 +11,7 @@ template <class T> __device__ float round_trip(float x) {
 extern "C" __global__ void __launch_bounds__(128) use_common(const float* in, float* out) {
   float x = in[threadIdx.x];
   x += round_trip<f16>(x) + round_trip<bf16>(x) + to_float(from_float<float>(x));
-  x += exp2_fast(x) + log2_fast(x) + shuffle_xor(x, 1) + (float)shuffle((int)x, 3);
+  x += exp2_fast(x) + log2_fast(x) + shuffle_xor(x, 1) + (float)shuffle((int)x, 3) + (float)lanes_with(x > 0.0f);
   block_barrier();
   group_barrier(1, 128);
   if (threadIdx.x < 64) group_arrive(2, 128); else group_barrier(2, 128);

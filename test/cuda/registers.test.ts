@@ -8,14 +8,16 @@ import { sourceFile } from "../../compiler/source/file.js";
 import { nvcc, nvccVersion, withoutNvcc } from "./nvcc.js";
 
 /**
- * Registers, spills and shared memory of the kernels by ptxas: simple and long masks, ranges, lists, scalars
- * and rows that are gathered.
+ * Registers, spills and shared memory of the kernels by ptxas: simple and long masks, ranges, lists, scalars,
+ * rows that are gathered, and selections.
  */
 const OPERATORS = [
   { file: "windows.attn", name: "sliding_window", dims: [32, 64, 96, 128, 256] },
   { file: "neighborhood.attn", name: "neighborhood_3d", dims: [128] },
   { file: "neighborhood.attn", name: "gna_hunyuan", dims: [128] },
   { file: "caller_maps.attn", name: "block_lists", dims: [64, 128] },
+  { file: "caller_maps.attn", name: "vertical_slash", dims: [128] },
+  { file: "probed_columns.attn", name: "minference_vertical_slash", dims: [128] },
 ] as const;
 
 const ARCHITECTURES = ["sm_80", "sm_90a", "sm_100a"] as const;
@@ -40,7 +42,7 @@ function rowsOf(log: string): readonly Row[] {
       registers: Number(registers),
       spills: Number(stores) + Number(loads),
     }))
-    .filter(({ symbol }) => !/_(prepare|write)_/.test(symbol))
+    .filter(({ symbol }) => !/_(prepare_\w+|write_words|copy_bits)$/.test(symbol))
     .sort((a, b) => (a.symbol < b.symbol ? -1 : 1));
 }
 
@@ -54,9 +56,14 @@ describe.skipIf(withoutNvcc)(withoutNvcc ? `kernels under nvcc (skipped: ${witho
       const { ok, log } = nvcc(source, architecture);
       expect(ok, log).toBe(true);
       const rows = rowsOf(log);
-      expect(rows.length).toBe(module.cuda.kernels.length);
+      const stages = (module.cuda.stages ?? []).map((stage) => ({
+        symbol: stage.typed ? `${stage.symbol}_f16` : stage.symbol,
+        ...{ sharedBytes: stage.sharedBytes, architecture: 75, architectureOnly: false },
+      }));
+      const kernels = [...module.cuda.kernels, ...stages];
+      expect(rows.length).toBe(kernels.length);
       expect(rows.filter(({ spills }) => spills > 0)).toEqual([]);
-      const shared = new Map(module.cuda.kernels.map((kernel) => [kernel.symbol, kernel]));
+      const shared = new Map(kernels.map((kernel) => [kernel.symbol, kernel]));
       const able = rows.filter(({ symbol }) => {
         const { architecture: least, architectureOnly } = shared.get(symbol)!;
         const number = Number(/\d+/.exec(architecture)![0]);

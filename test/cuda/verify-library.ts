@@ -9,7 +9,12 @@ export const withoutDevice = typeof libraries === "string" ? libraries : undefin
 
 interface Report {
   readonly device: string;
-  readonly results: readonly { readonly name: string; readonly ok: boolean; readonly cases: readonly unknown[] }[];
+  readonly results: readonly {
+    readonly name: string;
+    readonly ok: boolean;
+    readonly cases: readonly unknown[];
+    readonly error?: { readonly code: string };
+  }[];
 }
 
 /** `attnc verify --device cuda` on the emulated device; its answer, and what it said. */
@@ -28,13 +33,17 @@ export async function verify(options: readonly string[], environment: NodeJS.Pro
   return { report: JSON.parse(out) as Report, said };
 }
 
-export const failed = ({ report }: { report: Report }): readonly string[] => report.results.filter(({ ok }) => !ok).map(({ name }) => name);
+/** Attentions with branches as a whole are refused: their branches are operators of their own here. */
+const refused = (code: string | undefined): boolean => code === "ATTN4005";
+
+export const failed = ({ report }: { report: Report }): readonly string[] =>
+  report.results.filter(({ ok, error }) => !ok && !refused(error?.code)).map(({ name }) => name);
 
 /** Puts every operator of the library to the verifier on the emulated device, with few cases each. */
 export function verifyLibrary(what: string, options: readonly string[]): void {
   const name = `every operator of the library on the emulated device: ${what}`;
   const skipped = withoutDevice === undefined ? "" : ` (skipped: ${withoutDevice})`;
-  test.skipIf(withoutDevice !== undefined)(`${name}${skipped}`, { timeout: 900_000 }, async () => {
+  test.skipIf(withoutDevice !== undefined)(`${name}${skipped}`, { timeout: 1_800_000 }, async () => {
     const answer = await verify(["patterns", "--quick", "--seq", "97", ...options]);
     expect(failed(answer), answer.said).toEqual([]);
     expect(answer.report.results.length).toBeGreaterThan(60);

@@ -7,8 +7,9 @@ import type { MaskEnv } from "../../compiler/mask/evaluate.js";
 import type { MaskModule } from "../../compiler/mask/ir.js";
 import { libraryFile, memoryHost } from "../../compiler/semantics/index.js";
 import { sourceFile } from "../../compiler/source/file.js";
-import { constants, functionNames, laterFunctions, variables } from "../../compiler/semantics/builtins.js";
+import { constants, functionNames, laterFunctions, outputFunctions, variables } from "../../compiler/semantics/builtins.js";
 import { format } from "../../compiler/syntax/format.js";
+import { tensorFunctions } from "../../compiler/semantics/tensors/names.js";
 import { clauseKeywords } from "../../compiler/syntax/tokens.js";
 import { queryOffset } from "../../compiler/tiles/plan.js";
 import { show } from "../semantics/compile.js";
@@ -109,10 +110,15 @@ const reference = readFileSync(new URL("../../docs/language.md", import.meta.url
 /** What stands in the reference in backquotes, without arguments: `min(a, b, …)` counts as `min`. */
 const mentioned = new Set([...reference.matchAll(/`([A-Za-z_]\w*)[^`\n]*`/g)].map((match) => match[1]!));
 
-test.each([...functionNames, ...laterFunctions, ...variables.keys(), ...constants.keys(), ...Object.keys(clauseKeywords)])(
-  "the language reference mentions %s",
-  (name) => expect(mentioned).toContain(name),
-);
+test.each([
+  ...functionNames,
+  ...tensorFunctions,
+  ...laterFunctions,
+  ...outputFunctions,
+  ...variables.keys(),
+  ...constants.keys(),
+  ...Object.keys(clauseKeywords),
+])("the language reference mentions %s", (name) => expect(mentioned).toContain(name));
 
 test.each(["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/language.md"])("every code in %s is in the catalogue", (path) => {
   const file = new URL(`../../${path}`, import.meta.url);

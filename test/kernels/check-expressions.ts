@@ -1,6 +1,7 @@
 import { toLaunchInput } from "../../compiler/cli/input-forms.js";
 import { headEvaluator } from "../../compiler/mask/evaluate.js";
 import type { MaskModule } from "../../compiler/mask/ir.js";
+import * as m from "../../compiler/mask/make.js";
 import { attentionModule } from "../../compiler/targets/manifest.js";
 import { wgslVariants } from "../../compiler/targets/wgsl/operator.js";
 import { declare, wgsl } from "../../compiler/targets/wgsl/dialect.js";
@@ -9,6 +10,7 @@ import { uniformFields } from "../../compiler/targets/print/uniforms.js";
 import { compileCond, compileInt, tileFrame } from "../../compiler/tiles/evaluate.js";
 import { planTiles } from "../../compiler/tiles/plan.js";
 import type { TilePlan } from "../../compiler/tiles/plan.js";
+import { keyWalks } from "../../compiler/tiles/walks.js";
 import { createAttention } from "../../runtime/launch/operator.js";
 import type { VerifyCase } from "../../runtime/verify/cases.js";
 import { runWithTails } from "../../runtime/verify/gpu.js";
@@ -36,7 +38,9 @@ export async function job(device: GPUDevice, tasks: readonly Pick<KernelTask, "m
 }
 
 async function check(device: GPUDevice, random: MaskModule, cases: readonly VerifyCase[]): Promise<string | undefined> {
-  const module: MaskModule = { ...random, shape: { ...random.shape, ...DIMS, dtype: "f32" } };
+  // Of a mask that is taken apart by lists the part that is walked through tile by tile.
+  const mask = keyWalks(random).find(({ list }) => list === undefined)?.mask ?? m.bool(false);
+  const module: MaskModule = { ...random, mask, shape: { ...random.shape, ...DIMS, dtype: "f32" } };
   const plan = planTiles(module);
   const { variant } = wgslVariants(module, [DIMS]).find(({ variant: { profile } }) => profile === "gpu")!;
   const text = shader(variant.wgsl, plan);
@@ -72,12 +76,19 @@ fn conditions(q0: i32, q1: i32, k0: i32, k1: i32, h: i32, kvh: i32, b: i32) -> v
   for (var row = first_row + i32(lane); row < min(first_row + 32, u.queries); row += 64) {
     for (var k = 0; k < u.keys; k++) {
       let about = conditions(q0, q1, k, min(k + row % ${WIDTHS}, u.keys - 1), h, kvh, b);
-      let seen = looks(u.offset + row, k, h, kvh, b);
+      let seen = ${seenBy(kernel)};
       output[(query_base + row) * ${MOST_KEYS} + k] = vec4<f32>(select(0.0, 1.0, seen), select(vec3<f32>(0.0), vec3<f32>(1.0), about));
     }
   }
 }
 `;
+}
+
+/** Whether row's query looks at k, as the kernel asks: pair by pair, or by the bands of a query in the tile of the key. */
+function seenBy(kernel: string): string {
+  const bands = [...kernel.matchAll(/^fn (band_\d+)/gm)].map(([, name]) => `${name}(u.offset + row, k / 32 * 32, h, kvh, b)`);
+  if (bands.length === 0) return "(looks_at(u.offset + row, k, h, kvh, b) & 1u) != 0u";
+  return bands.map((band) => `(${band}.x <= k && k < ${band}.y)`).join(" || ");
 }
 
 async function differenceIn(

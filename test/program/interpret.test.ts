@@ -84,7 +84,7 @@ it("prints a program", () => {
         load K
         S = Q K^T
         when (((q0 < k1) | (64 <= (q1 - k0))) | (N < (k0 + 32))):
-          mask S unless k <= q & q - k < 64, which is k in [q - 63, q + 1)
+          mask S unless k <= q & q - k < 64, which in a tile from k on is the keys in [q - 63, q + 1)
         n = max(m, row max of S)
         a = exp2(m - n)
         P = exp2(S - n)

@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 ${TYPES}
-${mask.doc === undefined ? "" : cComment(mask.doc)}typedef struct {
+${fields.floats.length > 0 ? FLOATS : ""}${mask.doc === undefined ? "" : cComment(mask.doc)}typedef struct {
   // On the device, contiguous, aligned to 16 bytes: q [batch, heads, queries, head_dim],
   // k [batch, kv_heads, keys, head_dim], v [batch, kv_heads, keys, value_dim], out [batch, heads, queries, value_dim].
   const void* q;
@@ -91,14 +91,20 @@ typedef struct {
   const int* indices;
   int index_count;
 } attnc_input;
+#endif
+`;
 
-// An input of float32 numbers, on the device; batch and heads as above.
+/** For operators whose selections read numbers of the caller. */
+const FLOATS = `#ifndef ATTNC_FLOATS
+#define ATTNC_FLOATS
+// An input of float32 numbers, on the device; batch and heads as those of attnc_input.
 typedef struct {
   const float* data;
   int batch;
   int heads;
 } attnc_floats;
 #endif
+
 `;
 
 function printParams({ params }: CallFields): string {

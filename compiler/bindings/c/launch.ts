@@ -8,7 +8,7 @@ import { printPlaces, printPrepareInputs, printPrepareLists } from "./inputs.js"
 import { callFields, dtypeConstants, fieldName } from "./names.js";
 import { printOrders } from "./order.js";
 import { printScalarFunction, printScalarKernel, printWriteScalars } from "./scalars.js";
-import { printCheckSelections, printMakeSelections, printSelectionTables, SELECTION_SUPPORT } from "./selection.js";
+import { FLOAT_SUPPORT, printCheckSelections, printMakeSelections, printSelectionTables, SELECTION_SUPPORT } from "./selection.js";
 import { LAUNCH_SUPPORT, TENSOR_MAP_SUPPORT } from "./support.js";
 
 /**
@@ -26,13 +26,12 @@ export function printLaunch(mask: MaskModule, module: CudaModule): string {
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-${maps ? "#include <cuda.h>\n" : ""}
+${mask.scalars.some(({ as }) => as === "f32") ? "#include <string.h>\n" : ""}${maps ? "#include <cuda.h>\n" : ""}
 ${printHeader(mask, module)}
 ${printScalarKernel(mask)}namespace {
 
 ${LAUNCH_SUPPORT.trim()}
-${module.selection === undefined ? "" : SELECTION_SUPPORT}${maps ? TENSOR_MAP_SUPPORT : ""}
+${module.selection === undefined ? "" : SELECTION_SUPPORT}${callFields(mask, module).floats.length === 0 ? "" : FLOAT_SUPPORT}${maps ? TENSOR_MAP_SUPPORT : ""}
 const Kernel kernels[] = {
 ${module.cuda.kernels.map((kernel) => `  ${printKernel(kernel)},`).join("\n")}
 };

@@ -1,12 +1,22 @@
 import type { MaskModule } from "../../mask/ir.js";
 import { doubleLiteral, printHostExpr } from "./host-expressions.js";
 
+const FLOAT_BITS = `
+// A float32 that the host computes, as its bits.
+int float_bits(double value) {
+  const float number = static_cast<float>(value);
+  int bits;
+  memcpy(&bits, &number, sizeof bits);
+  return bits;
+}
+`;
+
 /** The tables that host scalars read, and a function that computes one of them for one head. */
 export function printScalarFunction(mask: MaskModule, call: string): string {
   const { scalars, tables } = mask;
   if (scalars.length === 0) return "";
   const arrays = tables.map(({ values }, i) => `const double table_${i}[] = {${values.map(doubleLiteral).join(", ")}};\n`);
-  return `${arrays.join("")}
+  return `${arrays.join("")}${scalars.some(({ as }) => as === "f32") ? FLOAT_BITS : ""}
 // What kernels read of head h, in the order of their words.
 int scalar(const ${call}* p, int h, int slot) {
   [[maybe_unused]] const int kvh = static_cast<int>(static_cast<long long>(h) * p->kv_heads / p->heads);

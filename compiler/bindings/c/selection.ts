@@ -203,14 +203,6 @@ ${copies.join("")}`;
 
 /** What the host's side of a source with selections needs besides. */
 export const SELECTION_SUPPORT = /* cpp */ `
-// Where the batch entries and heads of an input of floats are, in elements.
-struct FloatPlace {
-  size_t elements;
-  size_t batch_stride;
-  size_t head_stride;
-  int heads;
-};
-
 struct SelectionStage {
   const void* functions[3];
   int threads;
@@ -243,21 +235,6 @@ void place_matrix(int batch, int heads, int rows, int columns, size_t* words, In
   *words += batch * place->batch_stride;
 }
 
-[[maybe_unused]] bool place_floats(const char* name, const attnc_floats& input, size_t elements, int batch, int heads, int kv_heads, FloatPlace* place) {
-  const int input_batch = input.batch == 0 ? 1 : input.batch;
-  const int input_heads = input.heads == 0 ? 1 : input.heads;
-  if (input_batch != 1 && input_batch != batch) return !wrong("%s.batch: expected 1 or %d, found %d", name, batch, input.batch);
-  if (input_heads != 1 && input_heads != kv_heads && input_heads != heads)
-    return !wrong("%s.heads: expected 1, %d or %d, found %d", name, kv_heads, heads, input.heads);
-  const double all = static_cast<double>(elements) * input_batch * input_heads;
-  if (all > INT_MAX) return !wrong("%s: expected fewer than 2^31 elements, found %.15g", name, all);
-  place->elements = elements;
-  place->heads = input_heads;
-  place->head_stride = input_heads == 1 ? 0 : elements;
-  place->batch_stride = input_batch == 1 ? 0 : input_heads * elements;
-  return true;
-}
-
 // Copies rows of bits: those of a call that has more columns than were given see all of what they lack.
 [[maybe_unused]] bool copy_bits(const void* function, const InputPlace& place, int columns, const unsigned int* from, size_t from_base, unsigned int* to,
                                 size_t to_base, cudaStream_t stream) {
@@ -275,5 +252,31 @@ void place_matrix(int batch, int heads, int rows, int columns, size_t* words, In
 
 [[maybe_unused]] bool copy_out(const void* function, const InputPlace& place, unsigned int* aux, unsigned int* selected, cudaStream_t stream) {
   return copy_bits(function, place, place.columns, aux, place.base, selected, 0, stream);
+}
+`;
+
+/** For inputs of floats. */
+export const FLOAT_SUPPORT = /* cpp */ `
+// Where the batch entries and heads of an input of floats are, in elements.
+struct FloatPlace {
+  size_t elements;
+  size_t batch_stride;
+  size_t head_stride;
+  int heads;
+};
+
+[[maybe_unused]] bool place_floats(const char* name, const attnc_floats& input, size_t elements, int batch, int heads, int kv_heads, FloatPlace* place) {
+  const int input_batch = input.batch == 0 ? 1 : input.batch;
+  const int input_heads = input.heads == 0 ? 1 : input.heads;
+  if (input_batch != 1 && input_batch != batch) return !wrong("%s.batch: expected 1 or %d, found %d", name, batch, input.batch);
+  if (input_heads != 1 && input_heads != kv_heads && input_heads != heads)
+    return !wrong("%s.heads: expected 1, %d or %d, found %d", name, kv_heads, heads, input.heads);
+  const double all = static_cast<double>(elements) * input_batch * input_heads;
+  if (all > INT_MAX) return !wrong("%s: expected fewer than 2^31 elements, found %.15g", name, all);
+  place->elements = elements;
+  place->heads = input_heads;
+  place->head_stride = input_heads == 1 ? 0 : elements;
+  place->batch_stride = input_batch == 1 ? 0 : input_heads * elements;
+  return true;
 }
 `;

@@ -26,14 +26,6 @@ bool launch(const void* function, int blocks, int threads, void** arguments, int
 [[maybe_unused]] int to_scalar(double value) {
   return isnan(value) ? 0 : static_cast<int>(fmax(-1073741824.0, fmin(1073741824.0, floor(value))));
 }
-// A float32 that the host computes, as its bits.
-[[maybe_unused]] int float_bits(double value) {
-  const float number = static_cast<float>(value);
-  int bits;
-  memcpy(&bits, &number, sizeof bits);
-  return bits;
-}
-
 struct Kernel {
   const void* function;
   attnc_dtype dtype;

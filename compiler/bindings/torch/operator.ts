@@ -5,7 +5,17 @@ import { callFields } from "../c/names.js";
 import type { CallFields, CallInput } from "../c/names.js";
 import type { CompiledCudaOperator } from "../c/operator.js";
 import { docText, pythonFloat, pythonName, pythonText } from "./names.js";
-import { PACK_BITS, TORCH_SUPPORT } from "./support.js";
+import {
+  floatArguments,
+  floatChecks,
+  floatFills,
+  selectionArguments,
+  selectionFields,
+  selectionFills,
+  selectionShapes,
+} from "./selection.js";
+import type { Argument } from "./selection.js";
+import { FLOATS, PACK_BITS, SELECTIONS, TORCH_SUPPORT } from "./support.js";
 
 export interface TorchOptions {
   readonly version: string;
@@ -13,19 +23,6 @@ export interface TorchOptions {
   readonly source: string;
   /** The `.cu` file, which lies in the same folder. */
   readonly cuda: string;
-}
-
-/** An argument of the operator, after q, k and v. */
-interface Argument {
-  readonly name: string;
-  /** Its type in PyTorch's schemas. */
-  readonly schema: string;
-  readonly annotation: string;
-  /** As Python writes it. */
-  readonly default?: string | undefined;
-  /** A tensor goes by its place, anything else by its name. */
-  readonly tensor: boolean;
-  readonly doc: string;
 }
 
 const dtypes = { f32: "torch.float32", f16: "torch.float16", bf16: "torch.bfloat16" } as const;
@@ -52,6 +49,8 @@ export function printTorch({ mask, launch }: CompiledCudaOperator, { version, so
     "",
     TORCH_SUPPORT,
     ...(packed ? [PACK_BITS] : []),
+    ...(fields.selections.length > 0 ? [SELECTIONS] : []),
+    ...(fields.floats.length > 0 ? [FLOATS] : []),
     ...((mask.orders ?? []).length > 0 ? [ORDERS] : []),
     operatorText(mask, launch, fields, given),
     "",
@@ -95,7 +94,8 @@ DTYPES = {${Object.values(dtypes)
 }
 
 /** The structs of the header, field by field. */
-function structs({ params, launch, inputs }: CallFields): string {
+function structs(all: CallFields): string {
+  const { params, launch, inputs, floats } = all;
   const pointers = (...names: readonly string[]): readonly string[] => names.map((field) => `("${field}", ctypes.c_void_p)`);
   const ints = (...names: readonly string[]): readonly string[] => names.map((field) => `("${field}", ctypes.c_int)`);
   const call = [
@@ -105,15 +105,23 @@ function structs({ params, launch, inputs }: CallFields): string {
     ...params.map(({ name, type }) => `("${pythonName(name)}", ctypes.c_${type})`),
     ...ints(...launch),
     ...inputs.map((input) => `("${structField(input)}", _Input)`),
+    ...floats.map(({ name }) => `("${pythonName(name)}", _Floats)`),
+    ...selectionFields(all),
     ...pointers("workspace"),
     '("workspace_bytes", ctypes.c_size_t)',
   ];
-  const fields = (all: readonly string[]): string => all.map((field) => `        ${field},\n`).join("");
+  const fields = (list: readonly string[]): string => list.map((field) => `        ${field},\n`).join("");
+  const floatStruct = `
+
+class _Floats(ctypes.Structure):
+    _fields_ = [
+${fields([...pointers("data"), ...ints("batch", "heads")])}    ]
+`;
   return `
 class _Input(ctypes.Structure):
     _fields_ = [
 ${fields([...pointers("data"), ...ints("batch", "heads", "entries"), ...pointers("indices"), ...ints("index_count")])}    ]
-
+${floats.length > 0 ? floatStruct : ""}
 
 class _Call(ctypes.Structure):
     _fields_ = [
@@ -148,11 +156,13 @@ def _order(library, which, sizes):
     return _orders[key]
 `;
 
-function argumentsOf({ params, launch }: CallFields, mask: MaskModule, module: CudaModule): readonly Argument[] {
+function argumentsOf(fields: CallFields, mask: MaskModule, module: CudaModule): readonly Argument[] {
+  const { params, launch } = fields;
   const number = (type: "int" | "double"): Pick<Argument, "schema" | "annotation"> =>
     type === "int" ? { schema: "SymInt", annotation: "int" } : { schema: "float", annotation: "float" };
   return [
     ...mask.inputs.flatMap((input) => inputArguments(input, module)),
+    ...floatArguments(fields),
     ...params.map(({ name, type, doc, default: value }): Argument => ({
       name: pythonName(name),
       ...number(type),
@@ -177,6 +187,7 @@ function argumentsOf({ params, launch }: CallFields, mask: MaskModule, module: C
       default: mask.emitLse ? "True" : "False",
       doc: "Whether the logarithms of the rows' sums of exponentials, [batch, heads, queries], float32, base e, are returned too.",
     },
+    ...selectionArguments(fields),
   ];
 }
 
@@ -253,17 +264,20 @@ function inputArguments(input: MaskModule["inputs"][number], { space }: CudaModu
   });
 }
 
-function checks(mask: MaskModule, { space }: CudaModule): readonly string[] {
-  return mask.inputs.flatMap((input) =>
+function checks(fields: CallFields, mask: MaskModule, { space }: CudaModule): readonly string[] {
+  const ofInputs = mask.inputs.flatMap((input) =>
     tensorsOf(input, space).map(({ name, axes }, i) => {
       const text = `[${axes.map(([axis, size]) => `("${axis}", ${size})`).join(", ")}]`;
       if (i > 0) return `_check("${name}", ${name}, ${text}, (torch.int32,), sizes.device)`;
       return `_check_input("${name}", ${name}, sizes, ${text}, heads=${input.kind === "ids" ? "False" : "True"})`;
     }),
   );
+  return [...ofInputs, ...floatChecks(fields, space)];
 }
 
-function fills({ params, launch, inputs }: CallFields, { space, phases }: CudaModule): readonly string[] {
+function fills(fields: CallFields, mask: MaskModule, module: CudaModule): readonly string[] {
+  const { params, launch, inputs } = fields;
+  const { space, phases } = module;
   const ofInput = (input: CallInput): readonly string[] => {
     if (/^\d/.test(input.name))
       return [
@@ -284,6 +298,8 @@ function fills({ params, launch, inputs }: CallFields, { space, phases }: CudaMo
         : [`call.${field} = ${field}`],
     ),
     ...inputs.flatMap(ofInput),
+    ...floatFills(fields, space),
+    ...selectionFills(fields, mask, module),
   ];
 }
 
@@ -305,10 +321,12 @@ function operatorText(mask: MaskModule, module: CudaModule, fields: CallFields, 
   const all = ["Tensor q", "Tensor k", "Tensor v", ...tensors.map(schema), "*", ...others.map(schema)].join(", ");
   const lines = (items: readonly string[]): string => items.map((line) => `    ${line}\n`).join("");
   const name = pythonName(mask.name);
+  const selections = fields.selections.map((each) => pythonName(each.name));
   const doc = [
     ...(mask.doc === undefined ? [] : [mask.doc, ""]),
     "q [batch, heads, queries, head_dim], k [batch, kv_heads, keys, head_dim] and v [batch, kv_heads, keys, value_dim] are",
-    "contiguous and of one dtype on one CUDA device. Returns out [batch, heads, queries, value_dim], or (out, lse).",
+    `contiguous and of one dtype on one CUDA device. Returns out [batch, heads, queries, value_dim], or (out, lse)${selections.length === 0 ? "." : ","}`,
+    ...(selections.length === 0 ? [] : ["and with return_selected a dict of what was selected behind them."]),
     "There is no backward pass yet: autograd refuses.",
     "",
     ...given.map((argument) => `${argument.name}: ${argument.doc}`),
@@ -317,13 +335,13 @@ function operatorText(mask: MaskModule, module: CudaModule, fields: CallFields, 
 def _checked(${positional.join(", ")}):
     """The lengths of a call, once its tensors have been checked."""
     sizes = _Sizes(q, k, v)
-${lines(checks(mask, module))}    return sizes
+${lines(checks(fields, mask, module))}    return sizes
 
 
 @torch.library.custom_op(
     "attnc::${mask.name}",
     mutates_args=(),
-    schema=${pythonText(`(${all}) -> (Tensor, Tensor)`)},
+    schema=${pythonText(`(${all}) -> (${["Tensor", "Tensor", ...selections.map(() => "Tensor")].join(", ")})`)},
 )
 def _operator(${plain}):
     sizes = _checked(${positional.join(", ")})
@@ -332,7 +350,8 @@ def _operator(${plain}):
     library = _library(q.device)
     with torch.cuda.device(q.device):
         call = getattr(library, f"attnc_{NAME}_defaults")()
-${lines(fills(fields, module).map((line) => `    ${line}`))}        return _launch(call, q, k, v, scale, return_lse, sizes, library)
+${lines(fills(fields, mask, module).map((line) => `    ${line}`))}        ${selections.length === 0 ? "return " : "out, lse = "}_launch(call, q, k, v, scale, return_lse, sizes, library)
+${selections.length === 0 ? "" : `        return ${["out", "lse", ...selections.map((each) => `selected_${each}`)].join(", ")}\n`}
 
 
 @_operator.register_fake
@@ -340,7 +359,7 @@ def _fake(${plain}):
     sizes = _checked(${positional.join(", ")})
     out = q.new_empty((sizes.batch, sizes.heads, sizes.queries, sizes.value_dim))
     lse = (sizes.batch, sizes.heads, sizes.queries) if return_lse else (0,)
-    return out, q.new_empty(lse, dtype=torch.float32)
+${selections.length === 0 ? "" : lines(selectionShapes(fields, mask, module))}    return ${["out", "q.new_empty(lse, dtype=torch.float32)", ...selections.map((each) => `_selected(selected_${each}, return_selected, q)`)].join(", ")}
 
 
 def _backward(ctx, *gradients):
@@ -359,7 +378,14 @@ ${signature.map((part) => `    ${part},\n`).join("")}):
       .join("\n    ")
       .replace(/[ \t]+$/gm, "")}
     """
-    out, lse = torch.ops.attnc.${mask.name}(${passed})
-    return (out, lse) if return_lse else out
+    ${["out", "lse", ...selections.map((each) => `selected_${each}`)].join(", ")} = torch.ops.attnc.${mask.name}(${passed})
+${
+  selections.length === 0
+    ? "    return (out, lse) if return_lse else out"
+    : `    result = (out, lse) if return_lse else (out,)
+    if return_selected:
+        result += ({${selections.map((each) => `${pythonText(each)}: selected_${each}`).join(", ")}},)
+    return result if len(result) > 1 else out`
+}
 `;
 }

@@ -58,7 +58,7 @@ def _any(numbers):
     return " or ".join(str(number) for number in dict.fromkeys(numbers))
 
 
-def _check_input(field, tensor, sizes, inner, heads):
+def _check_input(field, tensor, sizes, inner, heads, dtype=None):
     """Checks an input: its leading axes, batch and heads (the latter where it has some), are given both or left out both."""
     leading = tensor.dim() - len(inner) if isinstance(tensor, torch.Tensor) else 0
     axes = list(inner)
@@ -67,7 +67,7 @@ def _check_input(field, tensor, sizes, inner, heads):
         if batch != 1 and batch != sizes.batch:
             raise _wrong(f"{field}: axis 0 (batch)", _any([1, sizes.batch]), batch)
         axes = [("batch", None), *([("heads", None)] if heads else []), *axes]
-    _check(field, tensor, axes, (torch.int32,), sizes.device)
+    _check(field, tensor, axes, (dtype or torch.int32,), sizes.device)
     count = tensor.shape[1] if heads and leading > 0 else 1
     if count != 1 and count != sizes.kv_heads and count != sizes.heads:
         raise _wrong(f"{field}: axis 1 (heads)", _any([1, sizes.kv_heads, sizes.heads]), count)
@@ -180,6 +180,34 @@ def _launch(call, q, k, v, scale, return_lse, sizes, library):
     stream = torch.cuda.current_stream(q.device).cuda_stream
     _call(library, getattr(library, f"attnc_{NAME}_launch")(ctypes.byref(call), stream))
     return out, lse
+`;
+
+/** For operators with selections. */
+export const SELECTIONS = `
+
+def _reused(field, tensor, columns, sizes, heads, rows):
+    """The address of a selection that is given back, checked, and its columns."""
+    if tensor is None:
+        return None, 0
+    _check(field, tensor, [("batch", sizes.batch), ("heads", heads), ("rows", rows), ("words", _blocks(columns, 32))], (torch.int32,), sizes.device)
+    return tensor.data_ptr(), columns
+
+
+def _selected(shape, wanted, q):
+    return torch.empty(shape if wanted else (0,), dtype=torch.int32, device=q.device)
+`;
+
+/** For operators with inputs of floats. */
+export const FLOATS = `
+
+def _floats(tensor, inner):
+    """An input of floats as the library takes it, from a tensor that has been checked."""
+    leading = tensor.dim() > inner
+    return _Floats(
+        data=tensor.data_ptr(),
+        batch=tensor.shape[0] if leading else 1,
+        heads=tensor.shape[1] if leading and tensor.dim() - inner == 2 else 1,
+    )
 `;
 
 /** For operators with inputs of packed bits. */

@@ -7,6 +7,7 @@ import { isEmpty } from "../contradiction.js";
 import type { MaskModule, RuntimeParam } from "../ir.js";
 import { some } from "../walk.js";
 import type { Frame, Lowering } from "./lower.js";
+import { examplePair } from "./overlap.js";
 import { overWindows } from "./windows.js";
 import { MOST_BRANCHES } from "../../../runtime/launch/branches/module.js";
 
@@ -175,8 +176,8 @@ function areDisjoint(attention: AttentionModel, mix: MixModel, builder: Builder,
       return areDisjoint(attention, mix.of, builder, add);
     case "merge": {
       const pairs = mix.branches.flatMap((a, i) => mix.branches.slice(i + 1).map((b) => [a, b] as const));
-      const overlapping = pairs.filter(([a, b]) => !pairIsDisjoint(attention, a, b, builder));
-      for (const [a, b] of overlapping) reportOverlap(a, b, mix.span, add);
+      const overlapping = pairs.flatMap(([a, b]) => overlapOf(attention, a, b, builder) ?? []);
+      for (const overlap of overlapping) reportOverlap(overlap, mix.span, add);
       return overlapping.length === 0;
     }
     default: {
@@ -186,18 +187,28 @@ function areDisjoint(attention: AttentionModel, mix: MixModel, builder: Builder,
   }
 }
 
-function pairIsDisjoint(attention: AttentionModel, a: BranchModel, b: BranchModel, builder: Builder): boolean {
+interface Overlap {
+  readonly branches: readonly [BranchModel, BranchModel];
+  /** A pair that is in both, where one was found. */
+  readonly pair?: string | undefined;
+}
+
+/** Undefined where it is proved that no pair is in both. */
+function overlapOf(attention: AttentionModel, a: BranchModel, b: BranchModel, builder: Builder): Overlap | undefined {
   // Other tensors are other keys.
-  if (a.from?.key !== b.from?.key || a.from?.value !== b.from?.value) return true;
+  if (a.from?.key !== b.from?.key || a.from?.value !== b.from?.value) return undefined;
   const both: AttendModel = { kind: "both", items: [a.attend, b.attend] };
   // What is wrong with one of them has been said.
   const module = builder.build(alone(attention, `${a.name}_${b.name}`, both, a.from !== undefined), () => undefined);
-  return module !== undefined && isEmpty(module);
+  if (module !== undefined && isEmpty(module)) return undefined;
+  return { branches: [a, b], pair: module && a.from === undefined ? examplePair(module) : undefined };
 }
 
-function reportOverlap(a: BranchModel, b: BranchModel, span: Span, add: (d: Diagnostic) => void): void {
-  const labels = [a, b].map((branch) => ({ span: branch.span, text: `the branch \`${branch.name}\`` }));
-  add(diagnostic("ATTN2356", span, { a: a.name, b: b.name }, { labels }));
+function reportOverlap({ branches, pair }: Overlap, span: Span, add: (d: Diagnostic) => void): void {
+  const labels = branches.map((branch) => ({ span: branch.span, text: `the branch \`${branch.name}\`` }));
+  const [a, b] = branches.map(({ name }) => name) as [string, string];
+  const reason = pair === undefined ? "it is not proved that no pair is in both" : `${pair} are in both`;
+  add(diagnostic("ATTN2356", span, { a, b, reason }, { labels }));
 }
 
 function lowerMix(

@@ -16,11 +16,11 @@ export interface Looks {
   readonly list?: string | undefined;
 }
 
-/** The bands of a query as functions: the keys from x on and before y, which are keys of the sequence. */
+/** The bands of a query in the tile from key k on, as functions: the keys from x on and before y, which are keys of the sequence. */
 export function printBandFunctions(bands: readonly KeyBand[]): string {
   return bands
     .map(
-      ({ lo, hi }, i) => `fn band_${i}(q: i32, h: i32, kvh: i32, b: i32) -> vec2<i32> {
+      ({ lo, hi }, i) => `fn band_${i}(q: i32, k: i32, h: i32, kvh: i32, b: i32) -> vec2<i32> {
   return vec2<i32>(${printInt(lo, wgsl)}, min(${printInt(hi, wgsl)}, u.keys));
 }
 `,

@@ -169,7 +169,8 @@ export abstract class TileOperations<S extends Schedule = Schedule> {
   /** The bands of the thread's rows: `low_i_r` and `high_i_r`, with `store` put before each. */
   protected findBands(store: "let " | ""): void {
     for (let i = 0; i < this.bands!; i++) {
-      for (let row = 0; row < this.rows; row++) this.text.line(`let band_${i}_${row} = band_${i}(q0 + own_row${plus(row)}, h, kvh, b);`);
+      for (let row = 0; row < this.rows; row++)
+        this.text.line(`let band_${i}_${row} = band_${i}(q0 + own_row${plus(row)}, k0, h, kvh, b);`);
       this.eachRowGroup((r) => {
         for (const [name, end] of [
           ["low", "x"],

@@ -21,6 +21,26 @@ interface KeepLayout {
 const SHORT: KeepLayout = { rows: 8, threads: 32, digit: 4 };
 const LONG: KeepLayout = { rows: 1, threads: 256, digit: 8 };
 
+/** A unit, as the functions of a stage take it. */
+export const UNIT = "b, head, h, kvh, row, column";
+const UNIT_PARAMETERS = "b: i32, head: i32, h: i32, kvh: i32, row: i32, column: i32";
+
+/** What a stage asks of a unit: whether it takes part, whether it is forced, and the bits of its score. */
+export function keepFunctions(stage: KeepStage, sizes: Sizes): readonly string[] {
+  const condition = (name: string, cond: Cond): string => {
+    const text = new KernelText();
+    text.line(`return ${new SelectValues(wgslKernel, text, sizes, []).cond(cond)};`);
+    return `\nfn ${name}(${UNIT_PARAMETERS}) -> bool {\n${text.toString()}\n}`;
+  };
+  const text = new KernelText();
+  text.line(`return bitcast<u32>(${new SelectValues(wgslKernel, text, sizes, [stage.score]).real(stage.score)});`);
+  return [
+    condition("takes_part", stage.candidate),
+    condition("is_forced", stage.forced),
+    `\nfn score_bits(${UNIT_PARAMETERS}) -> u32 {\n${text.toString()}\n}`,
+  ];
+}
+
 /**
  * Exact selection. Scores become words that sort as they do (`key_of`); the words are settled from the highest digit
  * down by histograms in workgroup memory, until the least kept key and the number of its ties that are kept are known.
@@ -29,9 +49,6 @@ const LONG: KeepLayout = { rows: 1, threads: 256, digit: 8 };
 export function printKeep(stage: KeepStage, sizes: Sizes): StageText {
   return new KeepPrinter(stage, sizes).print();
 }
-
-const HEADS = "b: i32, head: i32, h: i32, kvh: i32, row: i32, column: i32";
-const AT = "b, head, h, kvh, row, column";
 
 class KeepPrinter {
   private readonly text = new KernelText();
@@ -60,7 +77,7 @@ class KeepPrinter {
     this.budget();
     this.settle();
     this.write();
-    const before = [...this.memory(), ...this.functions(), keyFunctions, ...(this.usesProducts() ? [massFunctions] : [])];
+    const before = [...this.memory(), ...keepFunctions(stage, this.sizes), keyFunctions, ...(this.usesProducts() ? [massFunctions] : [])];
     return { threads: layout.rows * layout.threads, workgroups, before, body: this.text.toString() };
   }
 
@@ -79,22 +96,6 @@ class KeepPrinter {
       `var<workgroup> facts: array<atomic<u32>, ${rows * 8}>;`,
       `var<workgroup> settled: array<u32, ${rows * 4}>;`,
       `var<workgroup> ties: array<u32, ${rows * threads}>;`,
-    ];
-  }
-
-  private functions(): readonly string[] {
-    const { stage, sizes } = this;
-    const condition = (name: string, cond: Cond): string => {
-      const text = new KernelText();
-      text.line(`return ${new SelectValues(wgslKernel, text, sizes, []).cond(cond)};`);
-      return `\nfn ${name}(${HEADS}) -> bool {\n${text.toString()}\n}`;
-    };
-    const text = new KernelText();
-    text.line(`return bitcast<u32>(${new SelectValues(wgslKernel, text, sizes, [stage.score]).real(stage.score)});`);
-    return [
-      condition("takes_part", stage.candidate),
-      condition("is_forced", stage.forced),
-      `\nfn score_bits(${HEADS}) -> u32 {\n${text.toString()}\n}`,
     ];
   }
 
@@ -120,7 +121,7 @@ class KeepPrinter {
       const columns = values.int(stage.to.columns);
       text.line(`let row = ${this.byHead ? `unit / ${columns}` : "own_row"};`);
       text.line(`let column = ${this.byHead ? `unit % ${columns}` : "unit"};`);
-      text.block(`if (takes_part(${AT}))`, body);
+      text.block(`if (takes_part(${UNIT}))`, body);
     });
   }
 
@@ -134,12 +135,12 @@ class KeepPrinter {
     if (threshold !== undefined) text.line("var enough = 0u;");
     if (this.byMass) text.line("var top = 0u;");
     this.eachUnit(() => {
-      text.block(`if (is_forced(${AT}))`, () => text.line("forced++;"));
+      text.block(`if (is_forced(${UNIT}))`, () => text.line("forced++;"));
       text.block("else", () => {
         text.line("others++;");
-        if (threshold !== undefined) text.line(`enough += select(0u, 1u, reaches(score_bits(${AT}), ${threshold}));`);
+        if (threshold !== undefined) text.line(`enough += select(0u, 1u, reaches(score_bits(${UNIT}), ${threshold}));`);
       });
-      if (this.byMass) text.line(`top = max(top, exponent_of(score_bits(${AT})));`);
+      if (this.byMass) text.line(`top = max(top, exponent_of(score_bits(${UNIT})));`);
     });
     text.barrier();
     text.line("atomicAdd(&facts[slot * 8], others);");
@@ -193,8 +194,8 @@ class KeepPrinter {
     text.barrier();
     text.line("let prefix = settled[slot * 4];");
     this.eachUnit(() => {
-      text.line(`let key = key_of(score_bits(${AT}));`);
-      text.block(`if (!is_forced(${AT}) && (key & known) == prefix)`, () => {
+      text.line(`let key = key_of(score_bits(${UNIT}));`);
+      text.block(`if (!is_forced(${UNIT}) && (key & known) == prefix)`, () => {
         text.line(`let bin = slot * ${bins} + i32((key >> shift) & ${bins - 1}u);`);
         add();
       });
@@ -219,8 +220,8 @@ class KeepPrinter {
     text.line("var total = vec2<u32>(0u);");
     text.line("var taken = vec2<u32>(0u);");
     this.eachUnit(() => {
-      text.line(`let mass = mass_of(score_bits(${AT}), scale_of_masses);`);
-      text.block(`if (is_forced(${AT}))`, () => text.line(stage.onTop ? "" : "taken = add_wide(taken, mass);"));
+      text.line(`let mass = mass_of(score_bits(${UNIT}), scale_of_masses);`);
+      text.block(`if (is_forced(${UNIT}))`, () => text.line(stage.onTop ? "" : "taken = add_wide(taken, mass);"));
       text.block("else", () => text.line("total = add_wide(total, mass);"));
     });
     if (!stage.onTop) text.line("total = add_wide(total, taken);");
@@ -244,7 +245,7 @@ class KeepPrinter {
     });
     this.eachDigit(() => {
       this.histogram(() => {
-        text.line(`let mass = mass_of(score_bits(${AT}), scale_of_masses);`);
+        text.line(`let mass = mass_of(score_bits(${UNIT}), scale_of_masses);`);
         text.line("atomicAdd(&counts[bin], 1u);");
         text.line("let old = atomicAdd(&masses_low[bin], mass.x);");
         text.line("atomicAdd(&masses_high[bin], mass.y + select(0u, 1u, old + mass.x < old));");
@@ -321,11 +322,11 @@ class KeepPrinter {
       text.line("var tied = 0u;");
       text.line(`let end = select(0, min(word * 32 + 32, ${values.int(stage.to.columns)}), works && index < ${total});`);
       text.block("for (var column = word * 32; column < end; column++)", () =>
-        text.block(`if (takes_part(${AT}))`, () => {
+        text.block(`if (takes_part(${UNIT}))`, () => {
           text.line("let bit = 1u << u32(column & 31);");
-          text.block(`if (is_forced(${AT}))`, () => text.line("found |= bit;"));
+          text.block(`if (is_forced(${UNIT}))`, () => text.line("found |= bit;"));
           text.block("else", () => {
-            text.line(`let key = key_of(score_bits(${AT}));`);
+            text.line(`let key = key_of(score_bits(${UNIT}));`);
             text.line("found |= select(0u, bit, key > least_key);");
             text.line("tied |= select(0u, bit, key == least_key);");
           });
@@ -357,7 +358,7 @@ class KeepPrinter {
 }
 
 /** The bits of a float32, known or by head. */
-function bitsOf(value: RealValue): string {
+export function bitsOf(value: RealValue): string {
   if (value.kind === "scalar") return `bitcast<u32>(${scalarWord(value.slot)})`;
   return `0x${new Uint32Array(Float32Array.of(value.value).buffer)[0]!.toString(16)}u`;
 }

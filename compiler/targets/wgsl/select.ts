@@ -11,6 +11,7 @@ import { printHelpers } from "./helpers.js";
 import { printFlag, printPairs, printSnap } from "./select-bits.js";
 import { printDot } from "./select-dot.js";
 import { printKeep } from "./select-keep.js";
+import { printKeepFew, unlessFew } from "./select-keep-few.js";
 import { printMap } from "./select-map.js";
 import type { StageText } from "./select-text.js";
 
@@ -35,7 +36,7 @@ export function wgslSelection(module: MaskModule): SelectionKernels | undefined 
 /** Prints each stage as one compute shader. */
 export function printSelection(program: SelectionProgram): SelectionKernels {
   const sizes = new Sizes();
-  const printed = program.stages.map((stage) => ({ stage, text: printStage(stage, sizes), inputs: inputsOf(stage) }));
+  const printed = program.stages.flatMap((stage) => printStage(stage, sizes).map((text) => ({ stage, text, inputs: inputsOf(stage) })));
   const groups = printed.map(({ text }) => sizes.index(text.workgroups));
   const matrices = program.matrices.map(({ bits }) => ({ rows: sizes.index(bits.rows), columns: sizes.index(bits.columns) }));
   const scratch = sizes.index(program.scratch);
@@ -50,20 +51,21 @@ export function printSelection(program: SelectionProgram): SelectionKernels {
   return { program, stages, uniforms, sizes: sizes.all, matrices, scratch };
 }
 
-function printStage(stage: Stage, sizes: Sizes): StageText {
+/** The kernels of a stage; of several each serves other sizes of a launch, and has no workgroups in the rest. */
+function printStage(stage: Stage, sizes: Sizes): readonly StageText[] {
   switch (stage.kind) {
     case "map":
-      return printMap(stage, sizes);
+      return [printMap(stage, sizes)];
     case "dot":
-      return printDot(stage, sizes);
+      return [printDot(stage, sizes)];
     case "keep":
-      return printKeep(stage, sizes);
+      return stage.short ? [printKeepFew(stage, sizes), unlessFew(printKeep(stage, sizes), stage)] : [printKeep(stage, sizes)];
     case "pairs":
-      return printPairs(stage, sizes);
+      return [printPairs(stage, sizes)];
     case "snap":
-      return printSnap(stage, sizes);
+      return [printSnap(stage, sizes)];
     case "flag":
-      return printFlag(stage, sizes);
+      return [printFlag(stage, sizes)];
   }
 }
 

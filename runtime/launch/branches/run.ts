@@ -57,7 +57,7 @@ export async function runBranched(operator: Runnable, arrays: BranchedArrays, ca
     const lse = lseBytes === 0 ? undefined : buffers.create("lse", lseBytes, USAGE_STORAGE | USAGE_COPY_SRC);
     const wanted = arrays.selected === true ? selectedOf(module, resolved) : [];
     const bits = selectedTargets(wanted, buffers);
-    const selected = Object.fromEntries(wanted.map(({ spec }, i) => [spec.name, bits[i]!]));
+    const selected = wanted.length === 0 ? undefined : Object.fromEntries(wanted.map(({ spec }, i) => [spec.name, bits[i]!]));
     const parts = [out, ...(lse === undefined ? [] : [lse]), ...bits];
     const size = parts.reduce((sum, part) => sum + part.size, 0);
     const staging = buffers.create("result", size, USAGE_MAP_READ | USAGE_COPY_DST);

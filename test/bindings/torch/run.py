@@ -6,6 +6,7 @@ import numpy
 import torch
 
 sys.path.insert(0, sys.argv[1])
+import masks_chosen
 import masks_curved
 import masks_documents
 import masks_heads
@@ -104,6 +105,32 @@ for phase in ("prefill", "decode"):
 arrays = tensors(1, 2, 2, 45, 45, 16)
 expected = dense(*arrays, lambda b, h, q, k: abs(q // 9 - k // 9) <= 1)[0]
 close(masks_curved.curved(*on_device(*arrays)), expected, "a layout")
+
+# Blocks by scores of the caller; what was chosen serves the next step, at which there are more keys.
+def chosen_blocks(bits, n):
+    """Whether a head's query block looks at a key block."""
+    return lambda b, h, q, k: k <= q and bits.numpy()[b, h, q // 8 - n[0] // 8, k // 256] >> (k // 8 % 32) & 1
+
+
+arrays = tensors(2, 4, 2, 20, 45, 16)
+gate = random.uniform(-1, 1, (4, 3, 6)).astype(numpy.float32)[numpy.newaxis]
+chosen = masks_chosen.chosen
+out, selected = chosen(*on_device(*arrays, gate), step=0, return_selected=True)
+bits = selected["b"]
+assert bits.shape == (2, 4, 3, 1), bits.shape
+for h, i in numpy.ndindex(4, 3):
+    own = 3 + i
+    best = max(range(own), key=lambda block: gate[0, h, i, block])
+    assert bits.numpy()[1, h, i, 0] == 1 << own | 1 << best, (h, i)
+close(out, dense(*arrays, chosen_blocks(bits, [25]))[0], "chosen blocks")
+longer = tensors(2, 4, 2, 20, 50, 16)
+wider = random.uniform(-1, 1, (4, 4, 7)).astype(numpy.float32)[numpy.newaxis]
+refused("a selection of other rows", "chosen: reuse_b: axis 2 (rows): expected 4, found 3", lambda: chosen(*on_device(*longer, wider), step=1, reuse_b=bits, reuse_b_columns=6))
+again, same = chosen(*on_device(*arrays, gate * -1), step=1, reuse_b=bits, return_selected=True)
+assert (same["b"].numpy() == bits.numpy()).all()
+close(again, dense(*arrays, chosen_blocks(bits, [25]))[0], "blocks of the step before")
+refused("a selection where one is made", "chosen: reuse_b: expected NULL, as this launch makes the selection", lambda: chosen(*on_device(*arrays, gate), step=2, reuse_b=bits))
+refused("scores of another type", "chosen: gate: dtype: expected torch.float32, found torch.int32", lambda: chosen(*on_device(*arrays, gate.astype(numpy.int32)), step=0))
 
 # What is refused, by the name of the tensor and its axis.
 q, k, v = given

@@ -21,6 +21,18 @@ void exchange(Warp& warp, void** slots) {
   }
 }
 
+struct Vote {
+  bool given;
+  unsigned int all;
+};
+
+void vote(Warp& warp, void** slots) {
+  meet_after_loads(warp.lanes);
+  unsigned int all = 0;
+  for (int lane = 0; lane < 32; lane++) all |= (unsigned int)static_cast<Vote*>(slots[lane])->given << lane;
+  for (int lane = 0; lane < 32; lane++) static_cast<Vote*>(slots[lane])->all = all;
+}
+
 /** A load or store of four matrices: lane 8 i + j has the address of row j of matrix i. */
 struct Matrices {
   unsigned int* r;
@@ -99,6 +111,11 @@ unsigned int shuffled(const char* operation, unsigned int word, unsigned int fro
 
 unsigned int shuffle_word(unsigned int word, int lane) { return shuffled("shuffle", word, (unsigned int)lane); }
 unsigned int shuffle_word_xor(unsigned int word, int distance) { return shuffled("shuffle_xor", word, present->lane ^ (unsigned int)distance); }
+unsigned int lanes_with(bool x) {
+  Vote v{x, 0};
+  meet("lanes_with", &v, vote);
+  return v.all;
+}
 void warp_barrier() { meet("warp_barrier", nullptr, meet_in_order, false); }
 
 void load_matrix_x4(unsigned int* r, const void* shared_row, bool transposed) {

@@ -45,11 +45,11 @@ fn scalar_of(h: i32, slot: i32) -> i32 {
   return bitcast<i32>(aux[u.scalars + h * 1 + slot]);
 }
 
-fn band_0(q: i32, h: i32, kvh: i32, b: i32) -> vec2<i32> {
+fn band_0(q: i32, k: i32, h: i32, kvh: i32, b: i32) -> vec2<i32> {
   return vec2<i32>(0, min(min((q + 1), select(64, u.keys, (scalar_of(h, 0) != 0))), u.keys));
 }
 
-fn band_1(q: i32, h: i32, kvh: i32, b: i32) -> vec2<i32> {
+fn band_1(q: i32, k: i32, h: i32, kvh: i32, b: i32) -> vec2<i32> {
   return vec2<i32>(select((q - 255), u.keys, (scalar_of(h, 0) != 0)), min(min((q + 1), select(u.keys, 0, (scalar_of(h, 0) != 0))), u.keys));
 }
 
@@ -232,16 +232,16 @@ fn main(
               s_2_0 = fma(q_0, vec4<f32>(k_0.z), s_2_0);
               s_3_0 = fma(q_0, vec4<f32>(k_0.w), s_3_0);
             }
-            let band_0_0 = band_0(q0 + own_row, h, kvh, b);
-            let band_0_1 = band_0(q0 + own_row + 1, h, kvh, b);
-            let band_0_2 = band_0(q0 + own_row + 2, h, kvh, b);
-            let band_0_3 = band_0(q0 + own_row + 3, h, kvh, b);
+            let band_0_0 = band_0(q0 + own_row, k0, h, kvh, b);
+            let band_0_1 = band_0(q0 + own_row + 1, k0, h, kvh, b);
+            let band_0_2 = band_0(q0 + own_row + 2, k0, h, kvh, b);
+            let band_0_3 = band_0(q0 + own_row + 3, k0, h, kvh, b);
             let low_0_0 = vec4<i32>(band_0_0.x, band_0_1.x, band_0_2.x, band_0_3.x);
             let high_0_0 = vec4<i32>(band_0_0.y, band_0_1.y, band_0_2.y, band_0_3.y);
-            let band_1_0 = band_1(q0 + own_row, h, kvh, b);
-            let band_1_1 = band_1(q0 + own_row + 1, h, kvh, b);
-            let band_1_2 = band_1(q0 + own_row + 2, h, kvh, b);
-            let band_1_3 = band_1(q0 + own_row + 3, h, kvh, b);
+            let band_1_0 = band_1(q0 + own_row, k0, h, kvh, b);
+            let band_1_1 = band_1(q0 + own_row + 1, k0, h, kvh, b);
+            let band_1_2 = band_1(q0 + own_row + 2, k0, h, kvh, b);
+            let band_1_3 = band_1(q0 + own_row + 3, k0, h, kvh, b);
             let low_1_0 = vec4<i32>(band_1_0.x, band_1_1.x, band_1_2.x, band_1_3.x);
             let high_1_0 = vec4<i32>(band_1_0.y, band_1_1.y, band_1_2.y, band_1_3.y);
             let key_of_0 = vec4<i32>(k0 + own_column);

@@ -76,16 +76,16 @@ fn max_id_doc(b: i32, lo: i32, hi: i32) -> i32 {
   return found;
 }
 
-fn looks(q: i32, k: i32, h: i32, kvh: i32, b: i32) -> bool {
-  return k < u.keys && ((k <= q) && (id_doc(b, q) == id_doc(b, k)));
-}
-
 // One bit for each pair of 4 queries and 4 keys.
 fn looks_at(first_q: i32, first_k: i32, h: i32, kvh: i32, b: i32) -> u32 {
   var found = 0u;
   for (var c = 0; c < 4; c++) {
+    let k = first_k + c;
+    let of_k_0 = id_doc(b, k);
     for (var r = 0; r < 4; r++) {
-      found |= select(0u, 1u, looks(first_q + r, first_k + c, h, kvh, b)) << u32(c * 4 + r);
+      let q = first_q + r;
+      let of_q_0 = id_doc(b, q);
+      found |= select(0u, 1u, k < u.keys && ((k <= q) && (of_q_0 == of_k_0))) << u32(c * 4 + r);
     }
   }
   return found;

@@ -54,19 +54,8 @@ fn pow2_in(lo: i32, hi: i32) -> bool {
   return lo <= 1 || firstLeadingBit(lo - 1) < firstLeadingBit(hi);
 }
 
-fn looks(q: i32, k: i32, h: i32, kvh: i32, b: i32) -> bool {
-  return k < u.keys && ((k <= q) && ((((q >> 5u) - (k >> 5u)) < 2) || is_pow2(((q >> 5u) - (k >> 5u))) || ((k >> 5u) < 1)));
-}
-
-// One bit for each pair of 4 queries and 4 keys.
-fn looks_at(first_q: i32, first_k: i32, h: i32, kvh: i32, b: i32) -> u32 {
-  var found = 0u;
-  for (var c = 0; c < 4; c++) {
-    for (var r = 0; r < 4; r++) {
-      found |= select(0u, 1u, looks(first_q + r, first_k + c, h, kvh, b)) << u32(c * 4 + r);
-    }
-  }
-  return found;
+fn band_0(q: i32, k: i32, h: i32, kvh: i32, b: i32) -> vec2<i32> {
+  return vec2<i32>(select(u.keys, 0, ((((q >> 5u) - (k >> 5u)) < 2) || is_pow2(((q >> 5u) - (k >> 5u))) || ((k >> 5u) < 1))), min(min((q + 1), select(0, u.keys, ((((q >> 5u) - (k >> 5u)) < 2) || is_pow2(((q >> 5u) - (k >> 5u))) || ((k >> 5u) < 1)))), u.keys));
 }
 
 @compute @workgroup_size(64)
@@ -267,11 +256,20 @@ fn main(
               s_2_0 = fma(q_0, vec4<f32>(k_0.z), s_2_0);
               s_3_0 = fma(q_0, vec4<f32>(k_0.w), s_3_0);
             }
-            let looks_0 = looks_at(q0 + own_row, k0 + own_column, h, kvh, b);
-            s_0_0 = select(vec4<f32>(MASKED), s_0_0, (vec4<u32>(looks_0) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u));
-            s_1_0 = select(vec4<f32>(MASKED), s_1_0, (vec4<u32>(looks_0) & vec4<u32>(16u, 32u, 64u, 128u)) != vec4<u32>(0u));
-            s_2_0 = select(vec4<f32>(MASKED), s_2_0, (vec4<u32>(looks_0) & vec4<u32>(256u, 512u, 1024u, 2048u)) != vec4<u32>(0u));
-            s_3_0 = select(vec4<f32>(MASKED), s_3_0, (vec4<u32>(looks_0) & vec4<u32>(4096u, 8192u, 16384u, 32768u)) != vec4<u32>(0u));
+            let band_0_0 = band_0(q0 + own_row, k0, h, kvh, b);
+            let band_0_1 = band_0(q0 + own_row + 1, k0, h, kvh, b);
+            let band_0_2 = band_0(q0 + own_row + 2, k0, h, kvh, b);
+            let band_0_3 = band_0(q0 + own_row + 3, k0, h, kvh, b);
+            let low_0_0 = vec4<i32>(band_0_0.x, band_0_1.x, band_0_2.x, band_0_3.x);
+            let high_0_0 = vec4<i32>(band_0_0.y, band_0_1.y, band_0_2.y, band_0_3.y);
+            let key_of_0 = vec4<i32>(k0 + own_column);
+            s_0_0 = select(vec4<f32>(MASKED), s_0_0, ((low_0_0 <= key_of_0) & (key_of_0 < high_0_0)));
+            let key_of_1 = vec4<i32>(k0 + own_column + 1);
+            s_1_0 = select(vec4<f32>(MASKED), s_1_0, ((low_0_0 <= key_of_1) & (key_of_1 < high_0_0)));
+            let key_of_2 = vec4<i32>(k0 + own_column + 2);
+            s_2_0 = select(vec4<f32>(MASKED), s_2_0, ((low_0_0 <= key_of_2) & (key_of_2 < high_0_0)));
+            let key_of_3 = vec4<i32>(k0 + own_column + 3);
+            s_3_0 = select(vec4<f32>(MASKED), s_3_0, ((low_0_0 <= key_of_3) & (key_of_3 < high_0_0)));
             var n_0 = max(max(max(s_0_0, s_1_0), s_2_0), s_3_0);
             partial[column_thread * 8 + own_group] = n_0;
             workgroupBarrier();

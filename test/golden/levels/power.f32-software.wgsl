@@ -49,19 +49,8 @@ fn pow2_in(lo: i32, hi: i32) -> bool {
   return lo <= 1 || firstLeadingBit(lo - 1) < firstLeadingBit(hi);
 }
 
-fn looks(q: i32, k: i32, h: i32, kvh: i32, b: i32) -> bool {
-  return k < u.keys && ((k <= q) && ((((q >> 5u) - (k >> 5u)) < 2) || is_pow2(((q >> 5u) - (k >> 5u))) || ((k >> 5u) < 1)));
-}
-
-// One bit for each pair of 8 queries and 4 keys.
-fn looks_at(first_q: i32, first_k: i32, h: i32, kvh: i32, b: i32) -> u32 {
-  var found = 0u;
-  for (var c = 0; c < 4; c++) {
-    for (var r = 0; r < 8; r++) {
-      found |= select(0u, 1u, looks(first_q + r, first_k + c, h, kvh, b)) << u32(c * 8 + r);
-    }
-  }
-  return found;
+fn band_0(q: i32, k: i32, h: i32, kvh: i32, b: i32) -> vec2<i32> {
+  return vec2<i32>(select(u.keys, 0, ((((q >> 5u) - (k >> 5u)) < 2) || is_pow2(((q >> 5u) - (k >> 5u))) || ((k >> 5u) < 1))), min(min((q + 1), select(0, u.keys, ((((q >> 5u) - (k >> 5u)) < 2) || is_pow2(((q >> 5u) - (k >> 5u))) || ((k >> 5u) < 1)))), u.keys));
 }
 
 @compute @workgroup_size(16)
@@ -241,24 +230,42 @@ fn main(
         s_7_1 = fma(q_1, vec4<f32>(k_1.w), s_7_1);
       }
       if (masked) {
-        let looks_0 = looks_at(q0 + own_row, k0 + own_column, h, kvh, b);
-        let looks_1 = looks_at(q0 + own_row, k0 + own_column + 4, h, kvh, b);
-        s_0_0 = select(vec4<f32>(MASKED), s_0_0, (vec4<u32>(looks_0) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u));
-        s_0_1 = select(vec4<f32>(MASKED), s_0_1, (vec4<u32>(looks_0) & vec4<u32>(16u, 32u, 64u, 128u)) != vec4<u32>(0u));
-        s_1_0 = select(vec4<f32>(MASKED), s_1_0, (vec4<u32>(looks_0) & vec4<u32>(256u, 512u, 1024u, 2048u)) != vec4<u32>(0u));
-        s_1_1 = select(vec4<f32>(MASKED), s_1_1, (vec4<u32>(looks_0) & vec4<u32>(4096u, 8192u, 16384u, 32768u)) != vec4<u32>(0u));
-        s_2_0 = select(vec4<f32>(MASKED), s_2_0, (vec4<u32>(looks_0) & vec4<u32>(65536u, 131072u, 262144u, 524288u)) != vec4<u32>(0u));
-        s_2_1 = select(vec4<f32>(MASKED), s_2_1, (vec4<u32>(looks_0) & vec4<u32>(1048576u, 2097152u, 4194304u, 8388608u)) != vec4<u32>(0u));
-        s_3_0 = select(vec4<f32>(MASKED), s_3_0, (vec4<u32>(looks_0) & vec4<u32>(16777216u, 33554432u, 67108864u, 134217728u)) != vec4<u32>(0u));
-        s_3_1 = select(vec4<f32>(MASKED), s_3_1, (vec4<u32>(looks_0) & vec4<u32>(268435456u, 536870912u, 1073741824u, 2147483648u)) != vec4<u32>(0u));
-        s_4_0 = select(vec4<f32>(MASKED), s_4_0, (vec4<u32>(looks_1) & vec4<u32>(1u, 2u, 4u, 8u)) != vec4<u32>(0u));
-        s_4_1 = select(vec4<f32>(MASKED), s_4_1, (vec4<u32>(looks_1) & vec4<u32>(16u, 32u, 64u, 128u)) != vec4<u32>(0u));
-        s_5_0 = select(vec4<f32>(MASKED), s_5_0, (vec4<u32>(looks_1) & vec4<u32>(256u, 512u, 1024u, 2048u)) != vec4<u32>(0u));
-        s_5_1 = select(vec4<f32>(MASKED), s_5_1, (vec4<u32>(looks_1) & vec4<u32>(4096u, 8192u, 16384u, 32768u)) != vec4<u32>(0u));
-        s_6_0 = select(vec4<f32>(MASKED), s_6_0, (vec4<u32>(looks_1) & vec4<u32>(65536u, 131072u, 262144u, 524288u)) != vec4<u32>(0u));
-        s_6_1 = select(vec4<f32>(MASKED), s_6_1, (vec4<u32>(looks_1) & vec4<u32>(1048576u, 2097152u, 4194304u, 8388608u)) != vec4<u32>(0u));
-        s_7_0 = select(vec4<f32>(MASKED), s_7_0, (vec4<u32>(looks_1) & vec4<u32>(16777216u, 33554432u, 67108864u, 134217728u)) != vec4<u32>(0u));
-        s_7_1 = select(vec4<f32>(MASKED), s_7_1, (vec4<u32>(looks_1) & vec4<u32>(268435456u, 536870912u, 1073741824u, 2147483648u)) != vec4<u32>(0u));
+        let band_0_0 = band_0(q0 + own_row, k0, h, kvh, b);
+        let band_0_1 = band_0(q0 + own_row + 1, k0, h, kvh, b);
+        let band_0_2 = band_0(q0 + own_row + 2, k0, h, kvh, b);
+        let band_0_3 = band_0(q0 + own_row + 3, k0, h, kvh, b);
+        let band_0_4 = band_0(q0 + own_row + 4, k0, h, kvh, b);
+        let band_0_5 = band_0(q0 + own_row + 5, k0, h, kvh, b);
+        let band_0_6 = band_0(q0 + own_row + 6, k0, h, kvh, b);
+        let band_0_7 = band_0(q0 + own_row + 7, k0, h, kvh, b);
+        let low_0_0 = vec4<i32>(band_0_0.x, band_0_1.x, band_0_2.x, band_0_3.x);
+        let high_0_0 = vec4<i32>(band_0_0.y, band_0_1.y, band_0_2.y, band_0_3.y);
+        let low_0_1 = vec4<i32>(band_0_4.x, band_0_5.x, band_0_6.x, band_0_7.x);
+        let high_0_1 = vec4<i32>(band_0_4.y, band_0_5.y, band_0_6.y, band_0_7.y);
+        let key_of_0 = vec4<i32>(k0 + own_column);
+        s_0_0 = select(vec4<f32>(MASKED), s_0_0, ((low_0_0 <= key_of_0) & (key_of_0 < high_0_0)));
+        s_0_1 = select(vec4<f32>(MASKED), s_0_1, ((low_0_1 <= key_of_0) & (key_of_0 < high_0_1)));
+        let key_of_1 = vec4<i32>(k0 + own_column + 1);
+        s_1_0 = select(vec4<f32>(MASKED), s_1_0, ((low_0_0 <= key_of_1) & (key_of_1 < high_0_0)));
+        s_1_1 = select(vec4<f32>(MASKED), s_1_1, ((low_0_1 <= key_of_1) & (key_of_1 < high_0_1)));
+        let key_of_2 = vec4<i32>(k0 + own_column + 2);
+        s_2_0 = select(vec4<f32>(MASKED), s_2_0, ((low_0_0 <= key_of_2) & (key_of_2 < high_0_0)));
+        s_2_1 = select(vec4<f32>(MASKED), s_2_1, ((low_0_1 <= key_of_2) & (key_of_2 < high_0_1)));
+        let key_of_3 = vec4<i32>(k0 + own_column + 3);
+        s_3_0 = select(vec4<f32>(MASKED), s_3_0, ((low_0_0 <= key_of_3) & (key_of_3 < high_0_0)));
+        s_3_1 = select(vec4<f32>(MASKED), s_3_1, ((low_0_1 <= key_of_3) & (key_of_3 < high_0_1)));
+        let key_of_4 = vec4<i32>(k0 + own_column + 4);
+        s_4_0 = select(vec4<f32>(MASKED), s_4_0, ((low_0_0 <= key_of_4) & (key_of_4 < high_0_0)));
+        s_4_1 = select(vec4<f32>(MASKED), s_4_1, ((low_0_1 <= key_of_4) & (key_of_4 < high_0_1)));
+        let key_of_5 = vec4<i32>(k0 + own_column + 5);
+        s_5_0 = select(vec4<f32>(MASKED), s_5_0, ((low_0_0 <= key_of_5) & (key_of_5 < high_0_0)));
+        s_5_1 = select(vec4<f32>(MASKED), s_5_1, ((low_0_1 <= key_of_5) & (key_of_5 < high_0_1)));
+        let key_of_6 = vec4<i32>(k0 + own_column + 6);
+        s_6_0 = select(vec4<f32>(MASKED), s_6_0, ((low_0_0 <= key_of_6) & (key_of_6 < high_0_0)));
+        s_6_1 = select(vec4<f32>(MASKED), s_6_1, ((low_0_1 <= key_of_6) & (key_of_6 < high_0_1)));
+        let key_of_7 = vec4<i32>(k0 + own_column + 7);
+        s_7_0 = select(vec4<f32>(MASKED), s_7_0, ((low_0_0 <= key_of_7) & (key_of_7 < high_0_0)));
+        s_7_1 = select(vec4<f32>(MASKED), s_7_1, ((low_0_1 <= key_of_7) & (key_of_7 < high_0_1)));
       }
       var n_0 = max(max(max(max(max(max(max(s_0_0, s_1_0), s_2_0), s_3_0), s_4_0), s_5_0), s_6_0), s_7_0);
       var n_1 = max(max(max(max(max(max(max(s_0_1, s_1_1), s_2_1), s_3_1), s_4_1), s_5_1), s_6_1), s_7_1);

@@ -110,16 +110,17 @@ fn max_id_subject(b: i32, lo: i32, hi: i32) -> i32 {
   return found;
 }
 
-fn looks(q: i32, k: i32, h: i32, kvh: i32, b: i32) -> bool {
-  return k < u.keys && ((id_subject(b, k) == 0) || (id_subject(b, k) == id_region(b, q)));
-}
-
 // One bit for each pair of 4 queries and 4 keys.
 fn looks_at(first_q: i32, first_k: i32, h: i32, kvh: i32, b: i32) -> u32 {
   var found = 0u;
   for (var c = 0; c < 4; c++) {
+    let k = first_k + c;
+    let of_k_0 = (id_subject(b, k) == 0);
+    let of_k_1 = id_subject(b, k);
     for (var r = 0; r < 4; r++) {
-      found |= select(0u, 1u, looks(first_q + r, first_k + c, h, kvh, b)) << u32(c * 4 + r);
+      let q = first_q + r;
+      let of_q_0 = id_region(b, q);
+      found |= select(0u, 1u, k < u.keys && (of_k_0 || (of_k_1 == of_q_0))) << u32(c * 4 + r);
     }
   }
   return found;

@@ -38,7 +38,7 @@ const EMPTY = 0;
 const FULL = 1;
 const PARTIAL = 2;
 
-fn band_0(q: i32, h: i32, kvh: i32, b: i32) -> vec2<i32> {
+fn band_0(q: i32, k: i32, h: i32, kvh: i32, b: i32) -> vec2<i32> {
   return vec2<i32>((q - 255), min((q + 1), u.keys));
 }
 
@@ -217,10 +217,10 @@ fn main(
               s_3_0 = fma(q_0, vec4<f32>(k_0.w), s_3_0);
             }
           }
-          let band_0_0 = band_0(q0 + own_row, h, kvh, b);
-          let band_0_1 = band_0(q0 + own_row + 1, h, kvh, b);
-          let band_0_2 = band_0(q0 + own_row + 2, h, kvh, b);
-          let band_0_3 = band_0(q0 + own_row + 3, h, kvh, b);
+          let band_0_0 = band_0(q0 + own_row, k0, h, kvh, b);
+          let band_0_1 = band_0(q0 + own_row + 1, k0, h, kvh, b);
+          let band_0_2 = band_0(q0 + own_row + 2, k0, h, kvh, b);
+          let band_0_3 = band_0(q0 + own_row + 3, k0, h, kvh, b);
           let low_0_0 = vec4<i32>(band_0_0.x, band_0_1.x, band_0_2.x, band_0_3.x);
           let high_0_0 = vec4<i32>(band_0_0.y, band_0_1.y, band_0_2.y, band_0_3.y);
           let key_of_0 = vec4<i32>(k0 + own_column);

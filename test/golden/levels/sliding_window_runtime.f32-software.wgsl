@@ -34,7 +34,7 @@ var<workgroup> partial: array<vec4<f32>, 32>;
 
 const MASKED = f32(-3e+38);
 
-fn band_0(q: i32, h: i32, kvh: i32, b: i32) -> vec2<i32> {
+fn band_0(q: i32, k: i32, h: i32, kvh: i32, b: i32) -> vec2<i32> {
   return vec2<i32>(((q - u.p_window) + 1), min((q + 1), u.keys));
 }
 
@@ -153,14 +153,14 @@ fn main(
       s_7_1 = fma(q_1, vec4<f32>(k_1.w), s_7_1);
     }
     if (masked) {
-      let band_0_0 = band_0(q0 + own_row, h, kvh, b);
-      let band_0_1 = band_0(q0 + own_row + 1, h, kvh, b);
-      let band_0_2 = band_0(q0 + own_row + 2, h, kvh, b);
-      let band_0_3 = band_0(q0 + own_row + 3, h, kvh, b);
-      let band_0_4 = band_0(q0 + own_row + 4, h, kvh, b);
-      let band_0_5 = band_0(q0 + own_row + 5, h, kvh, b);
-      let band_0_6 = band_0(q0 + own_row + 6, h, kvh, b);
-      let band_0_7 = band_0(q0 + own_row + 7, h, kvh, b);
+      let band_0_0 = band_0(q0 + own_row, k0, h, kvh, b);
+      let band_0_1 = band_0(q0 + own_row + 1, k0, h, kvh, b);
+      let band_0_2 = band_0(q0 + own_row + 2, k0, h, kvh, b);
+      let band_0_3 = band_0(q0 + own_row + 3, k0, h, kvh, b);
+      let band_0_4 = band_0(q0 + own_row + 4, k0, h, kvh, b);
+      let band_0_5 = band_0(q0 + own_row + 5, k0, h, kvh, b);
+      let band_0_6 = band_0(q0 + own_row + 6, k0, h, kvh, b);
+      let band_0_7 = band_0(q0 + own_row + 7, k0, h, kvh, b);
       let low_0_0 = vec4<i32>(band_0_0.x, band_0_1.x, band_0_2.x, band_0_3.x);
       let high_0_0 = vec4<i32>(band_0_0.y, band_0_1.y, band_0_2.y, band_0_3.y);
       let low_0_1 = vec4<i32>(band_0_4.x, band_0_5.x, band_0_6.x, band_0_7.x);

@@ -113,32 +113,28 @@ fn listed_key(list: i32, place: i32) -> i32 {
   return i32(aux[list + 1 + place]);
 }
 
-fn looks(q: i32, k: i32, h: i32, kvh: i32, b: i32) -> bool {
-  return k < u.keys && ((k <= q) && bit_diags(b, h, 0, ((q - k) + (u.keys - 1))));
-}
-
 // One bit for each pair of 8 queries and 4 keys.
 fn looks_at(first_q: i32, first_k: i32, h: i32, kvh: i32, b: i32) -> u32 {
   var found = 0u;
   for (var c = 0; c < 4; c++) {
+    let k = first_k + c;
     for (var r = 0; r < 8; r++) {
-      found |= select(0u, 1u, looks(first_q + r, first_k + c, h, kvh, b)) << u32(c * 8 + r);
+      let q = first_q + r;
+      found |= select(0u, 1u, k < u.keys && ((k <= q) && bit_diags(b, h, 0, ((q - k) + (u.keys - 1))))) << u32(c * 8 + r);
     }
   }
   return found;
-}
-
-fn looks_in_cols(q: i32, place: i32, list: i32, places: i32, h: i32, kvh: i32, b: i32) -> bool {
-  let k = listed_key(list, place);
-  return place < places && ((k <= q) && ((q < k) || !bit_diags(b, h, 0, ((q - k) + (u.keys - 1)))));
 }
 
 // One bit for each pair of 8 queries and 4 keys.
 fn looks_at_in_cols(first_q: i32, first_place: i32, list: i32, places: i32, h: i32, kvh: i32, b: i32) -> u32 {
   var found = 0u;
   for (var c = 0; c < 4; c++) {
+    let place = first_place + c;
+    let k = listed_key(list, place);
     for (var r = 0; r < 8; r++) {
-      found |= select(0u, 1u, looks_in_cols(first_q + r, first_place + c, list, places, h, kvh, b)) << u32(c * 8 + r);
+      let q = first_q + r;
+      found |= select(0u, 1u, place < places && ((k <= q) && ((q < k) || !bit_diags(b, h, 0, ((q - k) + (u.keys - 1)))))) << u32(c * 8 + r);
     }
   }
   return found;

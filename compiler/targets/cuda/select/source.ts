@@ -171,7 +171,7 @@ ${indent(members.join("\n\n"))}
 function printKernels({ spec }: PrintedStage, i: number, floats: readonly FloatInput[], dtypes: readonly CudaDtype[]): string {
   const inputs = floats.map(({ name }) => `floats_${name}`);
   const kernel = (symbol: string, type: string, stage: string, tensors: string): string =>
-    `extern "C" __global__ void __launch_bounds__(${spec.threads}) ${symbol}(${[
+    `extern "C" __global__ void __launch_bounds__(${spec.threads}, 1) ${symbol}(${[
       "const SelectionUniforms u",
       `const ${type}* query`,
       `const ${type}* key`,

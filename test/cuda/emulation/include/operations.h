@@ -21,6 +21,7 @@ void block_barrier();
 void warp_barrier();
 unsigned int shuffle_word(unsigned int word, int lane);
 unsigned int shuffle_word_xor(unsigned int word, int distance);
+unsigned int lanes_with(bool x);
 void group_barrier(int id, int threads, bool waits);
 
 void copy_async_16(void* shared, const void* global, bool exists);

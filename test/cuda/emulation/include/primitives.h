@@ -27,6 +27,7 @@ inline float log2_fast(float x) { return log2f(x); }
 
 inline float shuffle_xor(float x, int distance) { return __uint_as_float(emulation::shuffle_word_xor(__float_as_uint(x), distance)); }
 inline int shuffle(int x, int lane) { return (int)emulation::shuffle_word((unsigned int)x, lane); }
+inline unsigned int lanes_with(bool x) { return emulation::lanes_with(x); }
 inline void block_barrier() { emulation::block_barrier(); }
 inline void group_barrier(int id, int threads) { emulation::group_barrier(id, threads, true); }
 inline void group_arrive(int id, int threads) { emulation::group_barrier(id, threads, false); }
