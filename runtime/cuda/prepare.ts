@@ -27,7 +27,10 @@ export function prepareKernels(program: CudaProgram, { name, inputs, lists }: At
   const kinds = new Set<keyof typeof KERNELS>(inputs.map(({ kind }) => kind));
   if (lists !== undefined) kinds.add("key list");
   return new Map(
-    [...kinds].map((kind) => [kind, program.function(`${symbolStem(name)}_prepare_${KERNELS[kind]}`, kind === "key list" ? LIST_BYTES : 0)]),
+    [...kinds].map((kind) => [
+      kind,
+      program.function(`${symbolStem(name)}_prepare_${KERNELS[kind]}`, kind === "key list" ? LIST_BYTES : 0),
+    ]),
   );
 }
 

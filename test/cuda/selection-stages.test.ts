@@ -71,7 +71,18 @@ describe.skipIf(typeof device === "string")(`stages of selections on the emulate
     // Rows of 64 queries: the first of them begins before the first query.
     const rows = Math.floor((N - 1) / 64) - Math.floor((N - NQ) / 64) + 1;
     const next = random(5);
-    const values = [0, -0, 0.25, 0.5, 0.5, 1, 1e-40, 3e-39, NaN, ...(keep.rule.kind === "mass" ? [3.75, 12, 1e-5] : [-1, Infinity, -Infinity])];
+    const values = [
+      0,
+      -0,
+      0.25,
+      0.5,
+      0.5,
+      1,
+      1e-40,
+      3e-39,
+      NaN,
+      ...(keep.rule.kind === "mass" ? [3.75, 12, 1e-5] : [-1, Infinity, -Infinity]),
+    ];
     const data = Float32Array.from({ length: heads * rows * N }, () => next.pick(values));
     for (const onTop of [false, true]) {
       const selection: Selection = {

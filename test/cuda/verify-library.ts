@@ -1,5 +1,9 @@
 import { spawn } from "node:child_process";
 import { expect, test } from "vitest";
+import { nodeHost } from "../../compiler/cli/host.js";
+import { buildOperators, checkFile } from "../../compiler/driver/pipeline.js";
+import { sourceFile } from "../../compiler/source/file.js";
+import { libraryFiles } from "../patterns/library.js";
 import { emulatedLibraries } from "./driver.js";
 
 const libraries = emulatedLibraries();
@@ -39,13 +43,34 @@ const refused = (code: string | undefined): boolean => code === "ATTN4005";
 export const failed = ({ report }: { report: Report }): readonly string[] =>
   report.results.filter(({ ok, error }) => !ok && !refused(error?.code)).map(({ name }) => name);
 
+/** The attentions of the library that there are in a type: where one tensor is read as two types, there is one in f32 only. */
+function targetsIn(dtype: "f32" | "f16" | "bf16"): readonly string[] {
+  return libraryFiles.flatMap(({ name: base, text }) => {
+    const file = base.replace("std/", "patterns/");
+    const checked = checkFile(sourceFile(file, text), nodeHost);
+    const names = (checked.model?.attentions ?? []).map(({ name }) => name);
+    return names.flatMap((name) => {
+      const { modules } = buildOperators(checked, name, { shape: { dtype } });
+      return modules.length === 0 ? [] : [`${file}#${name}`];
+    });
+  });
+}
+
 /** Puts every operator of the library to the verifier on the emulated device, with few cases each. */
-export function verifyLibrary(what: string, options: readonly string[]): void {
+export function verifyLibrary(what: string, dtype: "f32" | "f16" | "bf16", kernel?: string): void {
   const name = `every operator of the library on the emulated device: ${what}`;
   const skipped = withoutDevice === undefined ? "" : ` (skipped: ${withoutDevice})`;
   test.skipIf(withoutDevice !== undefined)(`${name}${skipped}`, { timeout: 1_800_000 }, async () => {
-    const answer = await verify(["patterns", "--quick", "--seq", "97", ...options]);
+    const answer = await verify([
+      ...targetsIn(dtype),
+      "--quick",
+      "--seq",
+      "97",
+      "--dtype",
+      dtype,
+      ...(kernel === undefined ? [] : ["--kernel", kernel]),
+    ]);
     expect(failed(answer), answer.said).toEqual([]);
-    expect(answer.report.results.length).toBeGreaterThan(60);
+    expect(answer.report.results.length).toBeGreaterThan(100);
   });
 }

@@ -1,4 +1,5 @@
-import type { BoolExpr } from "../../mask/ir.js";
+import type { BoolExpr, IntExpr } from "../../mask/ir.js";
+import { keyOf, walk } from "../../mask/walk.js";
 import type { MaskNode } from "../../mask/walk.js";
 import type { KeyBand } from "../../tiles/ranges.js";
 import { printBool, printInt } from "../print/expressions.js";
@@ -18,14 +19,33 @@ export interface Looks {
 
 /** The bands of a query in the tile from key k on, as functions: the keys from x on and before y, which are keys of the sequence. */
 export function printBandFunctions(bands: readonly KeyBand[]): string {
-  return bands
-    .map(
-      ({ lo, hi }, i) => `fn band_${i}(q: i32, k: i32, h: i32, kvh: i32, b: i32) -> vec2<i32> {
-  return vec2<i32>(${printInt(lo, wgsl)}, min(${printInt(hi, wgsl)}, u.keys));
+  return bands.map(printBandFunction).join("\n");
 }
-`,
-    )
-    .join("\n");
+
+function printBandFunction({ lo, hi }: KeyBand, i: number): string {
+  const { lines, named } = sharedConditions([lo, hi]);
+  const end = (e: IntExpr): string => printInt(e, { ...wgsl, named });
+  return `fn band_${i}(q: i32, k: i32, h: i32, kvh: i32, b: i32) -> vec2<i32> {
+${[...lines, `return vec2<i32>(${end(lo)}, min(${end(hi)}, u.keys));`].map((line) => `  ${line}`).join("\n")}
+}
+`;
+}
+
+/** What both ends of a band are chosen by, once: reading a bit is most of the work. */
+function sharedConditions(ends: readonly IntExpr[]): { readonly lines: readonly string[]; readonly named: ReadonlyMap<MaskNode, string> } {
+  const found = new Map<string, { readonly cond: BoolExpr; readonly nodes: MaskNode[] }>();
+  for (const end of ends) {
+    walk(end, (node) => {
+      if (node.kind !== "select") return;
+      const key = keyOf(node.cond);
+      const known = found.get(key) ?? { cond: node.cond, nodes: [] };
+      known.nodes.push(node.cond);
+      found.set(key, known);
+    });
+  }
+  const shared = [...found.values()].filter(({ nodes }) => nodes.length > 1);
+  const named = new Map(shared.flatMap(({ nodes }, i) => nodes.map((node) => [node, `chosen_${i}`] as const)));
+  return { lines: shared.map(({ cond }, i) => `let chosen_${i} = ${printBool(cond, wgsl)};`), named };
 }
 
 /**

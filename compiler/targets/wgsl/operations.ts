@@ -166,17 +166,24 @@ export abstract class TileOperations<S extends Schedule = Schedule> {
     });
   }
 
-  /** The bands of the thread's rows: `low_i_r` and `high_i_r`, with `store` put before each. */
+  /**
+   * The bands of the thread's rows: `low_i_r` and `high_i_r`, with `store` put before each. On software devices in a loop
+   * that stays rolled: what a band is made of then stands in the kernel once.
+   */
   protected findBands(store: "let " | ""): void {
+    const rolled = this.schedule.profile !== "gpu";
     for (let i = 0; i < this.bands!; i++) {
-      for (let row = 0; row < this.rows; row++)
-        this.text.line(`let band_${i}_${row} = band_${i}(q0 + own_row${plus(row)}, k0, h, kvh, b);`);
+      const band = (row: string): string => `band_${i}(q0 + own_row${row}, k0, h, kvh, b)`;
+      if (rolled) {
+        this.text.line(`var bands_${i}: array<vec2<i32>, ${this.rows}>;`);
+        this.text.block(`for (var r = 0; r < ${this.rows}; r++)`, () => this.text.line(`bands_${i}[r] = ${band(" + r")};`));
+      } else for (let row = 0; row < this.rows; row++) this.text.line(`let band_${i}_${row} = ${band(plus(row))};`);
       this.eachRowGroup((r) => {
         for (const [name, end] of [
           ["low", "x"],
           ["high", "y"],
         ] as const) {
-          const ends = range(4, (j) => `band_${i}_${r * 4 + j}.${end}`).join(", ");
+          const ends = range(4, (j) => `${rolled ? `bands_${i}[${r * 4 + j}]` : `band_${i}_${r * 4 + j}`}.${end}`).join(", ");
           this.text.line(`${store}${name}_${i}_${r} = vec4<i32>(${ends});`);
         }
       });

@@ -50,7 +50,8 @@ fn band_0(q: i32, k: i32, h: i32, kvh: i32, b: i32) -> vec2<i32> {
 }
 
 fn band_1(q: i32, k: i32, h: i32, kvh: i32, b: i32) -> vec2<i32> {
-  return vec2<i32>(select((q - 255), u.keys, (scalar_of(h, 0) != 0)), min(min((q + 1), select(u.keys, 0, (scalar_of(h, 0) != 0))), u.keys));
+  let chosen_0 = (scalar_of(h, 0) != 0);
+  return vec2<i32>(select((q - 255), u.keys, chosen_0), min(min((q + 1), select(u.keys, 0, chosen_0)), u.keys));
 }
 
 @compute @workgroup_size(64)

@@ -43,7 +43,9 @@ fn span_at(tile: i32) -> i32 {
 }
 
 fn band_0(q: i32, k: i32, h: i32, kvh: i32, b: i32) -> vec2<i32> {
-  return vec2<i32>(max(max(select(u.keys, 0, (max(min((min((q >> 5u), 31) - 3), 25), 0) <= (k >> 5u))), select(u.keys, 0, ((k >> 5u) < (max(min((min((q >> 5u), 31) - 3), 25), 0) + 7)))), (max(min((min((q & 31), 31) - 3), 25), 0) - ((k & 31) - k))), min(min(min(select(0, u.keys, (max(min((min((q >> 5u), 31) - 3), 25), 0) <= (k >> 5u))), select(0, u.keys, ((k >> 5u) < (max(min((min((q >> 5u), 31) - 3), 25), 0) + 7)))), ((max(min((min((q & 31), 31) - 3), 25), 0) + 7) - ((k & 31) - k))), u.keys));
+  let chosen_0 = (max(min((min((q >> 5u), 31) - 3), 25), 0) <= (k >> 5u));
+  let chosen_1 = ((k >> 5u) < (max(min((min((q >> 5u), 31) - 3), 25), 0) + 7));
+  return vec2<i32>(max(max(select(u.keys, 0, chosen_0), select(u.keys, 0, chosen_1)), (max(min((min((q & 31), 31) - 3), 25), 0) - ((k & 31) - k))), min(min(min(select(0, u.keys, chosen_0), select(0, u.keys, chosen_1)), ((max(min((min((q & 31), 31) - 3), 25), 0) + 7) - ((k & 31) - k))), u.keys));
 }
 
 @compute @workgroup_size(64)

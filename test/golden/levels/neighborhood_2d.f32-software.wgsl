@@ -38,7 +38,9 @@ fn span_at(tile: i32) -> i32 {
 }
 
 fn band_0(q: i32, k: i32, h: i32, kvh: i32, b: i32) -> vec2<i32> {
-  return vec2<i32>(max(max(select(u.keys, 0, (max(min((min((q >> 5u), 31) - 3), 25), 0) <= (k >> 5u))), select(u.keys, 0, ((k >> 5u) < (max(min((min((q >> 5u), 31) - 3), 25), 0) + 7)))), (max(min((min((q & 31), 31) - 3), 25), 0) - ((k & 31) - k))), min(min(min(select(0, u.keys, (max(min((min((q >> 5u), 31) - 3), 25), 0) <= (k >> 5u))), select(0, u.keys, ((k >> 5u) < (max(min((min((q >> 5u), 31) - 3), 25), 0) + 7)))), ((max(min((min((q & 31), 31) - 3), 25), 0) + 7) - ((k & 31) - k))), u.keys));
+  let chosen_0 = (max(min((min((q >> 5u), 31) - 3), 25), 0) <= (k >> 5u));
+  let chosen_1 = ((k >> 5u) < (max(min((min((q >> 5u), 31) - 3), 25), 0) + 7));
+  return vec2<i32>(max(max(select(u.keys, 0, chosen_0), select(u.keys, 0, chosen_1)), (max(min((min((q & 31), 31) - 3), 25), 0) - ((k & 31) - k))), min(min(min(select(0, u.keys, chosen_0), select(0, u.keys, chosen_1)), ((max(min((min((q & 31), 31) - 3), 25), 0) + 7) - ((k & 31) - k))), u.keys));
 }
 
 @compute @workgroup_size(16)
@@ -197,18 +199,14 @@ fn main(
       s_7_1 = fma(q_1, vec4<f32>(k_1.w), s_7_1);
     }
     if (masked) {
-      let band_0_0 = band_0(q0 + own_row, k0, h, kvh, b);
-      let band_0_1 = band_0(q0 + own_row + 1, k0, h, kvh, b);
-      let band_0_2 = band_0(q0 + own_row + 2, k0, h, kvh, b);
-      let band_0_3 = band_0(q0 + own_row + 3, k0, h, kvh, b);
-      let band_0_4 = band_0(q0 + own_row + 4, k0, h, kvh, b);
-      let band_0_5 = band_0(q0 + own_row + 5, k0, h, kvh, b);
-      let band_0_6 = band_0(q0 + own_row + 6, k0, h, kvh, b);
-      let band_0_7 = band_0(q0 + own_row + 7, k0, h, kvh, b);
-      let low_0_0 = vec4<i32>(band_0_0.x, band_0_1.x, band_0_2.x, band_0_3.x);
-      let high_0_0 = vec4<i32>(band_0_0.y, band_0_1.y, band_0_2.y, band_0_3.y);
-      let low_0_1 = vec4<i32>(band_0_4.x, band_0_5.x, band_0_6.x, band_0_7.x);
-      let high_0_1 = vec4<i32>(band_0_4.y, band_0_5.y, band_0_6.y, band_0_7.y);
+      var bands_0: array<vec2<i32>, 8>;
+      for (var r = 0; r < 8; r++) {
+        bands_0[r] = band_0(q0 + own_row + r, k0, h, kvh, b);
+      }
+      let low_0_0 = vec4<i32>(bands_0[0].x, bands_0[1].x, bands_0[2].x, bands_0[3].x);
+      let high_0_0 = vec4<i32>(bands_0[0].y, bands_0[1].y, bands_0[2].y, bands_0[3].y);
+      let low_0_1 = vec4<i32>(bands_0[4].x, bands_0[5].x, bands_0[6].x, bands_0[7].x);
+      let high_0_1 = vec4<i32>(bands_0[4].y, bands_0[5].y, bands_0[6].y, bands_0[7].y);
       let key_of_0 = vec4<i32>(k0 + own_column);
       s_0_0 = select(vec4<f32>(MASKED), s_0_0, ((low_0_0 <= key_of_0) & (key_of_0 < high_0_0)));
       s_0_1 = select(vec4<f32>(MASKED), s_0_1, ((low_0_1 <= key_of_0) & (key_of_0 < high_0_1)));

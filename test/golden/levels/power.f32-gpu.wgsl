@@ -55,7 +55,8 @@ fn pow2_in(lo: i32, hi: i32) -> bool {
 }
 
 fn band_0(q: i32, k: i32, h: i32, kvh: i32, b: i32) -> vec2<i32> {
-  return vec2<i32>(select(u.keys, 0, ((((q >> 5u) - (k >> 5u)) < 2) || is_pow2(((q >> 5u) - (k >> 5u))) || ((k >> 5u) < 1))), min(min((q + 1), select(0, u.keys, ((((q >> 5u) - (k >> 5u)) < 2) || is_pow2(((q >> 5u) - (k >> 5u))) || ((k >> 5u) < 1)))), u.keys));
+  let chosen_0 = ((((q >> 5u) - (k >> 5u)) < 2) || is_pow2(((q >> 5u) - (k >> 5u))) || ((k >> 5u) < 1));
+  return vec2<i32>(select(u.keys, 0, chosen_0), min(min((q + 1), select(0, u.keys, chosen_0)), u.keys));
 }
 
 @compute @workgroup_size(64)

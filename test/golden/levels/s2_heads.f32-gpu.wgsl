@@ -43,7 +43,8 @@ fn span_at(tile: i32) -> i32 {
 }
 
 fn band_0(q: i32, k: i32, h: i32, kvh: i32, b: i32) -> vec2<i32> {
-  return vec2<i32>(select(u.keys, 0, select(((((q >> 6u) - (k >> 6u)) < 4) || ((((k >> 6u) + kvh) & 7) == 0)), true, (7 <= kvh))), min(min((q + 1), select(0, u.keys, select(((((q >> 6u) - (k >> 6u)) < 4) || ((((k >> 6u) + kvh) & 7) == 0)), true, (7 <= kvh)))), u.keys));
+  let chosen_0 = select(((((q >> 6u) - (k >> 6u)) < 4) || ((((k >> 6u) + kvh) & 7) == 0)), true, (7 <= kvh));
+  return vec2<i32>(select(u.keys, 0, chosen_0), min(min((q + 1), select(0, u.keys, chosen_0)), u.keys));
 }
 
 @compute @workgroup_size(64)
