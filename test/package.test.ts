@@ -78,7 +78,7 @@ test("the package holds what it needs and nothing else", () => {
     /^patterns\/tables\/[a-z_]+\.(tsv|csv|json)$/,
     /^(README\.md|CHANGELOG\.md|LICENSE|package\.json)$/,
     // The pictures that the two READMEs show, and what they are made from.
-    /^patterns\/(README\.md|rows\.json|pictures\/[a-z0-9_]+\.svg)$/,
+    /^patterns\/(README\.md|rows\.json|pictures\.json|pictures\/[a-z0-9_]+\.svg)$/,
     // The licences of what the command line is bundled with.
     /^dist\/compiler\/cli\/THIRD_PARTY_NOTICES\.txt$/,
   ];

@@ -132,7 +132,7 @@ const texts = (module: MaskModule): Record<string, string> => {
 test("two loops: full tiles have one without the mask, and each tile is asked once", () => {
   const { gpu, software, simd } = texts(moduleOfText("attention a {\n  space seq causal\n  attend q - k < 100\n}"));
   const works = gpu!.split("for (var own = run; own < tile; own++)");
-  expect(works.map((part) => part.includes("= looks_at("))).toEqual([false, false, true]);
+  expect(works.map((part) => part.includes("= band_0("))).toEqual([false, false, true]);
   expect(works.map((part) => part.includes("select(FULL, PARTIAL,"))).toEqual([true, false, false]);
   for (const one of [software!, simd!]) {
     expect(one).not.toContain("FULL");
