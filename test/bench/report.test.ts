@@ -112,7 +112,7 @@ test("a report is Markdown, JSON without infinities, and a picture", () => {
 
 test("options have defaults, and what is wrong is said", () => {
   expect(parseOptions([])).toMatchObject({
-    sections: ["peer", "dense", "growth", "plan", "compile"],
+    sections: ["peer", "dense", "select", "growth", "plan", "compile"],
     runs: 7,
     out: "bench/results",
     quick: false,
