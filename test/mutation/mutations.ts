@@ -11,8 +11,10 @@ const mutation = (name: string, find: string, replace = ""): Mutation => ({ name
 /** By operator. Texts are those of kernels for GPUs: one group of four rows, four columns and one group of values per thread. */
 export const mutations: Readonly<Record<string, readonly Mutation[]>> = {
   sliding: [
-    mutation("< became <= in the mask", "\\(q - k\\) < 80\\)\\);", "(q - k) <= 80));"),
-    mutation("<= became < in the mask", "\\(\\(k <= q\\) && ", "((k < q) && "),
+    mutation("a band begins a key early", "\\(q - 79\\), ", "(q - 80), "),
+    mutation("a band ends a key early", "min\\(\\(q \\+ 1\\), ", "min(q, "),
+    mutation("ends of two rows swapped", "band_0_0\\.y, band_0_1\\.y", "band_0_1.y, band_0_0.y"),
+    mutation("a key compared in place of its neighbour", "key_of_1 = vec4<i32>\\((.*) \\+ 1\\)", "key_of_1 = vec4<i32>($1)"),
     mutation("the first key tile skipped", "var tile = first_key / 32;", "var tile = first_key / 32 + 1;"),
     mutation("the last key tile skipped", "\\(end_key \\+ 31\\) / 32", "end_key / 32"),
     mutation("a partial tile taken for full", "PARTIAL, .*\\);", "PARTIAL, u.keys < (k0 + 32));"),
@@ -38,7 +40,7 @@ export const mutations: Readonly<Record<string, readonly Mutation[]>> = {
     mutation("last value column not written", "column_thread < 5", "column_thread < 4"),
     mutation("last key of a partial tile lost", "min\\(32, u\\.keys - k0\\)", "min(31, u.keys - k0)"),
     mutation("values past the end read", "min\\(32, u\\.keys - k0\\)", "32"),
-    mutation("last key lost", "k < u\\.keys &&", "k < u.keys - 1 &&"),
+    mutation("last key lost", "\\(q \\+ 1\\), u\\.keys\\)", "(q + 1), u.keys - 1)"),
     mutation("scale without log2 e", "u\\.scale", "(u.scale * 0.6931472)"),
     mutation("exp for exp2", "exp2\\(s_", "exp(s_"),
     mutation("not divided by the denominator", "^ *o_\\d_0 \\*= inverse_0\\.\\w;$"),
@@ -47,7 +49,6 @@ export const mutations: Readonly<Record<string, readonly Mutation[]>> = {
     mutation("value columns swapped in pairs", "min\\(column_thread, 4\\)", "min(column_thread ^ 1, 4)"),
     mutation("weights of another row", "vec4<f32>\\(p_0\\.y\\)", "vec4<f32>(p_0.x)"),
     mutation("query rows turned round wrongly", "vec4<f32>\\(x0\\.y, x1\\.y, x2\\.y, x3\\.y\\)", "vec4<f32>(x0.y, x2.y, x1.y, x3.y)"),
-    mutation("bits of two key columns swapped", "1u, 2u, 4u, 8u", "16u, 32u, 64u, 128u"),
     mutation("lse in base 2", "0\\.6931471805599453 \\* "),
     mutation("lse without the maximum", "\\(m_0\\.(\\w) \\+ log2", "(log2"),
     mutation("lse without the sum", " \\+ log2\\(l_0\\.\\w\\)"),
@@ -66,6 +67,10 @@ export const mutations: Readonly<Record<string, readonly Mutation[]>> = {
     mutation("masked scores weigh as much as the maximum", "var m_0 = .*", "var m_0 = vec4<f32>(MASKED);"),
   ],
   lists: [
+    mutation("bits of two key columns swapped", "1u, 2u, 4u, 8u", "16u, 32u, 64u, 128u"),
+    mutation("the last tile of a list lost", "\\(places \\+ 31\\) / 32", "places / 32"),
+    mutation("the key before the listed one", "aux\\[list \\+ 1 \\+ place\\]", "aux[list + place]"),
+    mutation("listed pairs served twice", " \\|\\| !bit_diags\\(b, h, 0, ", " || true || bit_diags(b, h, 0, "),
     mutation("tiles without a pair not skipped", "if \\(.*\\) \\{(\\s+break;\\s+\\}\\s+if \\(span == 1\\))", "if (false) {$1"),
     mutation("a tile behind an empty block lost", "tile \\+= span;", "tile += span + 1;"),
     mutation("the next bit read", "u32\\(column & 31\\)", "u32((column + 1) & 31)"),
