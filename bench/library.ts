@@ -40,7 +40,8 @@ export function compileTimed(
   const start = performance.now();
   const checked = checkFile(sourceFile(`std/${file.name}`, file.text), nodeHost);
   const checking = performance.now() - start;
-  const attentions = checked.model?.attentions ?? [];
+  // Of those with branches each branch is an operator: there is no one kernel to speak of.
+  const attentions = (checked.model?.attentions ?? []).filter(({ mix }) => mix === undefined);
   return attentions.map((attention) => {
     const begun = performance.now();
     const { modules } = buildOperators(checked, attention.name, settings(paramNames(attention)));

@@ -42,7 +42,7 @@ export function planSection({ options, progress }: Context): Promise<Section> {
     title: "Tables at 1,048,576 tokens",
     notes: [
       `Every attention of the library, tiles of ${TILE}; grids have extents whose product is ${LENGTH} where their parameters allow it, and the length of a row is what they then have.`,
-      "Tables: what the kernel reads besides q, k, v and the caller's inputs: integers for each head that the host computes before a launch, and the order of the tokens where the layout is a curve without a formula. Uniforms: what a launch passes. Inputs are the caller's, whatever computes the attention.",
+      "Tables: what the kernel reads besides q, k, v and the caller's inputs: integers for each head that the host computes before a launch, and the order of the tokens where the layout is a curve without a formula. Uniforms: what a launch passes. Inputs are the caller's, whatever computes the attention; what selections make in each launch is not kept.",
       "Read: from the text to the mask. Build: from the mask to the texts of all kernels (head dim 64, each kind of device). Both are done once for all lengths. Launch: the host's part of each launch at this length.",
       "Beside them, what is stored where the mask is not a formula, for one head and batch entry: one bit or one byte for each pair; and lists of blocks as FlexAttention keeps them, four 32-bit tables of (query blocks x key blocks): partial and full blocks, by queries and by keys.",
     ],
@@ -90,8 +90,14 @@ function planRow({ file, name, read, build, mask, module }: TimedOperator) {
   };
   const length = fixedLength(mask, params) ?? LENGTH;
   const launch = { layer: 0, layers: mask.tables[0]?.rows ?? 1, step: 0, steps: 1, phase: 0 };
-  // Inputs are the caller's: without them the layout has what the kernel needs for itself.
-  const own = { ...module, inputs: [], uniforms: module.uniforms.filter(({ source }) => source.kind !== "input") };
+  // Inputs are the caller's and selections are made anew by each launch: without them the layout has what the kernel keeps.
+  const own = {
+    ...module,
+    inputs: [],
+    lists: undefined,
+    selection: undefined,
+    uniforms: module.uniforms.filter(({ source }) => source.kind !== "input"),
+  };
   const launches = Array.from({ length: LAUNCHES }, () => {
     const start = performance.now();
     const call = resolveCall(module, resolveShape(module), { length, params, ...launch });
