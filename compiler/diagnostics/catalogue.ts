@@ -340,7 +340,6 @@ export interface MessageParams {
   ATTN2330: {
     what: string | number;
   };
-  ATTN2331: Record<string, never>;
   ATTN2332: {
     name: string | number;
   };
@@ -3574,31 +3573,6 @@ attention a {
   probe  p = softmax(dot(q.last(64), k) * scale)
   select d { unit diag: token; score sum(p, over: diag); keep top(128) }
   attend d | local(64)
-}
-\`\`\`
-`,
-  },
-  ATTN2331: {
-    title: `A selection in another order of the tokens`,
-    severity: "error",
-    message: `selections and \`layout\` do not go together yet`,
-    page: `Units are runs of neighbouring positions. A layout puts other tokens side by side, and this version does not translate the one
-to the other.
-
-\`\`\`attn wrong
-attention a {
-  space  grid(y: 16, x: 16)
-  select c { unit q: block(16), k: block(16); score dot(mean(q), mean(k)); keep top(4) }
-  attend c | q.y == k.y
-  layout tiles(4, 4)
-}
-\`\`\`
-
-\`\`\`attn right
-attention a {
-  space  grid(y: 16, x: 16)
-  select c { unit q: block(16), k: block(16); score dot(mean(q), mean(k)); keep top(4) }
-  attend c | q.y == k.y
 }
 \`\`\`
 `,

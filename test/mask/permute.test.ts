@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { evaluateInt, headEvaluator, type MaskEnv } from "../../compiler/mask/evaluate.js";
+import { evaluateInt, headEvaluator, type BitsValue, type MaskEnv } from "../../compiler/mask/evaluate.js";
 import type { IntExpr, MaskModule } from "../../compiler/mask/ir.js";
 import { mortonOrder } from "../../compiler/mask/layout/morton.js";
 import { overPlaces, positions, queryRows } from "../../compiler/mask/layout/places.js";
@@ -50,6 +50,12 @@ test("tiles are the points sorted by block", () => {
   );
 });
 
+/** The same bits for every launch: those of a row and column that a hash turns on. */
+function someBits(rows: number, columns: number): BitsValue {
+  const data = Uint8Array.from({ length: rows * columns }, (_, i) => Number((i * 2654435761) % 4294967296 < 2 ** 31));
+  return { kind: "bits", batch: 1, heads: 1, rows, columns, data };
+}
+
 function expectPermuted(module: MaskModule, at: MaskEnv): void {
   const tokens = positions(module, at)!;
   expect([...tokens].sort((a, b) => a - b)).toEqual(Array.from({ length: at.N }, (_, i) => i));
@@ -86,6 +92,23 @@ test("every position has one place, and the mask over places is the mask of thei
     }),
     { numRuns: 150 },
   );
+});
+
+const units = fc.constantFrom("q: block(4), k: block(6)", "q: token, k: block(3)", "k: token", "q: block(5), k: block(5); snap block(10)");
+const part = fc.integer({ min: 1, max: 4 });
+
+test("what is selected is read by its position, in whatever order the tokens are", () => {
+  const over = (program: string, unit: string): string =>
+    program.replace("attend ", `select c { unit ${unit}; score 1; keep top(3) }\nattend c & `);
+  const property = fc.property(layoutPrograms(100), units, part, ({ program, N }, unit, of) => {
+    const bits = { c: someBits(N + 1, N) };
+    expectPermuted(moduleOf(over(program, unit)), { ...env(N, Math.ceil(N / of)), inputs: bits });
+  });
+  fc.assert(property, { numRuns: 80 });
+  const residues = fc.property(residuePrograms(300), units, part, ({ program, N }, unit, of) => {
+    expectPermuted(moduleOf(over(program, unit)), { ...env(N, Math.ceil(N / of)), inputs: { c: someBits(N + 1, N) } });
+  });
+  fc.assert(residues, { numRuns: 15 });
 });
 
 test("coordinates that the mask was written with are coordinates of places, whatever they have become", () => {

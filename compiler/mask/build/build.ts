@@ -90,7 +90,6 @@ function buildMask(attention: AttentionModel, settings: MaskSettings, report: (d
     .filter(isFloatInput)
     .map((input) => floatInputOf(input, lowering.inputSizes(input, frame)));
   const { selections, rename } = lowering.selections.finish([...inputs.keys()]);
-  if (attention.layout !== undefined && selections.length > 0) add(diagnostic("ATTN2331", attention.layout.span, {}));
   if (failed) return undefined;
 
   const { line } = positionAt(attention.file, attention.span.start);
@@ -111,7 +110,8 @@ function buildMask(attention: AttentionModel, settings: MaskSettings, report: (d
     emitLse: attention.emitLse,
     requireRowsNonempty: attention.requireRowsNonempty,
   });
-  const module = reorder === undefined ? withReaders(plain) : reorder(plain);
+  const read = withReaders(plain);
+  const module = reorder === undefined ? read : reorder(read);
   checkLength(module, attention, add);
   return failed ? undefined : module;
 }
