@@ -73,6 +73,39 @@ export function walkHost(node: HostExpr, see: (node: HostExpr) => void): void {
   for (const child of hostChildren(node)) walkHost(child, see);
 }
 
+/** The node with `int` and `bool` applied to the nodes directly below it. */
+export function mapChildren(expr: BoolExpr, int: (e: IntExpr) => IntExpr, bool: (e: BoolExpr) => BoolExpr): BoolExpr;
+export function mapChildren(expr: IntExpr, int: (e: IntExpr) => IntExpr, bool: (e: BoolExpr) => BoolExpr): IntExpr;
+export function mapChildren(expr: MaskNode, int: (e: IntExpr) => IntExpr, bool: (e: BoolExpr) => BoolExpr): MaskNode {
+  switch (expr.kind) {
+    case "int":
+    case "var":
+    case "param":
+    case "scalar":
+    case "bool":
+      return expr;
+    case "neg":
+    case "abs":
+    case "pow2":
+      return { ...expr, a: int(expr.a) };
+    case "not":
+      return { ...expr, a: bool(expr.a) };
+    case "and":
+    case "or":
+      return { ...expr, items: expr.items.map(bool) };
+    case "choose":
+      return { ...expr, cond: bool(expr.cond), a: bool(expr.a), b: bool(expr.b) };
+    case "select":
+      return { ...expr, cond: bool(expr.cond), a: int(expr.a), b: int(expr.b) };
+    case "load":
+      return { ...expr, index: int(expr.index) };
+    case "bit":
+      return { ...expr, row: int(expr.row), col: int(expr.col) };
+    default:
+      return { ...expr, a: int(expr.a), b: int(expr.b) };
+  }
+}
+
 /** The expression with each leaf `var`, `param`, `scalar` or `int` replaced by what `change` makes of it. */
 export function mapLeaves(expr: BoolExpr, change: (leaf: IntExpr) => IntExpr): BoolExpr;
 export function mapLeaves(expr: IntExpr, change: (leaf: IntExpr) => IntExpr): IntExpr;
@@ -86,29 +119,8 @@ export function mapLeaves(expr: MaskNode, change: (leaf: IntExpr) => IntExpr): M
     case "param":
     case "scalar":
       return change(expr);
-    case "bool":
-      return expr;
-    case "neg":
-    case "abs":
-    case "pow2":
-      return { kind: expr.kind, a: int(expr.a) };
-    case "not":
-      return { kind: "not", a: bool(expr.a) };
-    case "and":
-    case "or":
-      return { kind: expr.kind, items: expr.items.map(bool) };
-    case "choose":
-      return { kind: "choose", cond: bool(expr.cond), a: bool(expr.a), b: bool(expr.b) };
-    case "select":
-      return { kind: "select", cond: bool(expr.cond), a: int(expr.a), b: int(expr.b) };
-    case "load":
-      return { ...expr, index: int(expr.index) };
-    case "bit":
-      return { ...expr, row: int(expr.row), col: int(expr.col) };
-    case "compare":
-      return { ...expr, a: int(expr.a), b: int(expr.b) };
     default:
-      return { kind: expr.kind, a: int(expr.a), b: int(expr.b) };
+      return mapChildren(expr as BoolExpr, int, bool);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Flag, Selection, Tensor } from "../mask/selection.js";
-import { operands } from "./operands.js";
+import { tensorChildren } from "../mask/selection-walk.js";
 
 /**
  * The tensors of which some element is read that belongs to no candidate. Of all others what lies beyond causality need
@@ -12,7 +12,7 @@ export function readBeyondCandidates(selections: readonly (Selection | Flag)[]):
     if (everywhere ? whole.has(node) : seen.has(node)) return;
     seen.add(node);
     if (everywhere) whole.add(node);
-    for (const child of operands(node)) visit(child, readsEverywhere(node, everywhere));
+    for (const child of tensorChildren(node)) visit(child, readsEverywhere(node, everywhere));
   };
   for (const each of selections) visit(each.kind === "flag" ? each.value : each.score, each.kind === "flag");
   return whole;

@@ -1,10 +1,10 @@
 import type { MaskModule } from "../mask/ir.js";
 import type { Flag, Selection, Tensor as TensorNode, TensorAxes } from "../mask/selection.js";
+import { tensorChildren } from "../mask/selection-walk.js";
 import { candidate, columnCount, COLUMN, DIM, HEAD, ROW, rowCount } from "./axes.js";
 import { readBeyondCandidates } from "./candidates-only.js";
 import { add, ALWAYS, int, product, shape, ZERO } from "./int.js";
 import type { Int, Real, SelectionProgram, Stage, Tensor } from "./ir.js";
-import { operands } from "./operands.js";
 import { withServes } from "./reads.js";
 import { lowerFlag, lowerSelection } from "./selections.js";
 import { shareOf } from "./share.js";
@@ -116,7 +116,7 @@ export class Lowering implements ValueContext {
   private countUses(node: TensorNode): void {
     const uses = (this.uses.get(node) ?? 0) + 1;
     this.uses.set(node, uses);
-    if (uses === 1) for (const child of operands(node)) this.countUses(child);
+    if (uses === 1) for (const child of tensorChildren(node)) this.countUses(child);
   }
 
   private tensor(name: string, axes: TensorAxes): Tensor {
@@ -150,7 +150,7 @@ export class Lowering implements ValueContext {
   private dotOf(node: TensorNode): Extract<TensorNode, { kind: "dot" }> | undefined {
     if (node.kind === "dot") return node.axes.columns === undefined ? undefined : node;
     if (isStored(node) || node.kind === "softmax") return undefined;
-    const children = operands(node).filter((child) => child.kind !== "number" && child.kind !== "scale");
+    const children = tensorChildren(node).filter((child) => child.kind !== "number" && child.kind !== "scale");
     const [only] = children;
     if (children.length !== 1 || only === undefined || this.uses.get(only) !== 1) return undefined;
     const dot = this.dotOf(only);

@@ -1,7 +1,7 @@
 import type { BoolExpr, IntExpr, MaskModule } from "../mask/ir.js";
 import * as m from "../mask/make.js";
 import { simplifyInt } from "../mask/simplify.js";
-import { mapLeaves } from "../mask/walk.js";
+import { mapChildren, mapLeaves } from "../mask/walk.js";
 import { factsOf } from "./intervals.js";
 import type { KeyBand } from "./ranges.js";
 import { solve } from "./solve.js";
@@ -48,48 +48,15 @@ function inside(mask: BoolExpr, tileK: number): BoolExpr {
     ((e.kind === "add" || e.kind === "sub") && rises(e.a) && multiple(e.b));
   const atFirst = (e: IntExpr): IntExpr => mapLeaves(e, (leaf) => (leaf.kind === "var" && leaf.name === "k" ? first : leaf));
   const int = (e: IntExpr): IntExpr => {
-    switch (e.kind) {
-      case "int":
-      case "var":
-      case "param":
-      case "scalar":
-        return e;
-      case "neg":
-      case "abs":
-        return { kind: e.kind, a: int(e.a) };
-      case "select":
-        return { kind: "select", cond: bool(e.cond), a: int(e.a), b: int(e.b) };
-      case "load":
-        return { ...e, index: int(e.index) };
-      case "div":
-        return rises(e.a) && multiple(e.b) ? atFirst(e) : { kind: "div", a: int(e.a), b: int(e.b) };
-      case "mod":
-        return rises(e) ? m.add(m.k, m.sub(atFirst(e), first)) : { kind: "mod", a: int(e.a), b: int(e.b) };
-      default:
-        return { kind: e.kind, a: int(e.a), b: int(e.b) };
-    }
+    if (e.kind === "div" && rises(e.a) && multiple(e.b)) return atFirst(e);
+    if (e.kind === "mod" && rises(e)) return m.add(m.k, m.sub(atFirst(e), first));
+    return mapChildren(e, int, bool);
   };
   const bool = (e: BoolExpr): BoolExpr => {
-    switch (e.kind) {
-      case "bool":
-        return e;
-      case "not":
-        return { kind: "not", a: bool(e.a) };
-      case "and":
-      case "or":
-        return { kind: e.kind, items: e.items.map(bool) };
-      case "choose":
-        return { kind: "choose", cond: bool(e.cond), a: bool(e.a), b: bool(e.b) };
-      case "pow2":
-        return { kind: "pow2", a: int(e.a) };
-      case "bit":
-        return { ...e, row: int(e.row), col: int(e.col) };
-      case "compare":
-        // Tiles lie on one side of a multiple of their size.
-        if ((e.op === "lt" && rises(e.a) && multiple(e.b)) || (e.op === "le" && multiple(e.a) && rises(e.b)))
-          return { ...e, a: atFirst(e.a), b: atFirst(e.b) };
-        return { ...e, a: int(e.a), b: int(e.b) };
-    }
+    // Tiles lie on one side of a multiple of their size.
+    const ofTile =
+      e.kind === "compare" && ((e.op === "lt" && rises(e.a) && multiple(e.b)) || (e.op === "le" && multiple(e.a) && rises(e.b)));
+    return ofTile ? { ...e, a: atFirst(e.a), b: atFirst(e.b) } : mapChildren(e, int, bool);
   };
   return bool(mask);
 }

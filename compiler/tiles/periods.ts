@@ -1,4 +1,5 @@
 import type { BoolExpr, IntExpr } from "../mask/ir.js";
+import { mapChildren } from "../mask/walk.js";
 
 /** Greatest positions that are possible where an expression stands; they are never negative. */
 interface Most {
@@ -13,16 +14,12 @@ interface Most {
  */
 export function withoutIdlePeriods(e: BoolExpr, most: Most = { q: Infinity, k: Infinity }): BoolExpr {
   switch (e.kind) {
-    case "bool":
-      return e;
     case "and":
     case "or": {
       // An item matters where the others leave the question open: those of `and` hold there, those of `or` do not.
       const around = e.items.reduce((known, item) => bounded(item, e.kind === "and", known), most);
       return { ...e, items: e.items.map((item) => withoutIdlePeriods(item, isBound(item) ? most : around)) };
     }
-    case "not":
-      return { ...e, a: withoutIdlePeriods(e.a, most) };
     case "choose":
       return {
         kind: "choose",
@@ -30,12 +27,12 @@ export function withoutIdlePeriods(e: BoolExpr, most: Most = { q: Infinity, k: I
         a: withoutIdlePeriods(e.a, bounded(e.cond, true, most)),
         b: withoutIdlePeriods(e.b, bounded(e.cond, false, most)),
       };
-    case "compare":
-      return { ...e, a: inInt(e.a, most), b: inInt(e.b, most) };
-    case "pow2":
-      return { ...e, a: inInt(e.a, most) };
-    case "bit":
-      return { ...e, row: inInt(e.row, most), col: inInt(e.col, most) };
+    default:
+      return mapChildren(
+        e,
+        (a) => inInt(a, most),
+        (a) => withoutIdlePeriods(a, most),
+      );
   }
 }
 
@@ -57,26 +54,12 @@ function bounded(e: BoolExpr, truth: boolean, most: Most): Most {
 }
 
 function inInt(e: IntExpr, most: Most): IntExpr {
-  switch (e.kind) {
-    case "int":
-    case "var":
-    case "param":
-    case "scalar":
-      return e;
-    case "neg":
-    case "abs":
-      return { ...e, a: inInt(e.a, most) };
-    case "load":
-      return { ...e, index: inInt(e.index, most) };
-    case "select":
-      return { ...e, cond: withoutIdlePeriods(e.cond, most), a: inInt(e.a, most), b: inInt(e.b, most) };
-    case "mod": {
-      const a = inInt(e.a, most);
-      return e.b.kind === "int" && greatest(a, most) < e.b.value ? a : { ...e, a, b: inInt(e.b, most) };
-    }
-    default:
-      return { ...e, a: inInt(e.a, most), b: inInt(e.b, most) };
-  }
+  const mapped = mapChildren(
+    e,
+    (a) => inInt(a, most),
+    (a) => withoutIdlePeriods(a, most),
+  );
+  return mapped.kind === "mod" && mapped.b.kind === "int" && greatest(mapped.a, most) < mapped.b.value ? mapped.a : mapped;
 }
 
 /** The greatest value of an expression that is never negative; infinite for any other. */

@@ -1,5 +1,6 @@
 import type { BoolExpr, MaskModule } from "../mask/ir.js";
 import * as m from "../mask/make.js";
+import { mapBits } from "../mask/map-bits.js";
 import { simplifyBool } from "../mask/simplify.js";
 import { some } from "../mask/walk.js";
 import * as t from "./expr.js";
@@ -52,7 +53,7 @@ function newWalks(module: MaskModule): readonly KeyWalk[] {
   const mask = (module.layout ?? module).mask;
   if (lists.length === 0) return [walkOf(planTiles(module), mask)];
   const without = (at: number, own: boolean): BoolExpr =>
-    simplifyBool(replaceBits(mask, new Map(lists.slice(at).map((name, i) => [name, i === 0 && own] as const))));
+    simplifyBool(mapBits(mask, (bit) => (lists.indexOf(bit.input) < at ? bit : m.bool(own && bit.input === lists[at]))));
   const rest = without(0, false);
   const all = rest.kind === "bool" && !rest.value ? [] : [walkOf(planTiles({ ...module, mask: rest }), rest)];
   return [
@@ -100,21 +101,3 @@ function onlyAdds(mask: BoolExpr, mentions: (e: BoolExpr) => boolean): boolean {
 }
 
 const isKey = (e: { readonly kind: string; readonly name?: unknown }): boolean => e.kind === "var" && e.name === "k";
-
-/** The mask with the bits of some inputs known. They stand under `&`, `|` and choices only. */
-function replaceBits(mask: BoolExpr, known: ReadonlyMap<string, boolean>): BoolExpr {
-  const replace = (e: BoolExpr): BoolExpr => replaceBits(e, known);
-  switch (mask.kind) {
-    case "and":
-    case "or":
-      return { kind: mask.kind, items: mask.items.map(replace) };
-    case "choose":
-      return { ...mask, a: replace(mask.a), b: replace(mask.b) };
-    case "bit": {
-      const value = known.get(mask.input);
-      return value === undefined ? mask : m.bool(value);
-    }
-    default:
-      return mask;
-  }
-}

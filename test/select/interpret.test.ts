@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Selection, Tensor } from "../../compiler/mask/selection.js";
-import { operands } from "../../compiler/select/operands.js";
+import { tensorChildren } from "../../compiler/mask/selection-walk.js";
 import { interpretSelections } from "../../compiler/select/interpret.js";
 import { lowerSelections } from "../../compiler/select/lower.js";
 import { selectionCase } from "./arbitrary.js";
@@ -9,7 +9,7 @@ import { evaluateSelections } from "./evaluate-selection.js";
 
 /** Operations whose results float32 cannot hold exactly. */
 const ROUNDED = new Set<Tensor["kind"]>(["softmax", "scale", "exp", "log", "tanh", "sqrt", "div", "scalar"]);
-const isRounded = (node: Tensor): boolean => ROUNDED.has(node.kind) || operands(node).some(isRounded);
+const isRounded = (node: Tensor): boolean => ROUNDED.has(node.kind) || tensorChildren(node).some(isRounded);
 
 test("programs choose what the definitions say, wherever rounding does not decide", () => {
   let decided = 0;

@@ -47,9 +47,7 @@ let list = list_${list}(b, h);
 let places = i32(aux[list]);`);
     const ends = { first: "0", end: `(places + ${this.schedule.tileK - 1}) / ${this.schedule.tileK}` };
     if (this.inParts) this.share([ends]);
-    this.keysOf = (tile) => this.listedKeysOf(tile);
     this.walk(stmt, masked, this.ownEnds(ends), false);
-    this.keysOf = (tile, span) => this.allKeysOf(tile, span);
   }
 
   private inRanges(stmt: KeyTiles, masked: TileCond | undefined): void {
@@ -117,7 +115,7 @@ let places = i32(aux[list]);`);
     if (stmt.spans.length === 0) {
       this.text.block(`for (var tile = ${first}; tile < ${end}; tile++)`, () => {
         if (overlaps) this.leaveVisited();
-        this.keysOf("tile");
+        this.keysOf(stmt, "tile");
         if (!isTrue(stmt.may)) this.text.line(`if (!(${this.condition(stmt.may)})) {\n  continue;\n}`);
         this.workWhere(masked);
       });
@@ -128,7 +126,7 @@ let places = i32(aux[list]);`);
       this.passOver(stmt);
       this.text.line("if (tile >= end) {\n  break;\n}");
       if (overlaps) this.leaveVisited();
-      this.keysOf("tile");
+      this.keysOf(stmt, "tile");
       this.workWhere(masked);
       this.text.block("continuing", () => this.text.line("tile++;"));
     });
@@ -146,7 +144,7 @@ let places = i32(aux[list]);`);
     this.text.line("var span = span_at(tile);");
     this.text.block("loop", () => {
       this.text.line("if (tile >= end) {\n  break;\n}");
-      this.keysOf("tile", "span");
+      this.keysOf(stmt, "tile", "span");
       this.text.block(`if (${this.condition(stmt.may)})`, () => {
         this.text.line("if (span == 1) {\n  break;\n}");
         this.text.line(`span = ${narrower(stmt.spans)};`);
@@ -169,8 +167,8 @@ var run_kind = EMPTY;`);
     this.text.block("loop", () => {
       this.ask(stmt, overlaps, masked);
       this.text.block("if (kind != run_kind)", () => {
-        this.text.block("if (run_kind == FULL)", () => this.workOff({ kind: "never" }));
-        this.text.block("if (run_kind == PARTIAL)", () => this.workOff({ kind: "always" }));
+        this.text.block("if (run_kind == FULL)", () => this.workOff(stmt, { kind: "never" }));
+        this.text.block("if (run_kind == PARTIAL)", () => this.workOff(stmt, { kind: "always" }));
         this.text.line("run = tile;\nrun_kind = kind;");
       });
       this.text.line("if (tile >= end) {\n  break;\n}");
@@ -180,9 +178,9 @@ var run_kind = EMPTY;`);
     this.scalars.leaveKeyTile();
   }
 
-  private workOff(masking: Masking): void {
+  private workOff(stmt: KeyTiles, masking: Masking): void {
     this.text.block("for (var own = run; own < tile; own++)", () => {
-      this.keysOf("own");
+      this.keysOf(stmt, "own");
       this.work(masking);
     });
   }
@@ -193,7 +191,7 @@ var run_kind = EMPTY;`);
     this.text.line("var kind = EMPTY;");
     if (spans.length === 0) {
       this.text.block("if (tile < end)", () => {
-        this.keysOf("tile");
+        this.keysOf(stmt, "tile");
         if (isTrue(may)) this.judge(overlaps, masked);
         else this.text.block(`if (${this.condition(may)})`, () => this.judge(overlaps, masked));
       });
@@ -202,7 +200,7 @@ var run_kind = EMPTY;`);
     this.text.line("// Empty blocks of tiles are passed over as a whole.");
     this.text.line("var span = span_at(tile);");
     this.text.block("while (tile < end)", () => {
-      this.keysOf("tile", "span");
+      this.keysOf(stmt, "tile", "span");
       this.text.line(`if (!(${this.condition(may)})) {\n  break;\n}`);
       this.text.block("if (span == 1)", () => {
         this.judge(overlaps, masked);
@@ -224,19 +222,16 @@ var run_kind = EMPTY;`);
     this.text.line(`${visited}\nif (visited) {\n  continue;\n}`);
   }
 
-  /** Declares the keys of a tile, or of `span` tiles. */
-  private keysOf = (tile: string, span?: string): void => this.allKeysOf(tile, span);
-
-  private listedKeysOf(tile: string): void {
+  /** Declares the keys of a tile, or of `span` tiles, which lists do not have. */
+  private keysOf(stmt: KeyTiles, tile: string, span?: string): void {
     const { tileK } = this.schedule;
-    this.text.line(`let place = ${tile} * ${tileK};
+    if (stmt.list !== undefined) {
+      this.text.line(`let place = ${tile} * ${tileK};
 let last_place = min(place + ${tileK}, places) - 1;
 let k0 = listed_key(list, place);
 let k1 = listed_key(list, last_place);`);
-  }
-
-  private allKeysOf(tile: string, span?: string): void {
-    const { tileK } = this.schedule;
+      return;
+    }
     this.text.line(`let k0 = ${tile} * ${tileK};`);
     this.text.line(`let k1 = min(k0 + ${span === undefined ? "" : `${span} * `}${tileK}, u.keys) - 1;`);
   }
