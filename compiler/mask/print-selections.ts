@@ -101,6 +101,7 @@ function printTensor(tensor: Tensor, names: ReadonlyMap<Tensor, string>): string
     case "log":
     case "tanh":
     case "sqrt":
+    case "round":
       return `${tensor.kind}(${a!})`;
     case "min":
     case "max":

@@ -41,7 +41,8 @@ export interface TensorAxes {
 }
 
 export type PoolOp = "mean" | "sum" | "min" | "max" | "first" | "last";
-export type TensorUnary = "neg" | "abs" | "exp" | "log" | "tanh" | "sqrt";
+/** `round` goes to the nearest whole number, from half way to the even one. */
+export type TensorUnary = "neg" | "abs" | "exp" | "log" | "tanh" | "sqrt" | "round";
 /** Comparisons give 1 and 0. */
 export type TensorBinary = "add" | "sub" | "mul" | "div" | "min" | "max" | "lt" | "le";
 

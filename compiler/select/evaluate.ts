@@ -205,6 +205,10 @@ export class Evaluation {
         const operation = Math[value.kind];
         return (frame) => operation(a(frame));
       }
+      case "round": {
+        const a = this.real(value.a);
+        return (frame) => roundToEven(a(frame));
+      }
       case "choose": {
         const [cond, a, b] = [this.cond(value.cond), this.real(value.a), this.real(value.b)];
         return (frame) => (cond(frame) ? a(frame) : b(frame));
@@ -254,6 +258,14 @@ export class Evaluation {
       return result ?? 0;
     };
   }
+}
+
+/** The nearest whole number, the even one from half way. */
+function roundToEven(x: number): number {
+  const below = Math.floor(x);
+  const rest = x - below;
+  if (rest !== 0.5) return rest < 0.5 ? below : below + 1;
+  return below % 2 === 0 ? below : below + 1;
 }
 
 const REAL_OPERATIONS = {

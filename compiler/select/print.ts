@@ -125,6 +125,7 @@ function printReal(value: Real): string {
     case "log":
     case "tanh":
     case "sqrt":
+    case "round":
       return `${value.kind}(${printReal(value.a)})`;
     case "min":
     case "max":

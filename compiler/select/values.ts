@@ -76,6 +76,7 @@ export function valueOf(context: ValueContext, node: TensorNode, at: Cursor): Re
     case "log":
     case "tanh":
     case "sqrt":
+    case "round":
       return { kind: node.kind, a: value(node.a) };
     case "choose":
       return choose({ kind: "nonzero", a: value(node.cond) }, value(node.a), value(node.b));

@@ -9,6 +9,7 @@ export function realChildren(value: Real): readonly Real[] {
     case "log":
     case "tanh":
     case "sqrt":
+    case "round":
       return [value.a];
     case "add":
     case "sub":

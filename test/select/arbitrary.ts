@@ -44,7 +44,7 @@ function vectors({ rows, unit }: Units): fc.Arbitrary<readonly [query: Tensor, k
         : fc.constantFrom(...(["mean", "sum", "max", "first", "last"] as const)).map((op) => t.poolRows(op, t.queries(), rows));
   const key =
     unit === 1
-      ? fc.constantFrom<Tensor>(t.keys, t.unary("abs", t.keys))
+      ? fc.constantFrom<Tensor>(t.keys, t.unary("abs", t.keys), t.unary("round", t.binary("mul", t.keys, t.number(0.25))))
       : fc.constantFrom(...(["mean", "sum", "min", "max", "first", "last"] as const)).map((op) => t.poolColumns(op, t.keys, unit));
   return fc.tuple(query, key);
 }

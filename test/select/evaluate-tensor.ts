@@ -136,6 +136,12 @@ export class TensorEvaluator {
       case "tanh":
       case "sqrt":
         return (...at) => Math[node.kind as "abs"](read(node.a)(...at));
+      case "round":
+        return (...at) => {
+          const x = read(node.a)(...at);
+          const tie = Math.abs(x - Math.trunc(x)) === 0.5;
+          return tie ? 2 * Math.round(x / 2) : Math.round(x);
+        };
       case "choose":
         return (...at) => read(read(node.cond)(...at) !== 0 ? node.a : node.b)(...at);
       case "dot":

@@ -8,7 +8,7 @@ import { selectionCase } from "./arbitrary.js";
 import { evaluateSelections } from "./evaluate-selection.js";
 
 /** Operations whose results float32 cannot hold exactly. */
-const ROUNDED = new Set<Tensor["kind"]>(["softmax", "scale", "exp", "log", "tanh", "sqrt", "div", "scalar"]);
+const ROUNDED = new Set<Tensor["kind"]>(["softmax", "scale", "exp", "log", "tanh", "sqrt", "round", "div", "scalar"]);
 const isRounded = (node: Tensor): boolean => ROUNDED.has(node.kind) || tensorChildren(node).some(isRounded);
 
 test("programs choose what the definitions say, wherever rounding does not decide", () => {

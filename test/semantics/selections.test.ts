@@ -19,6 +19,8 @@ test("scores that fit their units", () => {
     "h",
     "dot(mean(q), mean(k))",
     "dot(q, k)",
+    "dot4(q, k) * scale",
+    "dot(low_bit(mean(q), bits: 8), low_bit(mean(k) * 2, 2))",
     "dot(mean(q), mean(k)) * scale + log(size(k))",
     "max(dot(q, min(k)), dot(q, max(k)))",
     "softmax(dot(mean(q), mean(k)) * scale)",
@@ -53,7 +55,11 @@ test("scores that do not", () => {
   expect(within("p.last(3)")).toEqual(['ATTN2111 "p.last(3)"']);
   expect(within("k.last(3)")).toEqual(['ATTN2111 "k.last(3)"']);
   expect(within("dott(q, k)")).toEqual(['ATTN2005 "dott"']);
-  expect(within("dot4(q, k)")).toEqual(['ATTN2201 "dot4(q, k)"']);
+  expect(within("dot4(q, sum(k, over: dim))")).toEqual(['ATTN2311 "sum(k, over: dim)"']);
+  expect(within("dot(q, low_bit(p, bits: 4))")).toEqual(['ATTN2311 "p"']);
+  expect(within("dot(q, low_bit(k, bits: 9))")).toEqual(['ATTN3001 "9"']);
+  expect(within("dot(q, low_bit(k, bits: 1))")).toEqual(['ATTN3001 "1"']);
+  expect(within("dot(q, low_bit(k, bits: h))")).toEqual(['ATTN2115 "h"']);
   expect(within("sum(q + unknown)")).toEqual(['ATTN2001 "unknown"']);
   expect(within("mean(k, 64, over: k)")).toEqual(['ATTN2107 "mean(k, 64, over: k)"']);
   expect(within("log(0)")).toEqual(['ATTN3001 "log(0)"']);

@@ -18,6 +18,12 @@ export function constantTensor(value: number, ways: readonly Arithmetic[]): Tens
   );
 }
 
+/** The nearest whole number; of two as near the even one. */
+function nearest(x: number): number {
+  const up = Math.ceil(x - 0.5);
+  return Math.floor(x + 0.5) === up ? up : 2 * Math.round(x / 2);
+}
+
 interface UnaryRule {
   readonly of: (a: number) => number;
   /** Slack of the result `r`, given that of the argument. */
@@ -31,6 +37,8 @@ const unaryRules: Readonly<Record<string, UnaryRule>> = {
   log: { of: Math.log, slack: (a, sa, r) => (sa === 0 ? 0 : sa / Math.abs(a)) + logError(a, r) },
   tanh: { of: Math.tanh, slack: (_, sa) => sa + 1e-5 },
   // By both ends: near 0 a square root is steeper than any slope says.
+  // Where the argument's error reaches past a half, the result is another number: as many as that lie between.
+  round: { of: nearest, slack: (a, sa, r) => Math.max(nearest(a + sa) - r, r - nearest(a - sa)) },
   sqrt: { of: Math.sqrt, slack: (a, sa, r) => Math.sqrt(a + sa) - Math.sqrt(Math.max(0, a - sa)) + 9 * UNIT * r },
 };
 

@@ -15,6 +15,7 @@ import {
   orTensors,
   unary,
 } from "./elementwise.js";
+import { lowBit } from "./low-bit.js";
 import { isLast, mentionsTensor, ofLast } from "./mentions.js";
 import { diagonals, dot, reduce, regroup, smooth, softmax, weighted, type Fold } from "./reduce.js";
 import type { Scene, UnitSizes } from "./scene.js";
@@ -100,6 +101,14 @@ function calledTensor(expr: CallExpr, at: Context): Tensor {
     case "dot": {
       const [a, b] = args("a", "b");
       return dot(a!, b!, ways);
+    }
+    case "dot4": {
+      const [a, b] = args("a", "b").map((each) => lowBit(each, 4, positions, ways));
+      return dot(a!, b!, ways);
+    }
+    case "low_bit": {
+      const names = ["x", "bits"];
+      return lowBit(tensorOf(matchArgs(expr.args, names).get("x")!, at), whole(names, "bits"), positions, ways);
     }
     case "softmax": {
       const given = matchArgs(expr.args, ["x", "where"]);

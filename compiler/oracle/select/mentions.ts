@@ -2,7 +2,9 @@ import type { Expr } from "../../syntax/ast.js";
 import type { Place } from "../scope.js";
 
 /** Functions whose result is a tensor, whatever they are given. */
-const makers = new Set(["avg_pool", "dot", "end", "fold", "js_distance", "max_pool", "mean", "size", "softmax", "sqrt", "start", "sum"]);
+const makers = new Set([
+  "avg_pool", "dot", "dot4", "end", "fold", "js_distance", "low_bit", "max_pool", "mean", "size", "softmax", "sqrt", "start", "sum",
+]); // prettier-ignore
 
 /** The expressions right below one. */
 function partsOf(expr: Expr): readonly Expr[] {

@@ -5,6 +5,7 @@ import { report } from "../context.js";
 import { describe, isNumber } from "../types.js";
 import { argumentsOf, checkTensor, errorTensor, reportShape, type TensorContext } from "./check.js";
 import { elementwise } from "./elements.js";
+import type { Typed } from "../typed.js";
 import type { TensorTyped } from "./model.js";
 import { tensorFunctions } from "./names.js";
 import { checkReduction } from "./reductions.js";
@@ -27,6 +28,10 @@ export function checkTensorCall(expr: CallExpr, at: TensorContext): TensorTyped 
       return checkReduction(name, expr, at);
     case "dot":
       return checkDot(expr, at);
+    case "dot4":
+      return checkDot(expr, at, 4);
+    case "low_bit":
+      return checkLowBit(expr, at);
     case "softmax":
       return checkSoftmax(expr, at);
     case "avg_pool":
@@ -61,13 +66,37 @@ function checkElementFunction(op: (typeof elementFunctions)[number], expr: CallE
   return { kind: "unary", op, a, shape: a.shape, span: expr.span };
 }
 
-/** `dot(a, b)`: the sum of products of the elements of two vectors. */
-function checkDot(expr: CallExpr, at: TensorContext): TensorTyped {
+/** `low_bit(x, bits: 4)`: vectors as whole numbers of few bits, each vector with a step of its own. */
+function checkLowBit(expr: CallExpr, at: TensorContext): TensorTyped {
+  const matched = argumentsOf(expr, ["x", "bits"], [], at.context);
+  if (matched === undefined) return errorTensor(expr.span);
+  const a = checkTensor(matched.get("x")!, at);
+  const bits = checkConstantInt(matched.get("bits")!, at.context, "`bits` of `low_bit`");
+  if (a.kind === "error" || bits.type.kind === "error") return errorTensor(expr.span);
+  return isVector(a, "low_bit", at) ? lowBit(a, bits) : errorTensor(expr.span);
+}
+
+const lowBit = (a: TensorTyped, bits: Typed | number): TensorTyped => ({ kind: "low bit", a, bits, shape: a.shape, span: a.span });
+
+/** Reports what has no elements. */
+function isVector(a: TensorTyped, name: string, { context }: TensorContext): boolean {
+  if (a.shape.dim && !a.shape.bool) return true;
+  reportShape(`\`${name}\``, "vectors", a, context);
+  return false;
+}
+
+/** `dot(a, b)`: the sum of products of the elements of two vectors; `dot4(a, b)` of what 4 bits hold of them. */
+function checkDot(expr: CallExpr, at: TensorContext, bits?: number): TensorTyped {
   const matched = argumentsOf(expr, ["a", "b"], [], at.context);
   if (matched === undefined) return errorTensor(expr.span);
-  const [a, b] = [matched.get("a")!, matched.get("b")!].map((arg) => checkTensor(arg, at)) as [TensorTyped, TensorTyped];
-  for (const side of [a, b]) if (side.kind !== "error" && !side.shape.dim) return reportShape("`dot`", "vectors", side, at.context);
-  const product = elementwise("mul", a, b, expr.span, "`dot`", at);
+  const given = [matched.get("a")!, matched.get("b")!].map((arg) => checkTensor(arg, at)) as [TensorTyped, TensorTyped];
+  const { name } = expr.callee;
+  for (const side of given) if (side.kind !== "error" && !isVector(side, name, at)) return errorTensor(side.span);
+  const [a, b] = given.map((side) => (bits === undefined || side.kind === "error" ? side : lowBit(side, bits))) as [
+    TensorTyped,
+    TensorTyped,
+  ];
+  const product = elementwise("mul", a, b, expr.span, `\`${name}\``, at);
   return product.kind === "error" ? product : { kind: "dot", a, b, shape: { ...product.shape, dim: false }, span: expr.span };
 }
 

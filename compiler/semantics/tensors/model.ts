@@ -17,6 +17,8 @@ export type TensorTyped = { readonly shape: TensorShape; readonly span: Span } &
   /** First or last position, or number of positions, of the units of one axis of `axis`. */
   | { readonly kind: "units"; readonly what: "first" | "last" | "size"; readonly axis: TensorTyped }
   | { readonly kind: "unary"; readonly op: "neg" | "abs" | "exp" | "log" | "tanh" | "sqrt" | "not"; readonly a: TensorTyped }
+  /** Each vector in whole numbers of `bits` bits times a step of its own. */
+  | { readonly kind: "low bit"; readonly a: TensorTyped; readonly bits: Typed | number }
   | { readonly kind: "binary"; readonly op: ElementOp; readonly a: TensorTyped; readonly b: TensorTyped }
   | { readonly kind: "choose"; readonly condition: TensorTyped; readonly a: TensorTyped; readonly b: TensorTyped }
   | {

@@ -4,6 +4,7 @@ import type { Context } from "../context.js";
 /** Functions whose result is a tensor, whatever their arguments are. */
 export const tensorFunctions = [
   "softmax", "dot", "mean", "sum", "sqrt", "size", "start", "end", "fold", "js_distance", "avg_pool", "max_pool",
+  "low_bit", "dot4",
 ] as const; // prettier-ignore
 
 const functions: ReadonlySet<string> = new Set(tensorFunctions);

@@ -87,6 +87,7 @@ function isLast(a: TensorTyped): boolean {
     case "named":
       return isLast(a.named.value);
     case "unary":
+    case "low bit":
     case "softmax":
     case "smooth":
     case "fold":

@@ -13,7 +13,7 @@ export interface KernelDialect extends Dialect {
   /** A float32 with the bits of a word. */
   readonly fromBits: (word: string) => string;
   /** A function of a float32. */
-  readonly unary: (name: "abs" | "exp" | "log" | "tanh" | "sqrt", a: string) => string;
+  readonly unary: (name: "abs" | "exp" | "log" | "tanh" | "sqrt" | "round", a: string) => string;
 }
 
 /** Where statements go. */

@@ -119,6 +119,7 @@ export class SelectValues {
       case "log":
       case "tanh":
       case "sqrt":
+      case "round":
         return dialect.unary(value.kind, this.real(value.a));
       case "add":
       case "sub":

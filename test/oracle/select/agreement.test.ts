@@ -56,6 +56,8 @@ const programs: Readonly<Record<string, string>> = {
     pool   w = mean(k, 8, stride: 4)
     select s { unit q: token, k: block(16); score fold(softmax(dot(q, w) * scale, where: end(w) <= end(q)), 1, 2, 2, 2, 1); group sum over kvh; keep top(2); force first(1) + local(2) }
     attend s`,
+  "low bits": "space seq causal\nselect s { unit q: token, k: token; score dot(low_bit(q, bits: 3), low_bit(k, bits: 5)); keep top(5) }\nattend s",
+  "low bits of means": "space seq full\nselect s { unit q: block(4), k: block(4); score dot4(mean(q), mean(k)); keep top(3) }\nattend s",
   smoothed: "space seq causal\nselect s { unit k: token; score avg_pool(sum(softmax(dot(q.last(8), k) * scale), over: q), 5); keep top(9) }\nattend s | local(4)",
   "smoothed, greatest": "space seq full\nselect s { unit k: token; score max_pool(mean(dot(q, k), over: q), 4); keep top(9); snap block(4) }\nattend s",
   threshold: "space seq full\nselect s { unit q: block(4), k: token; score dot(mean(q), k); keep threshold(1.5) min 1 max 6 }\nattend s",

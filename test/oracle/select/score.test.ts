@@ -80,6 +80,27 @@ test("diagonals: distance by distance, in groups, a mean by the number of querie
   expect(diag("token", "sum(dot(q.last(2), k), over: diag)")).toEqual([6, 3, 1]);
 });
 
+test("few bits: the greatest element of a vector is the greatest number, half way goes to the even one, zeros stay", () => {
+  // Steps 2, 1 and none; dot with (1, 10, 100) shows the elements.
+  const call: Call = { q: [[[1, 10, 100]]], k: [[[14, 3, -5], [7, 2.5, -1.5], [0, 0, 0]]] }; // prettier-ignore
+  const of = (score: string): number[] => scoresOf(selected("seq full", `unit k: token\nscore ${score}\nkeep top(1)`, call));
+  expect(of("dot(mean(q), low_bit(k, bits: 4))")).toEqual([14 + 40 - 400, 7 + 20 - 200, 0]);
+  expect(of("dot(mean(q), low_bit(k, bits: 2))")).toEqual([14, 7, 0]);
+  // The query's steps are 100 / 7: 0, 1 and 7 of them.
+  expect(of("dot4(mean(q), k)")).toEqual(near([(100 / 7) * (4 - 7 * 4), (100 / 7) * (2 - 7 * 2), 0]));
+});
+
+test("where rounding may turn a number of few bits, its slack says so", () => {
+  const slackOf = (k: number[]): number => {
+    const call: Call = { q: [[[0, 1]]], k: [[k]] };
+    return selected("seq full", "unit k: token\nscore dot(mean(q), low_bit(k, bits: 4))\nkeep top(1)", call).slack[0]!;
+  };
+  // With a step of 3 / 7 the element 1.5 is 3.5 steps but for rounding; no device has to divide 7 by 7 exactly either.
+  expect(slackOf([3, 1.5])).toBeGreaterThan(3 / 7);
+  expect(slackOf([7, 2.5])).toBeGreaterThan(1);
+  expect(slackOf([3, 1.4])).toBeLessThan(1e-5);
+});
+
 test("windows overlap and fit whole; fold weights those that reach into a block", () => {
   const body = "unit k: block(4)\nscore fold(dot(mean(q), mean(k, 4, stride: 2)), 1, 2, 1)\nkeep top(1)";
   // Windows [0, 4), [2, 6), [4, 8): means 1, 2, 3.

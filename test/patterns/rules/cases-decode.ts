@@ -4,7 +4,7 @@ import type { Case } from "./case.js";
 import { bestWith, never } from "./kept.js";
 import { lservePages, questPages, votedTokens } from "./key-blocks.js";
 import { added, byToken, div, exactRow, groupHeads, grouped, keysOf, kvOf, perRow, queryOf } from "./pieces.js";
-import { dot, range, sum, topPlaces } from "./tensors.js";
+import { dot, fourBits, range, sum, topPlaces } from "./tensors.js";
 
 const shared = { heads: 4, kvHeads: 2 };
 
@@ -54,7 +54,8 @@ export const decodeCases: readonly Case[] = [
       byToken(1, (h, i) => {
         const channels = range(8).filter((c) => (h * 8 + c) % 3 === h % 3);
         const [query, keys] = [queryOf(call, h, i), keysOf(call, h)];
-        const scores = range(i + 1).map((j) => sum(channels.map((c) => query[c]! * keys[j]![c]!)));
+        const labels = keys.map((key) => fourBits(channels.map((c) => key[c]!)));
+        const scores = range(i + 1).map((j) => sum(channels.map((c, place) => query[c]! * labels[j]![place]!)));
         return topPlaces(scores, div(call.N, 8));
       }),
   },

@@ -4,7 +4,7 @@ import { bestWith, never, shareWith } from "./kept.js";
 import { blockSparse } from "./minference.js";
 import { among, blockMeans, div, keysOf, perRow, pooledRow, queryOf } from "./pieces.js";
 import { idsOf } from "../formula.js";
-import { blocksOf, dot, range, softmax, sum } from "./tensors.js";
+import { blocksOf, dot, fourBits, range, softmax, sum } from "./tensors.js";
 
 /** Attentions of block_maps.attn: pairs of blocks of queries and keys. */
 export const mapCases: readonly Case[] = [
@@ -112,21 +112,23 @@ export const mapCases: readonly Case[] = [
       return (h, i, j) => row(h, div(i, 14)).has(div(j, 14));
     },
   },
-  {
+  ...[false, true].map((low): Case => ({
     // Some pair of the tile reaches tau of the greatest weight among sink and window.
-    pattern: "block_maps.attn#sale_exact",
+    pattern: `block_maps.attn#sale${low ? "" : "_exact"}`,
     sizes: { N: 230 },
     launch: () => ({ params: { tau: 0.6, sink: 5, window: 12 } }),
     rule: (call) => {
       const always = (i: number, j: number): boolean => j < 5 || i - j < 12;
+      const held = (x: readonly number[]): readonly number[] => (low ? fourBits(x) : x);
       const logits = perRow((h, i) => range(i + 1).map((j) => call.scale * dot(queryOf(call, h, i), keysOf(call, h)[j]!)));
+      const estimates = perRow((h, i) => range(i + 1).map((j) => call.scale * dot(held(queryOf(call, h, i)), held(keysOf(call, h)[j]!)))); // prettier-ignore
       const greatest = perRow((h, i) => Math.max(...logits(h, i).filter((_, j) => always(i, j))));
       const tile = perRow((h, place) => {
         const [qb, kb] = [div(place, 100), place % 100];
         const rows = range(64).map((r) => qb * 64 + r).filter((i) => i < call.N); // prettier-ignore
-        return rows.some((i) => logits(h, i).slice(kb * 32, kb * 32 + 32).some((s) => Math.exp(s - greatest(h, i)) >= 0.6)); // prettier-ignore
+        return rows.some((i) => estimates(h, i).slice(kb * 32, kb * 32 + 32).some((s) => Math.exp(s - greatest(h, i)) >= 0.6)); // prettier-ignore
       });
       return (h, i, j) => j <= i && (always(i, j) || tile(h, div(i, 64) * 100 + div(j, 32)));
     },
-  },
+  })),
 ];

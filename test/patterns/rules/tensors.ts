@@ -43,3 +43,9 @@ export const topPlaces = (values: readonly number[], n: number): Set<number> =>
 export const blocksOf = (length: number, block: number): number => Math.ceil(length / block);
 
 export const range = (length: number): number[] => Array.from({ length }, (_, i) => i);
+
+/** A vector in whole steps from -7 to 7 of a seventh of its greatest element. */
+export function fourBits(x: readonly number[]): number[] {
+  const step = Math.max(...x.map(Math.abs)) / 7;
+  return x.map((each) => Math.round(each / step) * step);
+}

@@ -5,6 +5,7 @@ import type { Tensor, TensorBinary } from "../../selection.js";
 import type { Frame, Lowering } from "../lower.js";
 import { axesOf, describeColumns, describeRows, keys, noAxes, reportUnits, strideOf } from "./axes.js";
 import { jensenShannonDistance } from "./distance.js";
+import { lowBit } from "./low-bit.js";
 import type { TensorMaker } from "./make.js";
 
 /** The units of a selection in tokens. */
@@ -66,6 +67,8 @@ export function lowerTensor(typed: TensorTyped, at: TensorFrame): Tensor {
     }
     case "unary":
       return typed.op === "not" ? make.binary("sub", make.number(1), below(typed.a), span) : make.unary(typed.op, below(typed.a));
+    case "low bit":
+      return lowBit(below(typed.a), typeof typed.bits === "number" ? typed.bits : bitsOf(typed.bits, at), span, make);
     case "binary":
       return element(typed.op, below(typed.a), below(typed.b), span, make);
     case "choose":
@@ -97,6 +100,15 @@ export function size(typed: Typed, what: string, { lowering, frame }: TensorFram
   if (found === undefined || found >= 1) return found ?? 1;
   lowering.add(diagnostic("ATTN3001", typed.span, { what, rule: "at least 1", found }));
   return 1;
+}
+
+/** How many bits a vector's elements keep. */
+function bitsOf(typed: Typed, { lowering, frame }: TensorFrame): number {
+  const what = "`bits` of `low_bit`";
+  const found = lowering.known(typed, frame, what);
+  if (found === undefined || (found >= 2 && found <= 8)) return found ?? 4;
+  lowering.add(diagnostic("ATTN3001", typed.span, { what, rule: "from 2 to 8", found }));
+  return 4;
 }
 
 /** A number of the host: itself where it is known, a host scalar in float32 where a launch or a head decides. */

@@ -3,6 +3,9 @@ import { cpp } from "../dialect.js";
 
 const types = { int: "int", float: "float", bool: "bool", word: "unsigned int" } as const;
 
+/** Functions that C calls otherwise: roundf goes away from 0 from half way. */
+const names: Readonly<Partial<Record<string, string>>> = { abs: "fabsf", round: "rintf" };
+
 /** C++ for statements of selection stages. */
 export const cppKernel: KernelDialect = {
   ...cpp,
@@ -13,7 +16,7 @@ export const cppKernel: KernelDialect = {
   float: floatLiteral,
   toFloat: (text) => `static_cast<float>(${text})`,
   fromBits: (word) => `__uint_as_float(${word})`,
-  unary: (name, a) => `${name === "abs" ? "fabsf" : `${name}f`}(${a})`,
+  unary: (name, a) => `${names[name] ?? `${name}f`}(${a})`,
 };
 
 /** A float32 with all of its digits. */

@@ -31,6 +31,7 @@ float tanhf(float) noexcept;
 float sinf(float) noexcept;
 float cosf(float) noexcept;
 float fabsf(float) noexcept;
+float rintf(float) noexcept;
 float floorf(float) noexcept;
 float ceilf(float) noexcept;
 float fmaf(float, float, float) noexcept;
