@@ -68,23 +68,31 @@ let places = i32(aux[list]);`);
     return { first: `first_key${own} / ${tileK}`, end };
   }
 
+  /**
+   * Ranges with tiles one after another. The loop is tested at its end: devices that run threads as lanes walk through a
+   * body once more than a test at the beginning lets through, and through that of a range without tiles.
+   */
   private walkRanges(stmt: KeyTiles, masked: TileCond | undefined, ends: readonly Ends[]): void {
     const count = ends.length;
-    this.text.line(`var first_tile: array<i32, ${count}>;`);
-    this.text.line(`var end_tile: array<i32, ${count}>;`);
-    ends.forEach(({ first, end }, i) => {
-      this.text.line(`first_tile[${i}] = ${first};`);
-      this.text.line(`end_tile[${i}] = ${end};`);
-    });
+    this.text.line(`var first_tile: array<i32, ${count}>;
+var end_tile: array<i32, ${count}>;
+var ranges = 0;`);
+    for (const { first, end } of ends) {
+      this.text.line(`first_tile[ranges] = ${first};
+end_tile[ranges] = ${end};
+ranges += select(0, 1, first_tile[ranges] < end_tile[ranges]);`);
+    }
     if (this.inParts) {
       this.share(ends.map((_, i) => ({ first: `first_tile[${i}]`, end: `end_tile[${i}]` })));
       this.text.line("var passed = 0;");
     }
-    this.text.block(`for (var range = 0; range < ${count}; range++)`, () => {
+    this.text.line("var range = 0;");
+    this.text.block("loop", () => {
       const present = { first: "first_tile[range]", end: "end_tile[range]" };
       const own = this.ownEnds(present, "passed");
       if (this.inParts) this.text.line(`passed += ${tilesOf(present)};`);
       this.walk(stmt, masked, own, true);
+      this.text.block("continuing", () => this.text.line("range++;\nbreak if range >= ranges;"));
     });
   }
 
