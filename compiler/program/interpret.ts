@@ -1,4 +1,4 @@
-import { evaluateInt, headEvaluator, kvHeadOf } from "../mask/evaluate.js";
+import { evaluateBool, evaluateInt, headEvaluator, kvHeadOf } from "../mask/evaluate.js";
 import type { MaskEnv } from "../mask/evaluate.js";
 import type { BoolExpr } from "../mask/ir.js";
 import { positions, queryRows } from "../mask/layout/places.js";
@@ -151,7 +151,7 @@ class HeadInterpreter {
         return;
       case "mask": {
         if (this.trace) this.trace.masked++;
-        const looks = stmt.bands === undefined ? this.evaluatorOf(stmt.looks) : this.bandsOfTile(stmt.bands);
+        const looks = (stmt.bands && this.bandsOfTile(stmt.bands, stmt.where)) ?? this.evaluatorOf(stmt.looks);
         this.eachCell("S", (row, column) => {
           const seen = row < this.rows && column < this.keys && looks(this.frame.q0 + row, this.keyOf(column));
           if (!seen) this.matrices.S[row * this.columns.S + column] = MASKED;
@@ -211,9 +211,10 @@ class HeadInterpreter {
     }
   }
 
-  /** The bands of each row of the present tile. */
-  private bandsOfTile(bands: readonly KeyBand[]): (q: number, k: number) => boolean {
+  /** The bands of each row of the present tile, if it is one that they are for. */
+  private bandsOfTile(bands: readonly KeyBand[], where: BoolExpr | undefined): ((q: number, k: number) => boolean) | undefined {
     const { env, b, h, q0, k0, scalars } = this.frame;
+    if (where !== undefined && !evaluateBool(where, { env, b, h, q: q0, k: k0, scalars })) return undefined;
     const rows = Array.from({ length: this.rows }, (_, row) => {
       const at = { env, b, h, q: q0 + row, k: k0, scalars };
       return bands.map(({ lo, hi }) => [evaluateInt(lo, at), evaluateInt(hi, at)] as const);

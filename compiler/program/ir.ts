@@ -40,9 +40,16 @@ export type Stmt =
   | { readonly op: "dot"; readonly to: "S"; readonly a: "Q"; readonly b: "K" }
   /**
    * Scores that are not looked at become {@link MASKED}; keys past the end count as such. Where there are `bands`, their
-   * union holds the same keys of each query; `k` in their ends is the first key of the tile.
+   * union holds the same keys of each query, in the tiles of which `where` is true if it is given; `k` in both is the
+   * first key of the tile.
    */
-  | { readonly op: "mask"; readonly tile: "S"; readonly looks: BoolExpr; readonly bands?: readonly KeyBand[] | undefined }
+  | {
+      readonly op: "mask";
+      readonly tile: "S";
+      readonly looks: BoolExpr;
+      readonly bands?: readonly KeyBand[] | undefined;
+      readonly where?: BoolExpr | undefined;
+    }
   /** to = max(from, largest score of the row, {@link LEAST_MAXIMUM}) */
   | { readonly op: "rowMax"; readonly to: "n"; readonly from: "m"; readonly tile: "S" }
   /** to = exp2(x - y), row by row for vectors, with y broadcast over the columns for the matrix. */

@@ -1,6 +1,5 @@
 import type { MaskModule } from "../mask/ir.js";
-import { bandsInTile } from "../tiles/in-tile.js";
-import type { KeyBand } from "../tiles/ranges.js";
+import { bandsInTile, type TileBands } from "../tiles/in-tile.js";
 import { rowLengths } from "../tiles/row-lengths.js";
 import { planTiles } from "../tiles/plan.js";
 import { keyWalks, needsMask } from "../tiles/walks.js";
@@ -63,7 +62,7 @@ export function lower(
 }
 
 /** The mask of a walk as bands, for all tiles or for those of this size; keys of a list lie anywhere. */
-function bandsOf(module: MaskModule, { mask, bands, list }: KeyWalk, tileK: number): { readonly bands?: readonly KeyBand[] } {
-  const found = list === undefined ? (bands ?? bandsInTile(module, mask, tileK)) : undefined;
-  return found === undefined ? {} : { bands: found };
+function bandsOf(module: MaskModule, { mask, bands, list }: KeyWalk, tileK: number): Partial<TileBands> {
+  if (list !== undefined) return {};
+  return bands === undefined ? (bandsInTile(module, mask, tileK) ?? {}) : { bands };
 }

@@ -53,7 +53,7 @@ function printStmt(stmt: Stmt, indent: string, tiles: TilePrinter): readonly str
       return line(`${stmt.to} = ${stmt.a} ${stmt.b}^T`);
     case "mask":
       return line(
-        `mask ${stmt.tile} unless ${printBool(stmt.looks)}${stmt.bands === undefined ? "" : `, which in a tile from k on is the keys in ${printBands(stmt.bands)}`}`,
+        `mask ${stmt.tile} unless ${printBool(stmt.looks)}${stmt.bands === undefined ? "" : `, which in a tile from k on ${stmt.where === undefined ? "" : `with ${printBool(stmt.where)} `}is the keys in ${printBands(stmt.bands)}`}`,
       );
     case "rowMax":
       return line(`${stmt.to} = max(${stmt.from}, row max of ${stmt.tile})`);

@@ -1,7 +1,7 @@
 import type { BoolExpr, IntExpr, MaskModule } from "../mask/ir.js";
 import * as m from "../mask/make.js";
-import { simplifyInt } from "../mask/simplify.js";
-import { mapChildren, mapLeaves } from "../mask/walk.js";
+import { simplifyBool, simplifyInt } from "../mask/simplify.js";
+import { keyOf, mapChildren, mapLeaves, some, walk } from "../mask/walk.js";
 import { factsOf } from "./intervals.js";
 import type { KeyBand } from "./ranges.js";
 import { solve } from "./solve.js";
@@ -13,28 +13,91 @@ const MOST_BANDS = 4;
 const FIRST = "the first key of the tile";
 const first = m.param(FIRST);
 
-const known = new WeakMap<BoolExpr, Map<number, readonly KeyBand[] | undefined>>();
+/** A mask as bands inside of a tile: `k` is the first key of the tile, in the ends and in `where`. */
+export interface TileBands {
+  readonly bands: readonly KeyBand[];
+  /** The tiles whose mask these are; absent where they are that of all tiles. The same for all queries. */
+  readonly where?: BoolExpr | undefined;
+}
+
+const known = new WeakMap<BoolExpr, Map<number, TileBands | undefined>>();
 
 /**
- * The mask inside of any aligned tile of `tileK` keys as a union of bands, where it is one: `k` in their ends is the first
- * key of the tile. Inside of a tile a block of keys is always the same one, and a remainder rises by one from key to key,
- * where their sizes are multiples of the tile's: so blocks, strides over blocks and layouts are bands there that are none
- * over the whole sequence.
+ * The mask inside of any aligned tile of `tileK` keys as a union of bands, where it is one, or inside of those tiles for
+ * which one comparison of their place decides that it is. Inside of a tile a block of keys is always the same one, and a
+ * remainder rises by one from key to key, where their sizes are multiples of the tile's: so blocks, strides over blocks
+ * and layouts are bands there that are none over the whole sequence.
  */
-export function bandsInTile(module: MaskModule, mask: BoolExpr, tileK: number): readonly KeyBand[] | undefined {
-  const ofMask = known.get(mask) ?? new Map<number, readonly KeyBand[] | undefined>();
+export function bandsInTile(module: MaskModule, mask: BoolExpr, tileK: number): TileBands | undefined {
+  const ofMask = known.get(mask) ?? new Map<number, TileBands | undefined>();
   known.set(mask, ofMask);
-  if (!ofMask.has(tileK)) ofMask.set(tileK, newBands(module, mask, tileK));
+  if (!ofMask.has(tileK)) ofMask.set(tileK, newBands(module, inside(mask, tileK)));
   return ofMask.get(tileK);
 }
 
-function newBands(module: MaskModule, mask: BoolExpr, tileK: number): readonly KeyBand[] | undefined {
+function newBands(module: MaskModule, mask: BoolExpr): TileBands | undefined {
+  const bands = solvedBands(module, mask);
+  if (bands !== undefined) return { bands };
+  for (const where of tileConditions(mask)) {
+    const there = solvedBands(module, simplifyBool(assuming(mask, where)));
+    if (there !== undefined) return { bands: there, where: overKeys(where) };
+  }
+  return undefined;
+}
+
+function solvedBands(module: MaskModule, mask: BoolExpr): readonly KeyBand[] | undefined {
   const { fits, length } = factsOf(module);
-  const { bands, exact } = solve(inside(mask, tileK), { name: "k", length: length.k, relax: false, anyRow: true });
+  const { bands, exact } = solve(mask, { name: "k", length: length.k, relax: false, anyRow: true });
   if (!exact || bands.length === 0 || bands.length > MOST_BANDS) return undefined;
   if (bands.some(({ lo, hi }) => (lo && !fits(lo)) || (hi && !fits(hi)))) return undefined;
-  const end = (e: IntExpr): IntExpr => simplifyInt(mapLeaves(e, (leaf) => (leaf.kind === "param" && leaf.name === FIRST ? m.k : leaf)));
-  return bands.map(({ lo, hi }) => ({ lo: end(lo ?? m.int(0)), hi: end(hi ?? m.variable("N")) }));
+  return bands.map(({ lo, hi }) => ({ lo: simplifyInt(overKeys(lo ?? m.int(0))), hi: simplifyInt(overKeys(hi ?? m.variable("N"))) }));
+}
+
+const overKey = (leaf: IntExpr): IntExpr => (leaf.kind === "param" && leaf.name === FIRST ? m.k : leaf);
+
+/** With `k` for the first key of the tile. */
+function overKeys(e: IntExpr): IntExpr;
+function overKeys(e: BoolExpr): BoolExpr;
+function overKeys(e: IntExpr | BoolExpr): IntExpr | BoolExpr {
+  return mapLeaves(e as BoolExpr, overKey);
+}
+
+/** The comparisons of a tile's place that a mask is made of, and their opposites. */
+function tileConditions(mask: BoolExpr): readonly Compare[] {
+  const found = new Map<string, Compare>();
+  walk(mask, (node) => {
+    if (node.kind !== "compare" || !some(node, (leaf) => leaf.kind === "param" && leaf.name === FIRST)) return;
+    if (some(node, (leaf) => leaf.kind === "var" && leaf.name !== "N" && leaf.name !== "NQ")) return;
+    for (const cond of [node, opposite(node)]) found.set(keyOf(cond), cond);
+  });
+  return [...found.values()];
+}
+
+type Compare = Extract<BoolExpr, { readonly kind: "compare" }>;
+
+function opposite({ op, a, b }: Compare): Compare {
+  switch (op) {
+    case "lt":
+      return { kind: "compare", op: "le", a: b, b: a };
+    case "le":
+      return { kind: "compare", op: "lt", a: b, b: a };
+    case "eq":
+      return { kind: "compare", op: "ne", a, b };
+    case "ne":
+      return { kind: "compare", op: "eq", a, b };
+  }
+}
+
+/** The mask where a comparison holds. */
+function assuming(mask: BoolExpr, holds: Compare): BoolExpr {
+  const [yes, no] = [keyOf(holds), keyOf(opposite(holds))];
+  const int = (e: IntExpr): IntExpr => mapChildren(e, int, bool);
+  const bool = (e: BoolExpr): BoolExpr => {
+    if (e.kind !== "compare") return mapChildren(e, int, bool);
+    const key = keyOf(e);
+    return key === yes ? m.bool(true) : key === no ? m.bool(false) : mapChildren(e, int, bool);
+  };
+  return bool(mask);
 }
 
 /** The mask with everything that is the same for all keys of a tile written over its first key. */

@@ -43,7 +43,7 @@ async function check(device: GPUDevice, random: MaskModule, cases: readonly Veri
   const module: MaskModule = { ...random, mask, shape: { ...random.shape, ...DIMS, dtype: "f32" } };
   const plan = planTiles(module);
   const { variant } = wgslVariants(module, [DIMS]).find(({ variant: { profile } }) => profile === "gpu")!;
-  const text = shader(variant.wgsl, plan);
+  const text = shader(variant.wgsl, plan, variant.tileK);
   const launch = attentionModule(module, { uniforms: uniformFields(module), variants: [{ ...variant, wgsl: text }] });
   const operator = await createAttention(device, launch);
   for (const one of cases) {
@@ -59,7 +59,7 @@ async function check(device: GPUDevice, random: MaskModule, cases: readonly Veri
 }
 
 /** What stands before a kernel's work, and in place of the work the values of its expressions. */
-function shader(kernel: string, plan: TilePlan): string {
+function shader(kernel: string, plan: TilePlan, tileK: number): string {
   const printer = new ScalarPrinter(wgsl, [plan.may, plan.must, ...plan.ranges.flatMap(({ lo, hi }) => [lo, hi])]);
   const [may, must] = [printer.print(plan.may), printer.print(plan.must)];
   const inside = plan.ranges.map(({ lo, hi }) => `(${printer.print(lo)} <= k0 && k0 < ${printer.print(hi)})`).join(" || ") || "false";
@@ -76,7 +76,7 @@ fn conditions(q0: i32, q1: i32, k0: i32, k1: i32, h: i32, kvh: i32, b: i32) -> v
   for (var row = first_row + i32(lane); row < min(first_row + 32, u.queries); row += 64) {
     for (var k = 0; k < u.keys; k++) {
       let about = conditions(q0, q1, k, min(k + row % ${WIDTHS}, u.keys - 1), h, kvh, b);
-      let seen = ${seenBy(kernel)};
+      let seen = ${seenBy(kernel, tileK)};
       output[(query_base + row) * ${MOST_KEYS} + k] = vec4<f32>(select(0.0, 1.0, seen), select(vec3<f32>(0.0), vec3<f32>(1.0), about));
     }
   }
@@ -85,10 +85,13 @@ fn conditions(q0: i32, q1: i32, k0: i32, k1: i32, h: i32, kvh: i32, b: i32) -> v
 }
 
 /** Whether row's query looks at k, as the kernel asks: pair by pair, or by the bands of a query in the tile of the key. */
-function seenBy(kernel: string): string {
-  const bands = [...kernel.matchAll(/^fn (band_\d+)/gm)].map(([, name]) => `${name}(u.offset + row, k / 32 * 32, h, kvh, b)`);
-  if (bands.length === 0) return "(looks_at(u.offset + row, k, h, kvh, b) & 1u) != 0u";
-  return bands.map((band) => `(${band}.x <= k && k < ${band}.y)`).join(" || ");
+function seenBy(kernel: string, tileK: number): string {
+  const tile = `k / ${tileK} * ${tileK}`;
+  const pair = "((looks_at(u.offset + row, k, h, kvh, b) & 1u) != 0u)";
+  const bands = [...kernel.matchAll(/^fn (band_\d+)/gm)].map(([, name]) => `${name}(u.offset + row, ${tile}, h, kvh, b)`);
+  if (bands.length === 0) return pair;
+  const within = `(${bands.map((band) => `(${band}.x <= k && k < ${band}.y)`).join(" || ")})`;
+  return kernel.includes("fn has_bands(") ? `select(${pair}, ${within}, has_bands(${tile}, h, kvh, b))` : within;
 }
 
 async function differenceIn(

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { evaluateInt, headEvaluator } from "../../compiler/mask/evaluate.js";
+import { evaluateBool, evaluateInt, headEvaluator } from "../../compiler/mask/evaluate.js";
 import type { BoolExpr, IntExpr } from "../../compiler/mask/ir.js";
 import * as m from "../../compiler/mask/make.js";
 import { tileFrame } from "../../compiler/tiles/evaluate.js";
@@ -30,17 +30,24 @@ const masks: fc.Arbitrary<BoolExpr> = fc.oneof(
   fc.tuple(compared, compared).map(([a, b]) => m.and(a, b)),
   fc.tuple(compared, compared, compared).map(([a, b, c]) => m.and(a, m.or(b, c))),
   fc.tuple(compared, compared).map(([a, b]) => m.or(a, m.not(b))),
+  fc.tuple(compared, compared, fc.integer({ min: 1, max: 9 })).map(([a, b, n]) => {
+    const end = m.mul(m.div(m.variable("N"), m.int(n)), m.int(4));
+    return m.or(m.and(m.lt(m.k, end), a), m.and(m.le(end, m.k), b));
+  }),
 );
 
 it("bands inside of a tile hold the keys of the mask and no others", () => {
   let found = 0;
   let withBlocks = 0;
+  let inSome = 0;
   fc.assert(
     fc.property(masks, environment(24), (mask, env) => {
       const module = moduleOf(mask);
-      const bands = bandsInTile(module, mask, TILE);
-      if (bands === undefined) return;
+      const inTile = bandsInTile(module, mask, TILE);
+      if (inTile === undefined) return;
+      const { bands, where } = inTile;
       found++;
+      if (where !== undefined) inSome++;
       if (JSON.stringify(bands).includes('"k"')) withBlocks++;
       for (let b = 0; b < BATCH; b++) {
         for (let h = 0; h < env.heads; h++) {
@@ -49,6 +56,7 @@ it("bands inside of a tile hold the keys of the mask and no others", () => {
           for (let q = env.N - env.NQ; q < env.N; q++) {
             for (let first = 0; first < env.N; first += TILE) {
               const at = { env, b, h, q, k: first, scalars };
+              if (where !== undefined && !evaluateBool(where, at)) continue;
               const ends = bands.map(({ lo, hi }) => [evaluateInt(lo, at), evaluateInt(hi, at)] as const);
               for (let k = first; k < Math.min(first + TILE, env.N); k++) {
                 expect(
@@ -65,4 +73,5 @@ it("bands inside of a tile hold the keys of the mask and no others", () => {
   );
   expect(found).toBeGreaterThan(200);
   expect(withBlocks).toBeGreaterThan(60);
+  expect(inSome).toBeGreaterThan(10);
 });

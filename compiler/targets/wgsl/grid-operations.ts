@@ -72,16 +72,23 @@ let shuffled = workgroupUniformLoad(&all_in_place);`;
   protected eachStep(work: (mask: () => void) => void, masking: Masking): void {
     work(() => {
       this.whereMasked(masking, () => {
-        if (this.bands !== undefined) {
-          this.findBands("let ");
-          return this.maskByBands("k0 + own_column");
-        }
-        for (let first = 0, word = 0; first < this.columns; first += this.columnsPerWord, word++) {
-          this.text.line(`let looks_${word} = ${this.keys.looksAt("q0 + own_row", `${this.keys.first} + own_column${plus(first)}`)};`);
-        }
-        this.maskByBits();
+        const byBands = (count: number): void => {
+          this.findBands("let ", count);
+          this.maskByBands("k0 + own_column", count);
+        };
+        if (this.bands !== undefined) return byBands(this.bands);
+        if (this.bandsSometimes === undefined) return this.maskPairByPair();
+        this.text.block("if (has_bands(k0, h, kvh, b))", () => byBands(this.bandsSometimes!));
+        this.text.block("else", () => this.maskPairByPair());
       });
     });
+  }
+
+  private maskPairByPair(): void {
+    for (let first = 0, word = 0; first < this.columns; first += this.columnsPerWord, word++) {
+      this.text.line(`let looks_${word} = ${this.keys.looksAt("q0 + own_row", `${this.keys.first} + own_column${plus(first)}`)};`);
+    }
+    this.maskByBits();
   }
 
   /** Keys and streamed queries are loaded chunk by chunk by the product; values are read where they are used. */

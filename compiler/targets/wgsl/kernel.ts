@@ -10,7 +10,7 @@ import { GridOperations } from "./grid-operations.js";
 import { printHelpers } from "./helpers.js";
 import { isTrue, KeyTilesPrinter, walkDeclarations } from "./key-tiles.js";
 import type { KeyTiles } from "./key-tiles.js";
-import { printBandFunctions, printMaskFunction } from "./mask-function.js";
+import { printLooks } from "./mask-function.js";
 import type { Looks } from "./mask-function.js";
 import { MatrixOperations } from "./matrix-operations.js";
 import type { Masking, TileOperations } from "./operations.js";
@@ -63,13 +63,7 @@ class KernelPrinter {
     this.body(program.body);
     const main = this.text.toString();
     const masks = program.body.flatMap((stmt) => (stmt.op === "keyTiles" ? maskOf(stmt) : []));
-    const mask = masks
-      .map((each) =>
-        each.bands === undefined
-          ? printMaskFunction(each, rowsPerThread(s), this.operations.columnsPerWord, s.profile !== "gpu")
-          : printBandFunctions(each.bands),
-      )
-      .join("\n");
+    const mask = masks.map((each) => printLooks(each, rowsPerThread(s), this.operations.columnsPerWord, s.profile !== "gpu")).join("\n");
     const parts = [
       `// ${program.module.name} (${program.module.origin}), head dim ${headDim}, value dim ${valueDim}, ${s.name}.`,
       `// One workgroup of ${threadsOf(s)} threads for each tile of ${s.tileQ} queries; tiles of ${s.tileK} keys.`,
@@ -140,7 +134,7 @@ ${this.operations.place()}`);
 
   private keyTiles(stmt: KeyTiles): void {
     const keys = stmt.list === undefined ? this.tokens.keys : listedKeys(stmt.list, this.tokens.keepsKeys);
-    this.operations.walkOver(keys, maskOf(stmt)[0]?.bands?.length);
+    this.operations.walkOver(keys, maskOf(stmt)[0]);
     const masking = stmt.body.find((each) => each.op === "when");
     const work = (how: Masking): void =>
       this.operations.keyTile((mask) => {
@@ -198,7 +192,7 @@ const partBindings = [
 
 function maskOf({ body, list }: KeyTiles): readonly Looks[] {
   const masks = body.flatMap((stmt) => (stmt.op === "when" ? stmt.body : [stmt]));
-  return masks.flatMap((stmt) => (stmt.op === "mask" ? [{ looks: stmt.looks, bands: stmt.bands, list }] : []));
+  return masks.flatMap((stmt) => (stmt.op === "mask" ? [{ looks: stmt.looks, bands: stmt.bands, where: stmt.where, list }] : []));
 }
 
 /** Every scalar expression the printer will meet, so that it knows what is shared. */

@@ -10,18 +10,31 @@ import { wgsl } from "./dialect.js";
 /** Key columns of a thread whose pairs with all its rows fit into one 32-bit word. */
 export const columnsPerWord = (rows: number, columns: number): number => Math.min(Math.floor(32 / rows), columns);
 
-/** Which pairs a walk looks at, also as bands of keys for each query; `list` where its keys are those of one. */
+/** Which pairs a walk looks at, also as bands of keys for each query, `where` these hold; `list` where its keys are those of one. */
 export interface Looks {
   readonly looks: BoolExpr;
   readonly bands?: readonly KeyBand[] | undefined;
+  readonly where?: BoolExpr | undefined;
   readonly list?: string | undefined;
 }
 
-/** The bands of a query in the tile from key k on, as functions: the keys from x on and before y, which are keys of the sequence. */
-export function printBandFunctions(bands: readonly KeyBand[]): string {
-  return bands.map(printBandFunction).join("\n");
+/** What answers for the pairs of a walk: bands, a mask for each pair, or both where only some tiles have bands. */
+export function printLooks(looks: Looks, rows: number, perWord: number, keepsRows: boolean): string {
+  const { bands, where } = looks;
+  const pairByPair = (): string => printMaskFunction(looks, rows, perWord, keepsRows);
+  if (bands === undefined) return pairByPair();
+  const functions = bands.map(printBandFunction).join("\n");
+  if (where === undefined) return functions;
+  return `${functions}
+// Whether the mask of the tile from key k on is its bands.
+fn has_bands(k: i32, h: i32, kvh: i32, b: i32) -> bool {
+  return ${printBool(where, wgsl)};
 }
 
+${pairByPair()}`;
+}
+
+/** The band of a query in the tile from key k on, as a function: the keys from x on and before y, which are keys of the sequence. */
 function printBandFunction({ lo, hi }: KeyBand, i: number): string {
   const { lines, named } = sharedConditions([lo, hi]);
   const end = (e: IntExpr): string => printInt(e, { ...wgsl, named });
@@ -53,7 +66,7 @@ function sharedConditions(ends: readonly IntExpr[]): { readonly lines: readonly 
  * the mask stands in the kernel once. What depends on one side alone is computed once for all pairs of a query or of a
  * place; with `keepsRows`, for devices that have memory for it, on both sides, else on the one that costs more.
  */
-export function printMaskFunction({ looks, list }: Looks, rows: number, perWord: number, keepsRows: boolean): string {
+function printMaskFunction({ looks, list }: Looks, rows: number, perWord: number, keepsRows: boolean): string {
   const of = list === undefined ? "" : `_in_${list}`;
   const [place, parameters] = list === undefined ? ["k", ""] : ["place", "list: i32, places: i32, "];
   const sides = oneSidedParts(looks);

@@ -2,6 +2,7 @@ import type { Shape } from "../../mask/ir.js";
 import type { Stmt } from "../../program/ir.js";
 import { columnsPerThread, rowsPerThread, valueGroups } from "../../schedule/schedule.js";
 import type { Schedule } from "../../schedule/schedule.js";
+import type { Looks } from "./mask-function.js";
 import type { Storage } from "./storage.js";
 import { floatLiteral } from "./text.js";
 import type { KernelText } from "./text.js";
@@ -34,8 +35,10 @@ export abstract class TileOperations<S extends Schedule = Schedule> {
   protected allKeys = false;
   /** Where the keys of the present walk are. */
   protected keys: KeyRows;
-  /** How many bands the mask of the present walk is; absent where it is asked pair by pair. */
+  /** How many bands the mask of the present walk is; absent where it is asked pair by pair, in some tiles at least. */
   protected bands: number | undefined;
+  /** How many bands it is in the tiles that `has_bands`. */
+  protected bandsSometimes: number | undefined;
 
   constructor(
     protected readonly text: KernelText,
@@ -53,10 +56,11 @@ export abstract class TileOperations<S extends Schedule = Schedule> {
     this.keys = tokens.keys;
   }
 
-  /** What is printed from now on is for tiles of these keys, whose mask is so many bands. */
-  walkOver(keys: KeyRows, bands: number | undefined): void {
+  /** What is printed from now on is for tiles of these keys, with this mask if they have one. */
+  walkOver(keys: KeyRows, looks: Looks | undefined): void {
     this.keys = keys;
-    this.bands = bands;
+    const count = looks?.bands?.length;
+    [this.bands, this.bandsSometimes] = looks?.where === undefined ? [count, undefined] : [undefined, count];
   }
 
   /** Key columns whose pairs with all rows of the thread are judged at a time, a bit each. */
@@ -166,18 +170,20 @@ export abstract class TileOperations<S extends Schedule = Schedule> {
     });
   }
 
-  /**
-   * The bands of the thread's rows: `low_i_r` and `high_i_r`, with `store` put before each. On software devices in a loop
-   * that stays rolled: what a band is made of then stands in the kernel once.
-   */
-  protected findBands(store: "let " | ""): void {
+  /** The bands of the thread's rows as `bands_i[r]`, in a loop that stays rolled: what a band is made of stands in the kernel once. */
+  protected findBandsInArrays(count: number): void {
+    for (let i = 0; i < count; i++) {
+      this.text.line(`var bands_${i}: array<vec2<i32>, ${this.rows}>;`);
+      this.text.block(`for (var r = 0; r < ${this.rows}; r++)`, () => this.text.line(`bands_${i}[r] = ${bandOf(i, " + r")};`));
+    }
+  }
+
+  /** The bands of the thread's rows: `low_i_r` and `high_i_r`, with `store` put before each. */
+  protected findBands(store: "let " | "", count: number): void {
     const rolled = this.schedule.profile !== "gpu";
-    for (let i = 0; i < this.bands!; i++) {
-      const band = (row: string): string => `band_${i}(q0 + own_row${row}, k0, h, kvh, b)`;
-      if (rolled) {
-        this.text.line(`var bands_${i}: array<vec2<i32>, ${this.rows}>;`);
-        this.text.block(`for (var r = 0; r < ${this.rows}; r++)`, () => this.text.line(`bands_${i}[r] = ${band(" + r")};`));
-      } else for (let row = 0; row < this.rows; row++) this.text.line(`let band_${i}_${row} = ${band(plus(row))};`);
+    if (rolled) this.findBandsInArrays(count);
+    for (let i = 0; i < count; i++) {
+      if (!rolled) for (let row = 0; row < this.rows; row++) this.text.line(`let band_${i}_${row} = ${bandOf(i, plus(row))};`);
       this.eachRowGroup((r) => {
         for (const [name, end] of [
           ["low", "x"],
@@ -191,11 +197,11 @@ export abstract class TileOperations<S extends Schedule = Schedule> {
   }
 
   /** Scores of keys outside of their rows' bands; `key` is the thread's first. */
-  protected maskByBands(key: string): void {
+  protected maskByBands(key: string, count: number): void {
     for (let c = 0; c < this.columns; c++) {
       this.text.line(`let key_of_${c} = vec4<i32>(${key}${plus(c)});`);
       this.eachRowGroup((r) => {
-        const within = range(this.bands!, (i) => `((low_${i}_${r} <= key_of_${c}) & (key_of_${c} < high_${i}_${r}))`).join(" | ");
+        const within = range(count, (i) => `((low_${i}_${r} <= key_of_${c}) & (key_of_${c} < high_${i}_${r}))`).join(" | ");
         this.text.line(`s_${c}_${r} = select(vec4<f32>(MASKED), s_${c}_${r}, ${within});`);
       });
     }
@@ -261,6 +267,8 @@ export abstract class TileOperations<S extends Schedule = Schedule> {
 export const component = (i: number): string => "xyzw"[i % 4]!;
 
 /** `+ n`, and nothing for 0. */
+const bandOf = (i: number, row: string): string => `band_${i}(q0 + own_row${row}, k0, h, kvh, b)`;
+
 export const plus = (n: number): string => (n === 0 ? "" : ` + ${n}`);
 
 export const range = <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i));

@@ -37,7 +37,7 @@ let own_row = i32(lane) * ${this.rows};`;
     this.text.line(`var first_key_of_step = ${this.keys.first};`);
     this.text.block("loop", () => {
       work(() => {
-        if (this.bands !== undefined) return this.maskByBands("first_key_of_step");
+        if (this.bands !== undefined) return this.maskByBands("first_key_of_step", this.bands);
         const perWord = this.columnsPerWord;
         this.text.line(`let key_of_tile = first_key_of_step - ${this.keys.first};`);
         this.text.line(`let looks_0 = looks_bits[key_of_tile / ${perWord}] >> u32(key_of_tile % ${perWord} * ${this.rows});`);
@@ -56,9 +56,29 @@ let own_row = i32(lane) * ${this.rows};`;
     this.text.line(`var looks_bits: array<u32, ${words}>;`);
     if (masking.kind === "where") for (let w = 0; w < words; w++) this.text.line(`looks_bits[${w}] = 0xffffffffu;`);
     this.whereMasked(masking, () => {
-      this.text.block(`for (var w = 0; w < ${words}; w++)`, () =>
-        this.text.line(`looks_bits[w] = ${this.keys.looksAt("q0 + own_row", `${this.keys.first} + w * ${perWord}`)};`),
-      );
+      const pairByPair = (): void =>
+        this.text.block(`for (var w = 0; w < ${words}; w++)`, () =>
+          this.text.line(`looks_bits[w] = ${this.keys.looksAt("q0 + own_row", `${this.keys.first} + w * ${perWord}`)};`),
+        );
+      if (this.bandsSometimes === undefined) return pairByPair();
+      this.text.block("if (has_bands(k0, h, kvh, b))", () => this.bitsOfBands(this.bandsSometimes!, words));
+      this.text.block("else", pairByPair);
+    });
+  }
+
+  private bitsOfBands(bands: number, words: number): void {
+    const perWord = this.columnsPerWord;
+    this.findBandsInArrays(bands);
+    this.text.block(`for (var w = 0; w < ${words}; w++)`, () => {
+      this.text.line("var found = 0u;");
+      this.text.block(`for (var r = 0; r < ${this.rows}; r++)`, () => {
+        for (let i = 0; i < bands; i++) this.text.line(`let band_${i} = bands_${i}[r] - (k0 + w * ${perWord});`);
+        for (let c = 0; c < perWord; c++) {
+          const within = range(bands, (i) => `((band_${i}.x <= ${c}) & (${c} < band_${i}.y))`).join(" | ");
+          this.text.line(`found |= select(0u, 1u, ${within}) << u32(${c * this.rows} + r);`);
+        }
+      });
+      this.text.line("looks_bits[w] = found;");
     });
   }
 
@@ -70,7 +90,7 @@ let own_row = i32(lane) * ${this.rows};`;
         this.text.line(`var high_${i}_${r} = vec4<i32>(u.keys);`);
       });
     }
-    this.whereMasked(masking, () => this.findBands(""));
+    this.whereMasked(masking, () => this.findBands("", this.bands!));
   }
 
   protected load(stmt: Extract<Stmt, { op: "load" }>): void {
