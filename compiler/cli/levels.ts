@@ -7,6 +7,8 @@ import type { MaskModule } from "../mask/ir.js";
 import { printModule } from "../mask/print.js";
 import { lower } from "../program/lower.js";
 import { printProgram } from "../program/print.js";
+import { lowerSelections } from "../select/lower.js";
+import { printSelectionProgram } from "../select/print.js";
 import { printSchedule } from "../schedule/print.js";
 import { wgslVariants } from "../targets/wgsl/operator.js";
 import { planTiles } from "../tiles/plan.js";
@@ -30,7 +32,7 @@ export function printLevel(module: MaskModule, level: Level, options: LevelOptio
     case "tiles":
       return `${module.name}\n${printPlan(planTiles(module))}`;
     case "program":
-      return options.target === "cuda" ? cudaPrograms(module, options) : wgslPrograms(module, options);
+      return selectionProgram(module) + (options.target === "cuda" ? cudaPrograms(module, options) : wgslPrograms(module, options));
     case "wgsl":
       return wgslVariants(module, dimsOf(module, options.headDims), options.schedules)
         .map(({ variant }) => variant.wgsl)
@@ -38,6 +40,12 @@ export function printLevel(module: MaskModule, level: Level, options: LevelOptio
     case "cuda":
       return cudaSource(compileCuda(module, options));
   }
+}
+
+/** What is computed before the programs of kernels, where the mask looks at the data. */
+function selectionProgram(module: MaskModule): string {
+  const program = lowerSelections(module);
+  return program === undefined ? "" : `${printSelectionProgram(program)}\n`;
 }
 
 function wgslPrograms(module: MaskModule, { headDims, schedules }: LevelOptions): string {

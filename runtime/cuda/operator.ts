@@ -18,6 +18,7 @@ import type { CudaDevice, CudaFunction, CudaProgram, CudaStream, DevicePointer }
 import { locateInputs, type CudaInputs, type LocatedInputs } from "./inputs.js";
 import { allocations, constantWords, streamMemory } from "./memory.js";
 import type { CudaDtype, CudaKernel, CudaModule } from "./module.js";
+import { mostKeys } from "./most-keys.js";
 import { pointerBytes, wordBytes } from "./parameters.js";
 import { checkOverlap, deviceRange, TENSOR_ALIGNMENT, type DeviceRange, type DeviceRef } from "./pointers.js";
 import { prepareInput, prepareKernels, prepareKeyList } from "./prepare.js";
@@ -89,8 +90,6 @@ export interface CudaAttention {
 const MOST_BLOCKS = 2 ** 31 - 1;
 /** The most rows of a head or group, so that kernels count them in 32 bits, the last tile's too. */
 const MOST_ROWS = 2 ** 31 - 1024;
-/** The most places of keys, those of lists behind those of all keys: kernels note four times a place in 32 bits. */
-const MOST_PLACES = 2 ** 29 - 2048;
 
 interface OperatorParts {
   readonly device: CudaDevice;
@@ -152,7 +151,7 @@ function gridOf(module: CudaModule, kernel: CudaKernel, call: ResolvedCall, devi
       remedy: "Split the call by queries or by heads.",
     });
   }
-  const keys = Math.floor(MOST_PLACES / (1 + (module.lists?.length ?? 0)));
+  const keys = mostKeys(module.lists?.length ?? 0);
   if (n > keys) {
     throw new AttnError("ATTN5211", {
       field: "call",

@@ -105,6 +105,16 @@ test.each(["mask", "tiles", "program", "wgsl"])("--emit %s prints that level alo
   expect(stdout).toMatch(level === "wgsl" ? /@compute/ : /sliding[^]*dense/);
 });
 
+test("--emit program prints what selections compute before the programs of kernels", async () => {
+  const own = folderWith({
+    "s.attn":
+      "attention some {\n  space  seq causal\n  select b {\n    unit  q: token, k: block(8)\n    score dot(q, mean(k))\n    keep  top(2)\n  }\n  attend b | k == q\n}\n",
+  });
+  const { code, stdout } = await attnc(own, "build", "s.attn", "--target", "wgsl", "--emit", "program");
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/selections of some: [^]*keep top 2 of a row by [^]*program some: tiles of/);
+});
+
 test("a warning does not stop a build", async () => {
   const own = folderWith({ "w.attn": "attention late {\n  space  seq causal\n  attend q - k >= 4\n}\n" });
   const { code, stderr } = await attnc(own, "build", "w.attn", "--target", "wgsl", "--emit", "mask");

@@ -1,5 +1,6 @@
 import type { MaskModule } from "../../mask/ir.js";
 import type { CudaKernel, CudaModule } from "../../../runtime/cuda/module.js";
+import { mostKeys } from "../../../runtime/cuda/most-keys.js";
 import type { InputField, ListField, UniformSource } from "../../../runtime/launch/module.js";
 import { printChecks } from "./check.js";
 import { printHeader } from "./header.js";
@@ -18,6 +19,7 @@ import { LAUNCH_SUPPORT, TENSOR_MAP_SUPPORT } from "./support.js";
 export function printLaunch(mask: MaskModule, module: CudaModule): string {
   const { name } = module;
   const call = `attnc_${name}_call`;
+  const keys = mostKeys(module.lists?.length ?? 0);
   const maps = module.cuda.kernels.some(({ tensorMaps }) => tensorMaps !== undefined);
   return `#ifndef __CUDACC_RTC__
 // The host's side, for programs that link this file.
@@ -79,7 +81,7 @@ ${printCheckSelections(mask, module)}  const size_t given = p->workspace == null
   const long long tiles = (rows + kernel->tile_q - 1) / kernel->tile_q;
   const double total = static_cast<double>(tiles) * grid_heads * p->batch;
   if (rows > INT_MAX - kernel->tile_q || total > INT_MAX) return wrong("queries: expected fewer than 2^31 tiles of %d rows, found %.15g", kernel->tile_q, total);
-  if (p->keys > ${Math.floor((2 ** 29 - 2048) / (1 + (module.lists?.length ?? 0)))}) return wrong("keys: expected at most ${Math.floor((2 ** 29 - 2048) / (1 + (module.lists?.length ?? 0)))}, found %d", p->keys);
+  if (p->keys > ${keys}) return wrong("keys: expected at most ${keys}, found %d", p->keys);
   unsigned int* aux = static_cast<unsigned int*>(p->workspace);
 ${printWriteScalars(mask)}${printPrepareInputs(mask, module)}${printMakeSelections(mask, module, uniform)}${printPrepareLists(mask, module)}  Uniforms u = {};
 ${module.uniforms.map(({ name: field, source }) => `  u.${field} = ${uniform(source, module)};\n`).join("")}  int blocks = static_cast<int>(total);
