@@ -31,10 +31,11 @@ export function interpretedSelections(
     const shapes = selectionShapes(module, env, batch);
     const rules = { name: module.name, selection: { matrices: shapes, reuse: reuseRules(module) } };
     const names = reusedNames(rules, { n, nq, params, launch: { layer, layers, step, steps, phase } }, reuse);
-    const made = interpretSelections(program, { env, batch, headDim: module.shape.headDim, scale, q, k, floats });
-    const given = shapes
-      .filter(({ name }) => names.includes(name))
-      .map(({ name, columns }) => [name, withColumns(bitsValue(reuse[name]!), columns)] as const);
-    return { ...made, ...Object.fromEntries(given) };
+    const given = Object.fromEntries(
+      shapes
+        .filter(({ name }) => names.includes(name))
+        .map(({ name, columns }) => [name, withColumns(bitsValue(reuse[name]!), columns)] as const),
+    );
+    return interpretSelections(program, { env, batch, headDim: module.shape.headDim, scale, q, k, floats, given });
   };
 }

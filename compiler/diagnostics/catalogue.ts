@@ -315,7 +315,7 @@ export interface MessageParams {
     name: string | number;
   };
   ATTN2323: {
-    where: string | number;
+    clause: string | number;
     what: string | number;
   };
   ATTN2324: {
@@ -348,6 +348,10 @@ export interface MessageParams {
     values: string | number;
   };
   ATTN2334: Record<string, never>;
+  ATTN2335: {
+    name: string | number;
+    clause: string | number;
+  };
   ATTN2350: {
     kind: string | number;
   };
@@ -3359,27 +3363,27 @@ attention a {
 `,
   },
   ATTN2323: {
-    title: `What is known before the data`,
+    title: `What \`among\` and \`force\` read`,
     severity: "error",
-    message: `{where} is known before the data of a call, and this reads {what}`,
-    page: `Which units are forced, which layers select and how much is kept are worked out without the tensors: selections, flags and
-inputs have no part in them.
+    message: `\`{clause}\` reads what is known before the data of a call, and selections declared before: not {what}`,
+    page: `Which units are forced and which are candidates is known before the data, or says what other selections chose: flags, inputs and
+the batch have no part in it. In \`attend\` they may stand beside the selection.
 
 \`\`\`attn wrong
 attention a {
   space  seq causal
-  select c { unit q: block(64), k: block(64); score dot(mean(q), mean(k)); keep top(8) }
-  select d { unit q: block(64), k: block(64); score dot(mean(q), mean(k)); keep top(8); force c }
-  attend d | local(64)
+  input  doc : ids
+  select c { unit q: block(64), k: block(64); score dot(mean(q), mean(k)); keep top(8); among doc[q] == doc[k] }
+  attend c | local(64)
 }
 \`\`\`
 
 \`\`\`attn right
 attention a {
   space  seq causal
-  select c { unit q: block(64), k: block(64); score dot(mean(q), mean(k)); keep top(8) }
-  select d { unit q: block(64), k: block(64); score dot(mean(q), mean(k)); keep top(8); force q - k < 64 }
-  attend c | d | local(64)
+  input  doc : ids
+  select c { unit q: block(64), k: block(64); score dot(mean(q), mean(k)); keep top(8); among q - k < 4096 }
+  attend doc[q] == doc[k] & c | local(64)
 }
 \`\`\`
 `,
@@ -3649,6 +3653,31 @@ attention a {
   probe  p = softmax(dot(q.last(64), k) * scale)
   select d { unit diag: token; score sum(p, over: diag); keep top(128); force first(64); snap block(64) }
   attend d
+}
+\`\`\`
+`,
+  },
+  ATTN2335: {
+    title: `A selection that reads itself`,
+    severity: "error",
+    message: `\`{name}\` is not selected yet where its \`{clause}\` reads it`,
+    hint: `name a selection that is declared before`,
+    page: `\`among\` and \`force\` may read what other selections chose. Those are declared before, so that no two of them wait for each other.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  select fine { unit q: block(64), k: block(16); score dot(mean(q), mean(k)); keep top(32); among fine }
+  attend fine | local(64)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  select coarse { unit q: block(64), k: block(256); score dot(mean(q), mean(k)); keep top(8) }
+  select fine { unit q: block(64), k: block(16); score dot(mean(q), mean(k)); keep top(32); among coarse }
+  attend fine | local(64)
 }
 \`\`\`
 `,

@@ -136,7 +136,7 @@ function columnName({ axes }: Tensor): string {
 const headsText = ({ heads }: Selection | Flag): string => ({ query: "each head", kv: "each kv head", one: "all heads" })[heads];
 
 function printSelection(item: Selection, of: string, text: ExpressionText): readonly string[] {
-  const { rows, columns, keep, force, snap, when, reuse } = item;
+  const { rows, columns, keep, among, force, snap, when, reuse } = item;
   const unit =
     columns.kind === "keys" ? { kind: columns.kind, unit: columns.unit, stride: columns.unit } : { kind: columns.kind, unit: columns.unit };
   const units = [...(rows === undefined ? [] : [rowsText(rows)]), columnsText(unit)].join(", ");
@@ -147,6 +147,7 @@ function printSelection(item: Selection, of: string, text: ExpressionText): read
     ...(keep.scope === "head" ? ["over head"] : []),
   ];
   lines.push(`    keep ${[`${printRule(item, text)}${force?.onTop === true ? " + forced" : ""}`, ...bounds].join(" ")}`);
+  if (among !== undefined) lines.push(`    among ${text.bool(among)}`);
   const forced = [
     ...(force?.first === undefined ? [] : [`first(${text.int(force.first)})`]),
     ...(force?.last === undefined ? [] : [`last(${text.int(force.last)})`]),

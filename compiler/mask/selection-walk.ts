@@ -46,11 +46,12 @@ export function walkModuleTensors(module: Pick<MaskModule, "selections">, see: (
 /** The integer and boolean expressions of a selection: amounts, what is forced, where and when it is made. */
 export function selectionExpressions(item: Selection | Flag): readonly (IntExpr | BoolExpr)[] {
   if (item.kind === "flag") return [];
-  const { keep, force, when, reuse } = item;
+  const { keep, among, force, when, reuse } = item;
   return [
     keep.rule.kind === "top" ? keep.rule.n : undefined,
     keep.least,
     keep.most,
+    among,
     force?.pairs,
     force?.first,
     force?.last,
@@ -58,6 +59,11 @@ export function selectionExpressions(item: Selection | Flag): readonly (IntExpr 
     when,
     reuse && (reuse.kind === "every" ? reuse.steps : reuse.at),
   ].filter((each) => each !== undefined);
+}
+
+/** The masks of a selection: what its units are asked for. */
+export function unitMasks(item: Selection | Flag): readonly BoolExpr[] {
+  return item.kind === "flag" ? [] : [item.among, item.force?.pairs].filter((each) => each !== undefined);
 }
 
 /** The expressions of all selections of a module. */
@@ -136,7 +142,7 @@ function mapSelection(
 ): Selection {
   const int = <K extends string>(name: K, value: IntExpr | undefined): { readonly [N in K]?: IntExpr } =>
     (value === undefined ? {} : { [name]: change.int(value) }) as never;
-  const { keep, force, when, reuse } = item;
+  const { keep, among, force, when, reuse } = item;
   const { rule } = keep;
   const keptBy: Selection["keep"]["rule"] =
     rule.kind === "top"
@@ -150,6 +156,7 @@ function mapSelection(
     ...item,
     score: tensor(item.score),
     keep: { ...keep, rule: keptBy, ...int("least", keep.least), ...int("most", keep.most) },
+    ...(among === undefined ? {} : { among: change.bool(among) }),
     ...(force === undefined
       ? {}
       : {

@@ -138,8 +138,8 @@ export interface Keep {
 }
 
 /**
- * Which units are always kept: a unit pair some of whose pairs satisfy `pairs` (in q, k, heads and lengths, causality
- * included), or units counted at an end of the axis.
+ * Which units are always kept: a unit pair some of whose pairs satisfy `pairs` (in q, k, heads, lengths and the bits of
+ * earlier selections, causality included), or units counted at an end of the axis.
  */
 export interface Force {
   readonly pairs?: BoolExpr | undefined;
@@ -168,6 +168,11 @@ export interface Selection {
   /** Has the selection's axes, or lacks some. */
   readonly score: Tensor;
   readonly keep: Keep;
+  /**
+   * Units may be kept only if one of their pairs satisfies it, or if they are forced: in q, k, heads, lengths and the bits of
+   * earlier selections, causality included. What else is said of candidates, as in `softmax`, is about causality alone.
+   */
+  readonly among?: BoolExpr | undefined;
   readonly force?: Force | undefined;
   readonly snap?: number | undefined;
   /** Heads for which nothing is selected, because their mask does not read it, may be skipped: where this is false. */

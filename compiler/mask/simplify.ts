@@ -1,7 +1,7 @@
 import type { BoolExpr, CompareOp, IntBinary, IntExpr, MaskModule } from "./ir.js";
 import { intBinary } from "./evaluate.js";
 import { simplifyHost } from "./host.js";
-import { mapSelections, moduleSelectionExpressions, realSlots } from "./selection-walk.js";
+import { mapSelections, moduleSelectionExpressions, realSlots, unitMasks } from "./selection-walk.js";
 import { keyOf, mapLeaves, mapTables, walk, walkHost } from "./walk.js";
 
 /**
@@ -207,17 +207,20 @@ function gather(kind: "and" | "or", items: readonly BoolExpr[]): BoolExpr {
 }
 
 /** Drops scalars and tables that are not mentioned, and renumbers the rest. */
-/** The selections that a mask reads, their expressions simplified. */
+/** The selections that a mask reads, and those that these read, their expressions simplified. */
 function readSelections({ selections }: MaskModule, mask: BoolExpr): Pick<MaskModule, "selections"> {
   if (selections === undefined) return {};
   const read = new Set<string>();
-  walk(mask, (node) => {
-    if (node.kind === "bit") read.add(node.input);
-  });
-  const kept = selections.filter(({ name }) => read.has(name));
-  return {
-    selections: kept.length === 0 ? undefined : mapSelections(kept, { int: simplifyInt, bool: simplifyBool, slot: (slot) => slot }),
-  };
+  const see = (expr: BoolExpr): void =>
+    walk(expr, (node) => {
+      if (node.kind === "bit") read.add(node.input);
+    });
+  see(mask);
+  const simple = mapSelections(selections, { int: simplifyInt, bool: simplifyBool, slot: (slot) => slot });
+  // Each reads such as stand before it.
+  for (const item of simple.toReversed()) if (read.has(item.name)) unitMasks(item).forEach(see);
+  const kept = simple.filter(({ name }) => read.has(name));
+  return { selections: kept.length === 0 ? undefined : kept };
 }
 
 function dropUnused(module: MaskModule): MaskModule {

@@ -1,7 +1,7 @@
 import type { MaskModule } from "./ir.js";
-import { moduleSelectionExpressions, realOf, realSlots, tensorOf, walkModuleTensors } from "./selection-walk.js";
+import { moduleSelectionExpressions, realOf, realSlots, tensorOf, unitMasks, walkModuleTensors } from "./selection-walk.js";
 import type { ColumnAxis, Flag, RowAxis, Selection, Tensor, TensorAxes } from "./selection.js";
-import { some } from "./walk.js";
+import { some, type MaskNode } from "./walk.js";
 
 /** What is structurally wrong with the selections of a module, in words. */
 export function verifySelections(module: MaskModule): readonly string[] {
@@ -13,7 +13,11 @@ export function verifySelections(module: MaskModule): readonly string[] {
     const wrong = verifyTensor(tensor, module);
     if (wrong !== undefined) problems.push(`a tensor ${tensor.kind}: ${wrong}`);
   });
-  for (const item of selections) problems.push(...verifyItem(item, module).map((problem) => `${item.name}: ${problem}`));
+  const earlier = new Set<string>();
+  for (const item of selections) {
+    problems.push(...verifyItem(item, module, earlier).map((problem) => `${item.name}: ${problem}`));
+    earlier.add(item.name);
+  }
   const reals = realSlots(selections);
   for (const slot of reals) if (module.scalars[slot]?.as !== "f32") problems.push(`scalar ${slot} is read as a float and is none`);
   module.scalars.forEach(({ as }, slot) => {
@@ -22,7 +26,7 @@ export function verifySelections(module: MaskModule): readonly string[] {
   return problems;
 }
 
-function verifyItem(item: Selection | Flag, module: MaskModule): readonly string[] {
+function verifyItem(item: Selection | Flag, module: MaskModule, earlier: ReadonlySet<string>): readonly string[] {
   const problems: string[] = [];
   const { axes } = tensorOf(item);
   if (axes.dim) problems.push("its tensor has dim");
@@ -43,10 +47,11 @@ function verifyItem(item: Selection | Flag, module: MaskModule): readonly string
     if (size !== undefined && !isSize(size)) problems.push(`a size is ${size}`);
   const real = realOf(item);
   if (real?.kind === "number" && Number.isNaN(real.value)) problems.push("NaN");
-  const { force } = item;
+  const masks = unitMasks(item);
   for (const expr of moduleSelectionExpressions({ selections: [item] })) {
-    const pair = expr === force?.pairs;
-    if (some(expr, (node) => node.kind === "bit" || node.kind === "load")) problems.push("an amount reads data");
+    const pair = masks.some((mask) => mask === expr);
+    const reads = (node: MaskNode): boolean => node.kind === "load" || (node.kind === "bit" && !(pair && earlier.has(node.input)));
+    if (some(expr, reads)) problems.push(pair ? "its units are asked for more than is selected before" : "an amount reads data");
     if (!pair && some(expr, (node) => node.kind === "var" && ["q", "k", "b"].includes(node.name)))
       problems.push("an amount differs in a head");
   }

@@ -1,9 +1,9 @@
-import { evaluateBool, evaluateHost, evaluateInt, toScalar } from "../mask/evaluate.js";
-import type { BitsValue, PairEnv } from "../mask/evaluate.js";
+import { evaluateBool, evaluateHost, evaluateInt, inputHead, toScalar } from "../mask/evaluate.js";
+import type { BitsValue, MaskEnv, PairEnv } from "../mask/evaluate.js";
 import type { MaskModule } from "../mask/ir.js";
 import type { RealValue } from "../mask/selection.js";
 import { intOp } from "./int.js";
-import type { Cond, Int, Real } from "./ir.js";
+import type { Bits, Cond, Int, Real } from "./ir.js";
 import type { Memory, SelectionCall } from "./memory.js";
 import { inputElement, keyElement, queryElement, servedHeads } from "./places.js";
 
@@ -47,6 +47,12 @@ export class Evaluation {
 
   bitAt({ heads, rows, columns, data }: BitsValue, frame: Frame, row: number, column: number): boolean {
     return data[((frame[B]! * heads + frame[HEAD]!) * rows + row) * columns + column] !== 0;
+  }
+
+  /** A bit of a matrix that the mask reads, of the head that serves a frame's. */
+  private servedBit({ heads, rows, columns, data }: BitsValue, frame: Frame, row: number, column: number): boolean {
+    const head = inputHead(heads, frame[H]!, this.call.env.heads, this.call.env.kvHeads);
+    return data[((frame[B]! * heads + head) * rows + row) * columns + column] !== 0;
   }
 
   setDim(frame: Frame, dim: number): void {
@@ -119,6 +125,7 @@ export class Evaluation {
       case "bit": {
         const bits = this.memory.bits(cond.bits);
         const [row, column] = [this.int(cond.row), this.int(cond.column)];
+        if (cond.bits.base === undefined) return (frame) => this.servedBit(bits, frame, row(frame), column(frame));
         return (frame) => this.bitAt(bits, frame, row(frame), column(frame));
       }
     }
@@ -131,9 +138,14 @@ export class Evaluation {
   }
 
   /** What a mask sees at a pair, for the query head that a stage's head serves first. */
-  pairEnv(frame: Frame, q: number, k: number): PairEnv {
+  pairEnv(frame: Frame, q: number, k: number, env: MaskEnv = this.call.env): PairEnv {
     const h = frame[H]!;
-    return { env: this.call.env, scalars: this.scalarsOf(h), b: frame[B]!, h, q, k };
+    return { env, scalars: this.scalarsOf(h), b: frame[B]!, h, q, k };
+  }
+
+  /** What masks see that read matrices of bits by their names. */
+  envWith(read: readonly Bits[]): MaskEnv {
+    return { ...this.call.env, inputs: Object.fromEntries(read.map((bits) => [bits.name, this.memory.bits(bits)])) };
   }
 
   realValue(value: RealValue, frame: Frame): number {

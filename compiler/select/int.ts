@@ -78,6 +78,10 @@ export function or(...items: Cond[]): Cond {
   return open.length === 0 ? NEVER : open.length === 1 ? open[0]! : { kind: "or", items: open };
 }
 
+export function not(a: Cond): Cond {
+  return a.kind === "bool" ? (a.value ? NEVER : ALWAYS) : { kind: "not", a };
+}
+
 /** A text that is equal for equal expressions. */
 export function intKey(a: Int): string {
   switch (a.kind) {

@@ -21,7 +21,12 @@ export function interpretSelections(program: SelectionProgram, call: SelectionCa
 export function runStages(program: SelectionProgram, call: SelectionCall): Memory {
   const memory = new Memory();
   const evaluation = new Evaluation(program.module, call, memory);
-  for (const stage of program.stages) runStage(stage, evaluation, memory);
+  const { given = {} } = call;
+  for (const { bits } of program.matrices) {
+    const value = given[bits.name];
+    if (value !== undefined) memory.writeBits(bits, value);
+  }
+  for (const stage of program.stages) if (stage.serves.some((name) => given[name] === undefined)) runStage(stage, evaluation, memory);
   return memory;
 }
 
@@ -111,13 +116,14 @@ function fillBits(to: Bits, evaluation: Evaluation, bit: (frame: Frame) => boole
 }
 
 function somePairOf(stage: PairsStage, evaluation: Evaluation): (frame: Frame) => boolean {
+  const env = evaluation.envWith(stage.reads);
   const ends = [stage.q0, stage.q1, stage.k0, stage.k1].map((each) => evaluation.int(each));
   return (frame) => {
     const [q0, q1, k0, k1] = ends.map((each) => each(frame)) as [number, number, number, number];
     for (let q = q0; q <= q1; q++) {
       for (let each = k0; each <= k1; each++) {
         const k = stage.columns === "keys" ? each : q - each;
-        if (k >= 0 && evaluateBool(stage.pairs, evaluation.pairEnv(frame, q, k))) return true;
+        if (k >= 0 && evaluateBool(stage.pairs, evaluation.pairEnv(frame, q, k, env))) return true;
       }
     }
     return false;

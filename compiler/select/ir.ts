@@ -38,7 +38,7 @@ export type Cond =
   | { readonly kind: "nonzero"; readonly a: Real }
   /** A condition of the mask in `h`, `kvh`, lengths, parameters and host scalars. */
   | { readonly kind: "mask"; readonly expr: BoolExpr }
-  /** One bit of the stage's own head. */
+  /** One bit: of the stage's own head in the scratch buffer; of a matrix that the mask reads, of the head that serves `h`. */
   | { readonly kind: "bit"; readonly bits: Bits; readonly row: Int; readonly column: Int };
 
 /** Places of an element; axes that a tensor lacks are left out. */
@@ -168,6 +168,8 @@ export type PairsStage = StageBase & {
   readonly to: Bits;
   readonly columns: "keys" | "offsets";
   readonly pairs: BoolExpr;
+  /** The matrices that `pairs` reads bits of. */
+  readonly reads: readonly Bits[];
   readonly q0: Int;
   readonly q1: Int;
   readonly k0: Int;

@@ -4,7 +4,7 @@ import { tensorChildren } from "../mask/selection-walk.js";
 import { candidate, columnCount, COLUMN, DIM, HEAD, ROW, rowCount } from "./axes.js";
 import { readBeyondCandidates } from "./candidates-only.js";
 import { add, ALWAYS, int, product, shape, ZERO } from "./int.js";
-import type { Int, Real, SelectionProgram, Stage, Tensor } from "./ir.js";
+import type { Bits, Int, Real, SelectionProgram, Stage, Tensor } from "./ir.js";
 import { withServes } from "./reads.js";
 import { lowerFlag, lowerSelection } from "./selections.js";
 import { shareOf } from "./share.js";
@@ -18,6 +18,7 @@ export function lowerSelections(module: MaskModule): SelectionProgram | undefine
   const lowering = new Lowering(module, selections);
   const matrices = selections.map((each) => {
     const bits = each.kind === "flag" ? lowerFlag(lowering, each) : lowerSelection(lowering, each);
+    lowering.addMatrix(bits);
     return { bits, reusable: each.kind === "selection" && each.reuse !== undefined };
   });
   return {
@@ -39,6 +40,7 @@ export class Lowering implements ValueContext {
   readonly stages: Stage[] = [];
   /** Words of the scratch buffer that are taken. */
   words: Int = ZERO;
+  private readonly matrices = new Map<string, Bits>();
   private readonly tensors = new Map<TensorNode, Tensor>();
   private readonly made = new Map<TensorNode, unknown>();
   private readonly uses = new Map<TensorNode, number>();
@@ -67,6 +69,15 @@ export class Lowering implements ValueContext {
   /** A number that is read several times: stored, unless reading it costs no more. */
   scoreOf(node: TensorNode, at: Cursor): Real {
     return node.kind === "input" || isStored(node) ? this.value(node, at) : this.loadOf(this.store(node), at);
+  }
+
+  /** The matrix of a selection or flag that is lowered. */
+  matrix(name: string): Bits | undefined {
+    return this.matrices.get(name);
+  }
+
+  addMatrix(bits: Bits): void {
+    this.matrices.set(bits.name, bits);
   }
 
   /** Takes words of the scratch buffer. */

@@ -19,6 +19,8 @@ export interface SelectionCall {
   readonly q: Float32Array;
   readonly k: Float32Array;
   readonly floats?: Readonly<Record<string, FloatsValue>> | undefined;
+  /** Matrices that the caller gives back, by name: they are not made. */
+  readonly given?: Readonly<Record<string, BitsValue>> | undefined;
 }
 
 /** A tensor of a call with its extents, all axes `[batch][head][row][column][dim]`, 1 where it lacks one. */

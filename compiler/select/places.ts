@@ -1,6 +1,6 @@
 import type { FloatInput } from "../mask/ir.js";
 import { groupSize } from "./axes.js";
-import { add, ceilDiv, div, int, mul, named, shape } from "./int.js";
+import { add, ceilDiv, div, int, mul, named, product, shape } from "./int.js";
 import type { Bits, Int, Place, Tensor } from "./ir.js";
 
 /** Where elements lie in memory, counted in elements or words. */
@@ -39,6 +39,10 @@ export function inputElement(input: FloatInput, { row, column, dim }: Place): In
 }
 
 export const wordsPerRow = ({ columns }: Pick<Bits, "columns">): Int => div(add(columns, int(31)), int(32));
+
+/** Words of all matrices of one kind. */
+export const bitWords = (bits: Pick<Bits, "heads" | "rows" | "columns">): Int =>
+  product(shape("batch"), headCount[bits.heads], bits.rows, wordsPerRow(bits));
 
 /** The first word of a row of bits in the scratch buffer, of the stage's own head. */
 export function bitRow(bits: Bits, row: Int): Int {

@@ -1,12 +1,15 @@
 import type { Bits, Stage, Tensor } from "./ir.js";
 import { readsOf } from "./walk.js";
 
-/** The stages with the names of the matrices that need them, in the order of `matrices`. */
+/**
+ * The stages with the names of the matrices that need them, in the order of `matrices`: what only others are made from need
+ * not be computed where these are given.
+ */
 export function withServes(stages: readonly Stage[], matrices: readonly string[]): readonly Stage[] {
   const needed = new Map<Tensor | Bits, Set<string>>();
   const served = [...stages].reverse().map((stage): Stage => {
-    const names = new Set(needed.get(stage.to));
-    if (stage.to.base === undefined) names.add(stage.to.name);
+    // What reads a matrix may read one that the caller gives back.
+    const names = stage.to.base === undefined ? new Set([stage.to.name]) : new Set(needed.get(stage.to));
     for (const read of readsOf(stage)) {
       const all = needed.get(read) ?? new Set();
       for (const name of names) all.add(name);

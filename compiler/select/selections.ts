@@ -1,12 +1,11 @@
 import type { BoolExpr } from "../mask/ir.js";
-import * as m from "../mask/make.js";
-import type { ColumnAxis, Flag, Force, RowAxis, Selection } from "../mask/selection.js";
-import { mapLeaves } from "../mask/walk.js";
-import { factsOf, knowledge, wholeTile } from "../tiles/intervals.js";
-import { candidate, candidateCount, COLUMN, columnCount, columnSpan, firstQuery, HEAD, ROW, rowCount, rowSpan } from "./axes.js";
-import { add, ALWAYS, and, ceilDiv, div, int, le, lt, max, min, mul, NEVER, ofMask, ONE, or, product, shape, sub, ZERO } from "./int.js";
+import type { ColumnAxis, Flag, RowAxis, Selection } from "../mask/selection.js";
+import { candidate, candidateCount, COLUMN, columnCount, firstQuery, HEAD, ROW, rowCount, rowSpan } from "./axes.js";
+import { add, ALWAYS, and, ceilDiv, div, int, le, lt, max, min, mul, NEVER, ofMask, ONE, or, shape, sub, ZERO } from "./int.js";
 import type { Bits, Cond, Int, KeepRule } from "./ir.js";
 import type { Lowering } from "./lower.js";
+import { bitWords } from "./places.js";
+import { somePair, type Units } from "./unit-masks.js";
 
 /** Adds the stages that make a selection's matrix. */
 export function lowerSelection(lowering: Lowering, selection: Selection): Bits {
@@ -21,7 +20,9 @@ export function lowerSelection(lowering: Lowering, selection: Selection): Bits {
   const score = lowering.stage(() =>
     lowering.scoreOf(selection.score, { heads, head: HEAD, row: rows === undefined ? undefined : ROW, column: COLUMN }),
   );
-  const forced = forcedUnits(lowering, selection, rows, columns, fine);
+  const units: Units = { heads, rows, columns, counts: { rows: fine.rows, columns: fine.columns } };
+  const forced = forcedUnits(lowering, selection, units);
+  const among = selection.among === undefined ? ALWAYS : or(somePair(lowering, selection.among, units, `among ${name}`), forced);
   const to: Bits = snap === undefined ? fine : { ...fine, name: `${name} before it is snapped`, base: lowering.reserve(bitWords(fine)) };
   lowering.add({
     kind: "keep",
@@ -32,7 +33,7 @@ export function lowerSelection(lowering: Lowering, selection: Selection): Bits {
     rule: ruleOf(keep.rule),
     ...(keep.least === undefined ? {} : { least: ofMask(keep.least) }),
     ...(keep.most === undefined ? {} : { most: ofMask(keep.most) }),
-    candidate: candidate(space, rows, columns, ROW, COLUMN),
+    candidate: and(candidate(space, rows, columns, ROW, COLUMN), among),
     forced,
     onTop: force?.onTop ?? false,
     when: heads === "query" && selection.when !== undefined ? condOf(selection.when) : ALWAYS,
@@ -66,20 +67,9 @@ function ruleOf(rule: Selection["keep"]["rule"]): KeepRule {
   }
 }
 
-/** Words of all matrices of one kind. */
-export function bitWords({ heads, rows, columns }: Pick<Bits, "heads" | "rows" | "columns">): Int {
-  const count = heads === "query" ? shape("heads") : heads === "kv" ? shape("kvHeads") : ONE;
-  return product(shape("batch"), count, rows, ceilDiv(columns, int(32)));
-}
-
-function forcedUnits(
-  lowering: Lowering,
-  { name, force, heads }: Selection,
-  rows: RowAxis | undefined,
-  columns: ColumnAxis,
-  fine: Pick<Bits, "rows" | "columns">,
-): Cond {
+function forcedUnits(lowering: Lowering, { name, force }: Selection, units: Units): Cond {
   if (force === undefined) return NEVER;
+  const { rows, columns } = units;
   const { space } = lowering.module;
   const counted: Cond[] = [];
   if (force.first !== undefined) counted.push(lt(COLUMN, ofMask(force.first)));
@@ -92,30 +82,7 @@ function forcedUnits(
     counted.push(and(lt(sub(own, ofMask(force.local)), COLUMN), le(COLUMN, own)));
   }
   if (force.pairs === undefined) return or(...counted);
-  const bits: Bits = { name: `forced ${name}`, heads, ...fine, base: lowering.reserve(bitWords({ heads, ...fine })) };
-  addPairs(lowering, force.pairs, rows, columns, bits);
-  return or(...counted, { kind: "bit", bits, row: ROW, column: COLUMN });
-}
-
-function addPairs(lowering: Lowering, pairs: NonNullable<Force["pairs"]>, rows: RowAxis | undefined, columns: ColumnAxis, to: Bits): void {
-  const q = rowSpan(lowering.module.space, rows, ROW);
-  const k = columnSpan(columns, COLUMN);
-  // Of distances the mask is asked at k = q - distance.
-  const mask =
-    columns.kind === "keys" ? pairs : mapLeaves(pairs, (leaf) => (leaf.kind === "var" && leaf.name === "k" ? m.sub(m.q, m.k) : leaf));
-  lowering.add({
-    kind: "pairs",
-    name: to.name,
-    to,
-    columns: columns.kind,
-    pairs,
-    q0: q.first,
-    q1: q.last,
-    k0: k.first,
-    k1: k.last,
-    ...knowledge(mask, wholeTile, factsOf({ ...lowering.module, mask })),
-    serves: [],
-  });
+  return or(...counted, somePair(lowering, force.pairs, units, `forced ${name}`));
 }
 
 function snapped(lowering: Lowering, { name, heads, columns: { kind, unit }, rows }: Selection, size: number, from: Bits): Bits {

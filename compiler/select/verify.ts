@@ -68,7 +68,7 @@ class StageScope {
       case "bit":
         this.int(cond.row, names, without);
         this.int(cond.column, names, without);
-        if (cond.bits.heads !== this.stage.to.heads) this.say(`${cond.bits.name} has other heads`);
+        if (!servesHeads(cond.bits, this.stage.to.heads)) this.say(`${cond.bits.name} has other heads`);
         return;
     }
   }
@@ -110,6 +110,11 @@ class StageScope {
       if ((extent === undefined) !== (index === undefined)) this.say(`${from.name} is read with other axes than it has`);
     }
   }
+}
+
+/** Whether a matrix has a row of bits for each head of a stage: bits in the scratch buffer are of the same heads. */
+function servesHeads({ heads, base }: Bits, to: Bits["heads"]): boolean {
+  return heads === to || (base === undefined && (heads === "one" || to === "query"));
 }
 
 /** The indices that an element of a stage has. */

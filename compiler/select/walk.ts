@@ -137,6 +137,7 @@ export function readsOf(stage: Stage): readonly (Tensor | Bits)[] {
     if (value.kind === "load") read.add(value.from);
   });
   if (stage.kind === "snap") read.add(stage.from);
+  if (stage.kind === "pairs") for (const bits of stage.reads) read.add(bits);
   for (const bits of stageConds(stage).flatMap(condBits)) read.add(bits);
   return [...read];
 }

@@ -34,10 +34,10 @@ export function typedChildren(typed: Typed): readonly Typed[] {
     case "conditional":
       return [typed.condition, typed.then, typed.otherwise];
     case "selected": {
-      const { keep, force, snap, reuse } = typed.select;
+      const { keep, among, force, snap, reuse } = typed.select;
       const reused = reuse?.kind === "layers" ? reuse.at : reuse?.steps;
       const forced = [...present(force?.first, force?.last, force?.local), ...(force?.masks ?? [])];
-      return [...present(keep.amount, keep.min, keep.max, snap, reused), ...forced];
+      return [...present(keep.amount, keep.min, keep.max, among, snap, reused), ...forced];
     }
     default:
       return [];

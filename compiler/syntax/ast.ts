@@ -130,6 +130,7 @@ export type Clause =
   | ScoreClause
   | GroupClause
   | KeepClause
+  | AmongClause
   | ForceClause
   | SnapClause
   | AtClause
@@ -239,6 +240,11 @@ export interface KeepClause {
   readonly min?: Expr | undefined;
   readonly max?: Expr | undefined;
   readonly over?: Identifier | undefined;
+  readonly span: Span;
+}
+export interface AmongClause {
+  readonly kind: "among";
+  readonly value: Expr;
   readonly span: Span;
 }
 export interface ForceClause {

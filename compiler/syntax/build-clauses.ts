@@ -65,7 +65,7 @@ export class ClauseBuilder {
         return { kind, name: this.e.name(head, end), body: this.body(nodeOf(node, "body"), end), span: whole };
       }
       case "value": {
-        const kind = keywordOf<"score" | "force" | "snap" | "at" | "normalize" | "output" | "budget">(node, "score");
+        const kind = keywordOf<"score" | "among" | "force" | "snap" | "at" | "normalize" | "output" | "budget">(node, "score");
         return { kind, value: expr(), span: whole };
       }
       case "group": {

@@ -162,6 +162,7 @@ export abstract class ClauseGrammar extends ExpressionGrammar {
   protected readonly value = this.RULE("value", () => {
     this.OR([
       { ALT: () => this.CONSUME(clause.score, { LABEL: "keyword" }) },
+      { ALT: () => this.CONSUME(clause.among, { LABEL: "keyword" }) },
       { ALT: () => this.CONSUME(clause.force, { LABEL: "keyword" }) },
       { ALT: () => this.CONSUME(clause.snap, { LABEL: "keyword" }) },
       { ALT: () => this.CONSUME(clause.at, { LABEL: "keyword" }) },

@@ -94,7 +94,7 @@ export const clauseKeywords = keywords(
   "Clause",
   [
     ...(["space", "shape", "phase", "input", "table", "let", "probe", "pool", "select", "branch", "unit", "score", "group"] as const),
-    ...(["keep", "force", "snap", "at", "reuse", "assign", "attend", "normalize", "output", "emit", "layout", "rope"] as const),
+    ...(["keep", "among", "force", "snap", "at", "reuse", "assign", "attend", "normalize", "output", "emit", "layout", "rope"] as const),
     ...(["require", "cache", "state", "budget", "on", "retain", "evict"] as const),
   ],
   [],

@@ -82,6 +82,7 @@ function writeRest(w: Writer, clause: Exclude<Clause, { kind: "accumulate" | "as
     case "on":
       return [w.token(clause.name.name), w.token("{", "space")];
     case "score":
+    case "among":
     case "force":
     case "snap":
     case "at":

@@ -23,9 +23,9 @@ export function withForced(module: MaskModule): BoolExpr {
 export function* withChosen(module: MaskModule): Iterable<BoolExpr> {
   const context = boundsContext(module, MAX_LENGTH);
   const positive = (n: IntExpr): boolean => boundsOf(n, context).low >= 1;
-  for (const { name, rows, columns, keep } of ownSelections(module)) {
+  for (const { name, rows, columns, keep, among } of ownSelections(module)) {
     const aligned = rows !== undefined && columns.kind === "keys" && columns.unit % rows.unit === 0;
-    if (!aligned || keep.scope !== "row" || !keepsOne(keep, positive)) continue;
+    if (!aligned || keep.scope !== "row" || among !== undefined || !keepsOne(keep, positive)) continue;
     yield simplifyBool(mapBits(module.mask, (bit) => (bit.input === name ? m.bool(true) : bit)));
   }
 }

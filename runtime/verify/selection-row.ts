@@ -106,7 +106,7 @@ function surelyBefore(row: Row, i: number, j: number): boolean {
 export function faultOf(head: ExpectedHead, places: readonly number[], isKept: (place: number) => boolean): Fault | undefined {
   const row = rowOf(head, places);
   const stray = places.find((i) => head.candidates[i] !== 1 && isKept(i));
-  if (stray !== undefined) return { problem: "keeps a unit that causality allows no pair of", unit: stray };
+  if (stray !== undefined) return { problem: "keeps a unit that is no candidate", unit: stray };
   const missing = row.forced.find((i) => !isKept(i));
   if (missing !== undefined) return { problem: "lacks a forced unit", unit: missing };
   const kept = row.others.filter(isKept);

@@ -11,7 +11,7 @@ import { fromDeviceElements, toDeviceElements } from "../../runtime/launch/host-
 import { random } from "../../runtime/verify/random.js";
 import { selectionCase } from "../select/arbitrary.js";
 import { firstDifference } from "../select/lockstep.js";
-import { blockSparse, moba, moduleWith, verticalSlash } from "../select/policies.js";
+import { blockSparse, coarseToFine, moba, moduleWith, verticalSlash } from "../select/policies.js";
 import * as t from "../select/tensors.js";
 import { emulatedDevice } from "./emulated-device.js";
 import { runStagesOnCuda, stagesSource } from "./selection-stages.js";
@@ -57,6 +57,8 @@ describe.skipIf(typeof device === "string")(`stages of selections on the emulate
       test(`${name} in ${dtype}`, () => check(moduleWith(selections), calls, dtype, dtype === "f16"));
     }
   }
+
+  test("selections that read others in bf16", () => check(moduleWith(coarseToFine(16, 3)), calls, "bf16", true));
 
   const rules: readonly (readonly [name: string, keep: Keep])[] = [
     ["the best", { rule: { kind: "top", n: int(300) }, scope: "row" }],

@@ -1,7 +1,9 @@
 import fc from "fast-check";
-import type { FloatInput, HostScalar, MaskModule, Space } from "../../compiler/mask/ir.js";
-import { and, bool, int, k, le, lt, mod, or, q, scalar, sub, variable } from "../../compiler/mask/make.js";
+import type { BoolExpr, FloatInput, HostScalar, MaskModule, Space } from "../../compiler/mask/ir.js";
+import { add, and, bool, int, k, le, lt, mod, not, or, q, scalar, sub, variable } from "../../compiler/mask/make.js";
+import { bitOfPair } from "../../compiler/mask/selection-bits.js";
 import type { Flag, Force, Keep, RealValue, Selection, Tensor } from "../../compiler/mask/selection.js";
+import { simplifyBool } from "../../compiler/mask/simplify.js";
 import type { SelectionCall } from "../../compiler/select/memory.js";
 import { random } from "../../runtime/verify/random.js";
 import { CAUSAL, CROSS, FULL, moduleWith } from "./policies.js";
@@ -201,6 +203,35 @@ const flagOf = (name: string): fc.Arbitrary<Flag> =>
 const lengths = fc.array(fc.tuple(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 40 })), { minLength: 3, maxLength: 3 });
 const headCounts = fc.constantFrom([4, 2], [3, 1], [2, 2]);
 
+/** Has the last of two selections read the first: in what it is made among, in what is forced, or in both. */
+const reading = (space: Space): fc.Arbitrary<(items: readonly (Selection | Flag)[]) => readonly (Selection | Flag)[]> => {
+  const masks = fc.option(
+    fc.constantFrom<(bit: BoolExpr) => BoolExpr>(
+      (bit) => bit,
+      (bit) => or(bit, lt(k, int(3))),
+      (bit) => and(bit, lt(mod(add(q, k), int(3)), int(1))),
+      (bit) => and(not(bit), lt(sub(q, k), int(20))),
+      (bit) => or(and(bit, not(bit)), lt(int(9), sub(q, k))),
+    ),
+    { nil: undefined },
+  );
+  return fc.record({ among: masks, force: masks, onTop: fc.boolean() }).map(({ among, force, onTop }) => (items) => {
+    const [first, second] = items;
+    const shares = { query: ["query"], kv: ["query", "kv"], one: ["query", "kv", "one"] };
+    if (first?.kind !== "selection" || second?.kind !== "selection" || !shares[first.heads].includes(second.heads)) return items;
+    const bit = simplifyBool(bitOfPair(first, space));
+    const allowed = (mask: BoolExpr): BoolExpr => simplifyBool(space.causal ? and(le(k, q), mask) : mask);
+    return [
+      { ...first, when: undefined },
+      {
+        ...second,
+        ...(among === undefined ? {} : { among: allowed(among(bit)) }),
+        ...(force === undefined ? {} : { force: { onTop, ...second.force, pairs: allowed(force(bit)) } }),
+      },
+    ];
+  });
+};
+
 /** Selections of every kind, and calls at lengths that divide nothing. */
 export const selectionCase: fc.Arbitrary<SelectionCase> = fc
   .record({
@@ -218,7 +249,8 @@ export const selectionCase: fc.Arbitrary<SelectionCase> = fc
       selectionOf("x", space),
       ...(second ? [fc.oneof(selectionOf("y", space), flagOf("y"))] : []),
     ];
-    return fc.tuple(...items).map((selections) => {
+    return fc.tuple(fc.tuple(...items), reading(space)).map(([plain, read]) => {
+      const selections = read(plain);
       const headDim = 4;
       const floatInputs = inputsOf(selections);
       const module = moduleWith(selections, { space, heads, kvHeads, headDim, dtype, floatInputs, scalars: SCALARS });

@@ -1,6 +1,6 @@
 import { evaluateBool, evaluateInt, evaluateScalars } from "../../compiler/mask/evaluate.js";
 import type { BitsValue, PairEnv } from "../../compiler/mask/evaluate.js";
-import type { MaskModule } from "../../compiler/mask/ir.js";
+import type { BoolExpr, MaskModule } from "../../compiler/mask/ir.js";
 import type { ColumnAxis, Flag, RowAxis, Selection } from "../../compiler/mask/selection.js";
 import type { SelectionCall } from "../../compiler/select/memory.js";
 import { columnUnits, headCountOf, isCandidate, realValueOf, rowUnits, TensorEvaluator } from "./evaluate-tensor.js";
@@ -19,12 +19,11 @@ interface Unit {
  */
 export function evaluateSelections(module: MaskModule, call: SelectionCall, close: Decision = () => undefined): Record<string, BitsValue> {
   const tensors = new TensorEvaluator(module, call);
-  return Object.fromEntries(
-    (module.selections ?? []).map((each) => [
-      each.name,
-      each.kind === "flag" ? flagOf(each, call, tensors) : matrixOf(each, module, call, tensors, close),
-    ]),
-  );
+  const made: Record<string, BitsValue> = {};
+  for (const each of module.selections ?? []) {
+    made[each.name] = each.kind === "flag" ? flagOf(each, call, tensors) : matrixOf(each, module, call, tensors, made, close);
+  }
+  return made;
 }
 
 export type Decision = (name: string, a: number, b: number) => void;
@@ -44,7 +43,14 @@ function flagOf({ heads, value }: Flag, call: SelectionCall, tensors: TensorEval
   return matrix;
 }
 
-function matrixOf(selection: Selection, module: MaskModule, call: SelectionCall, tensors: TensorEvaluator, close: Decision): BitsValue {
+function matrixOf(
+  selection: Selection,
+  module: MaskModule,
+  call: SelectionCall,
+  tensors: TensorEvaluator,
+  made: Readonly<Record<string, BitsValue>>,
+  close: Decision,
+): BitsValue {
   const { space } = module;
   const axis: ColumnAxis =
     selection.columns.kind === "keys"
@@ -60,7 +66,8 @@ function matrixOf(selection: Selection, module: MaskModule, call: SelectionCall,
   for (let b = 0; b < call.batch; b++) {
     for (let head = 0; head < heads; head++) {
       const h = (head * call.env.heads) / heads;
-      const at: PairEnv = { env: call.env, scalars: evaluateScalars(module, call.env, h), b, h, q: 0, k: 0 };
+      const env = { ...call.env, inputs: made };
+      const at: PairEnv = { env, scalars: evaluateScalars(module, call.env, h), b, h, q: 0, k: 0 };
       if (selection.when !== undefined && selection.heads === "query" && !evaluateBool(selection.when, at)) continue;
       const units = rows.map((queries, row) =>
         columns.flatMap((members, column): Unit[] => {
@@ -69,7 +76,11 @@ function matrixOf(selection: Selection, module: MaskModule, call: SelectionCall,
           const has = (on: unknown, index: number): number => (on === undefined ? 0 : index);
           const own = Math.floor((head * grid.heads) / heads);
           const value = grid.at(b, own, has(score.axes.rows, row), has(score.axes.columns, column), 0);
-          return [{ row, column, score: value, forced: isForced(selection, at, queries, members, column, columns, space.causal) }];
+          const forced = isForced(selection, at, queries, members, column, columns, space.causal);
+          const { among } = selection;
+          return forced || among === undefined || hasPair(among, selection, at, queries, members)
+            ? [{ row, column, score: value, forced }]
+            : [];
         }),
       );
       const groups = selection.keep.scope === "head" ? [units.flat()] : units;
@@ -82,7 +93,7 @@ function matrixOf(selection: Selection, module: MaskModule, call: SelectionCall,
 }
 
 function isForced(
-  { force, rows, columns: axis }: Selection,
+  selection: Selection,
   at: PairEnv,
   queries: readonly number[],
   members: readonly number[],
@@ -90,6 +101,7 @@ function isForced(
   columns: readonly (readonly number[])[],
   causal: boolean,
 ): boolean {
+  const { force, rows, columns: axis } = selection;
   if (force === undefined) return false;
   const last = queries.at(-1)!;
   const { first, last: ending, local, pairs } = force;
@@ -102,11 +114,21 @@ function isForced(
     const own = Math.floor(last / axis.unit);
     if (column <= own && column > own - evaluateInt(local, at)) return true;
   }
-  if (pairs === undefined) return false;
+  return pairs !== undefined && hasPair(pairs, selection, at, queries, members);
+}
+
+/** Whether some pair of a unit satisfies a mask. */
+function hasPair(
+  mask: BoolExpr,
+  { columns: axis }: Selection,
+  at: PairEnv,
+  queries: readonly number[],
+  members: readonly number[],
+): boolean {
   return queries.some((q) =>
     members.some((each) => {
       const k = axis.kind === "keys" ? each : q - each;
-      return k >= 0 && evaluateBool(pairs, { ...at, q, k });
+      return k >= 0 && evaluateBool(mask, { ...at, q, k });
     }),
   );
 }

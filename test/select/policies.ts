@@ -1,6 +1,8 @@
 import { and, bit, div, int, k, le, lt, or, q, sub, variable } from "../../compiler/mask/make.js";
 import type { FloatInput, HostScalar, MaskModule, Space } from "../../compiler/mask/ir.js";
 import type { Flag, Selection, Tensor } from "../../compiler/mask/selection.js";
+import { bitOfPair } from "../../compiler/mask/selection-bits.js";
+import { simplifyBool } from "../../compiler/mask/simplify.js";
 import * as t from "./tensors.js";
 
 /** Published rules as selection IR, at small sizes; written by hand, as the front end would write them. */
@@ -188,6 +190,33 @@ export function snapKeys(last: number, n: number): Selection {
   };
 }
 
+/** Stages that refine one another: parts of blocks that were chosen, and parts of these or of what another selection keeps. */
+export function coarseToFine(block: number, n: number): readonly Selection[] {
+  const stage = (name: string, rows: number, unit: number, rest: Partial<Selection>): Selection => ({
+    kind: "selection",
+    name,
+    heads: "query",
+    rows: { unit: rows },
+    columns: { kind: "keys", unit },
+    score: t.dot(t.poolRows("max", t.queries(), rows), t.poolColumns("first", t.keys, unit)),
+    keep: top(n),
+    ...rest,
+  });
+  const coarse = stage("coarse", block, 4 * block, {});
+  const own = stage("shared", block, 2 * block, {});
+  const shared: Selection = { ...own, heads: "kv", score: t.overHeads("max", own.score, "kv") };
+  const pairOf = (item: Selection) => simplifyBool(bitOfPair(item, CAUSAL));
+  const middle = stage("middle", block, block, {
+    among: simplifyBool(and(le(k, q), pairOf(coarse))),
+    force: { first: int(1), onTop: false },
+  });
+  const fine = stage("fine", block, block / 4, {
+    among: simplifyBool(and(le(k, q), or(pairOf(middle), and(pairOf(shared), lt(sub(q, k), int(3 * block)))))),
+    force: { pairs: simplifyBool(and(le(k, q), pairOf(middle), lt(sub(q, k), int(block)))), onTop: true },
+  });
+  return [coarse, shared, middle, fine];
+}
+
 export const POLICIES: Readonly<Record<string, MaskModule>> = {
   moba: moduleWith([moba(16, 3)]),
   verticalSlash: moduleWith(verticalSlash(16, 12, 20, 3, 16)),
@@ -196,4 +225,5 @@ export const POLICIES: Readonly<Record<string, MaskModule>> = {
   quest: moduleWith([quest(16, 4)]),
   nsa: moduleWith([nsa(8, 4, 16, 5)], { floatInputs: [{ kind: "pooled", name: "ck", n: 8, stride: 4 }] }),
   snapKeys: moduleWith([snapKeys(20, 30)]),
+  coarseToFine: moduleWith(coarseToFine(16, 3)),
 };

@@ -126,12 +126,41 @@ test("what is forced", () => {
   expect(clauses("input m : bits\nselect c { unit k: token; score 1; keep top(1); force m }\nattend c | local(8)")).toEqual([
     'ATTN2323 "m"',
   ]);
-  const inPattern = "pattern p {\n  select d { unit k: token; score 1; keep top(1) }\n  attend d\n}\n";
-  const uses = attention("select c { unit k: token; score 1; keep top(1); force p }\nattend c | local(8)");
-  expect(problems(inPattern + uses)).toEqual(['ATTN2323 "p"']);
   expect(clauses("select c { unit diag: token; score 1; keep top(1); force last(1) }\nattend c | local(8)")).toEqual([
     'ATTN2318 "last(1)"',
   ]);
+});
+
+test("what a selection reads of others", () => {
+  const select = (name: string, text: string): string => `select ${name} { unit k: token; score h; keep top(1) min 1; ${text} }\n`;
+  const read = (text: string): readonly string[] => clauses(`${select("c", "")}${select("d", text)}attend d | local(8)`);
+  for (const clause of ["among", "force"]) {
+    for (const mask of ["c", "!c & k < 64", "c.min | q - k < 9", "c if h < 2 else all"])
+      expect(read(`${clause} ${mask}`), mask).toEqual([]);
+    expect(read(`${clause} d`)).toEqual(['ATTN2335 "d"']);
+    expect(read(`${clause} c | d.min`)).toEqual(['ATTN2335 "d"']);
+    expect(clauses(`${select("d", `${clause} e`)}${select("e", "")}attend d | e | local(8)`)).toEqual(['ATTN2006 "e"']);
+    expect(clauses(`input m : bits\n${select("d", `${clause} m & k < 9`)}attend d | local(8)`)).toEqual(['ATTN2323 "m & k < 9"']);
+    const flag = "probe p = dot(q.last(8), k)\nlet f = mean(sum(p, over: q), over: k) < 1\n";
+    expect(clauses(`${flag}${select("d", `${clause} all if f else none`)}attend d | local(8)`)).toEqual(['ATTN2323 "all if f else none"']);
+    const inPattern = "pattern p {\n  select d { unit k: token; score 1; keep top(1) }\n  attend d\n}\n";
+    expect(problems(inPattern + attention(`${select("c", `${clause} p`)}attend c | local(8)`))).toEqual([]);
+  }
+  expect(read("among first(4) | local(2) & c")).toEqual([]);
+  expect(read("among k + 1")).toEqual(['ATTN2102 "k + 1"']);
+  expect(read("among c; among c")).toEqual(['ATTN2202 "among c"']);
+  // Heads that share a choice can only be told of a choice that they share.
+  const shared = (coarse: string, fine: string): readonly string[] =>
+    problems(
+      attention(`shape heads: 8, kv_heads: 2
+select c { unit k: token; score sum(dot(q, k), over: q); ${coarse}; keep top(1) }
+select d { unit k: token; score sum(dot(q, k), over: q); ${fine}; keep top(1); among c }
+attend d | local(8)`),
+    );
+  expect(shared("group sum over kvh", "snap block(2)")).toEqual([]);
+  expect(shared("group sum over h", "group max over kvh")).toEqual([]);
+  expect(shared("snap block(2)", "group max over kvh")).toEqual(['ATTN3020 "c"']);
+  expect(shared("group sum over kvh", "group max over h")).toEqual(['ATTN3020 "c"']);
 });
 
 test("shared selections have shared amounts", () => {

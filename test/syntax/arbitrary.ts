@@ -138,6 +138,7 @@ const simpleClauses: fc.Arbitrary<Clause>[] = [
       .tuple(value, optional("min", expr), optional("max", expr), optional("over", identifier))
       .map(([kept, min, max, over]) => ({ ...kept, ...min, ...max, ...over })),
   ),
+  clause("among", value),
   clause("force", value),
   clause("snap", value),
   clause("at", value),

@@ -26,6 +26,7 @@ attention clauses(block = 64, ratio = 0.5, tiny = 1e-3) {
     score max(sum(max(q * kmin, q * kmax), over: dim), over: subpage)
     group sum over kvh
     keep  top(64) min 16 max 4 * block over head
+    among pages & q - k > 4
     force first(1) + last(2)
     snap  block(64)
     at    layer in [0, 13]

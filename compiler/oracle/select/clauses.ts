@@ -23,6 +23,8 @@ export interface SelectText {
   readonly score: Expr;
   readonly group?: { readonly how: "sum" | "mean" | "max"; readonly over: "kvh" | "h" } | undefined;
   readonly keep: KeepText;
+  /** What some pair of a candidate satisfies. */
+  readonly among?: Expr | undefined;
   /** The terms that are joined. */
   readonly force: readonly Expr[];
   readonly snap?: number | undefined;
@@ -41,6 +43,7 @@ export function readSelect(clause: BlockClause, place: Place): SelectText {
     score: score.value,
     group: group && { how: group.how.name as "sum", over: group.over.name === "kvh" ? "kvh" : "h" },
     keep: readKeep(keep),
+    among: find("among")?.value,
     force: terms(find("force")?.value),
     snap: snap && sizeOf(snap.value, place),
   };

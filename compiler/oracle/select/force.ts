@@ -1,4 +1,4 @@
-import type { Expr } from "../../syntax/ast.js";
+import type { CallExpr, Expr } from "../../syntax/ast.js";
 import { evaluate, matchArgs } from "../expressions.js";
 import type { Place } from "../scope.js";
 import { nextStamp, numberOf, truthOf, type Point } from "../values.js";
@@ -16,11 +16,15 @@ export interface Grid {
   readonly candidates: readonly (readonly boolean[])[];
 }
 
+/** Whether a term of `force` counts units. */
+export function isCounted(term: Expr): term is CallExpr {
+  return term.kind === "call" && ["first", "last", "local"].includes(term.callee.name);
+}
+
 /** Which units one term of `force` keeps: `[row][column]`. Units that are no candidates are not among them. */
 export function forcedBy(term: Expr, grid: Grid, place: Place, scene: Scene): readonly (readonly boolean[])[] {
-  const counted = term.kind === "call" && ["first", "last", "local"].includes(term.callee.name) ? term : undefined;
-  if (counted === undefined) return touched(truthOf(evaluate(term, place)), grid, scene);
-  const n = numberOf(evaluate(matchArgs(counted.args, ["n"]).get("n")!, place))(scene.point);
+  if (!isCounted(term)) return touched(truthOf(evaluate(term, place)), grid, scene);
+  const n = numberOf(evaluate(matchArgs(term.args, ["n"]).get("n")!, place))(scene.point);
   return grid.candidates.map((row, i) => {
     const present = row.flatMap((candidate, j) => (candidate ? [j] : []));
     // Counted among the candidates of the row; the own unit is the one that holds the row's last query.
@@ -29,7 +33,7 @@ export function forcedBy(term: Expr, grid: Grid, place: Place, scene: Scene): re
       first: present.filter((j) => j < n),
       last: n > 0 ? present.slice(-n) : [],
       local: present.filter((j) => j > own - n && j <= own),
-    }[counted.callee.name as "first"];
+    }[term.callee.name as "first"];
     return row.map((_, j) => chosen.includes(j));
   });
 }
@@ -39,7 +43,7 @@ function lastQuery(row: Unit | undefined, { positions }: Scene): number {
 }
 
 /** Units some of whose pairs a mask holds. */
-function touched(holds: (point: Point) => boolean, grid: Grid, { point, positions }: Scene): readonly (readonly boolean[])[] {
+export function touched(holds: (point: Point) => boolean, grid: Grid, { point, positions }: Scene): readonly (readonly boolean[])[] {
   const { first, queries, causal } = positions;
   const all = { start: first, end: first + queries };
   const found = grid.candidates.map((row) => row.map(() => false));

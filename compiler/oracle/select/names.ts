@@ -10,8 +10,10 @@ import { readSelect } from "./clauses.js";
 
 /** What a selection says, in full. */
 export function selectionKey(clause: BlockClause, place: Place, least: boolean): string {
-  const { units, group, keep, score, force, snap } = readSelect(clause, place);
-  const exprs = [score, keep.amount, keep.least, keep.most, ...force].map((expr) => (expr === undefined ? "" : spelled(expr, place)));
+  const { units, group, keep, score, among, force, snap } = readSelect(clause, place);
+  const exprs = [score, keep.amount, keep.least, keep.most, among, ...force].map((expr) =>
+    expr === undefined ? "" : spelled(expr, place),
+  );
   return JSON.stringify([units, group, keep.rule, keep.onTop, keep.scope, snap, least, exprs]);
 }
 
@@ -45,6 +47,7 @@ export function spelled(expr: Expr, place: Place): string {
 function spelledName(name: string, place: Place): string {
   const meaning = place.names.get(name);
   if (meaning?.kind === "tensor") return spelled(meaning.expr, meaning.place);
+  if (meaning?.kind === "select") return selectionKey(meaning.clause, meaning.place, false);
   if (meaning?.kind !== "term") return name;
   const { term } = meaning;
   // What differs from pair to pair has no number; its name stands for it.

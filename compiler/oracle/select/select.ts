@@ -2,11 +2,11 @@ import type { Expr } from "../../syntax/ast.js";
 import { evaluate } from "../expressions.js";
 import { OracleError } from "../program.js";
 import type { Place } from "../scope.js";
-import { numberOf } from "../values.js";
+import { numberOf, truthOf } from "../values.js";
 import type { Arithmetic } from "./arithmetic.js";
 import type { SelectText } from "./clauses.js";
 import { evaluateTensor } from "./expressions.js";
-import { forcedBy, type Grid } from "./force.js";
+import { forcedBy, touched, type Grid } from "./force.js";
 import { keep, type KeepRule } from "./keep.js";
 import { reduce, reduceHeads, regroup } from "./reduce.js";
 import { sceneOf, type OracleTensors, type Scene } from "./scene.js";
@@ -17,7 +17,7 @@ import { distanceUnits, isCandidate, keyUnits, queryUnits, type Positions } from
 export interface SelectedHead {
   readonly rows: number;
   readonly columns: number;
-  /** 1 where causality allows some pair of the unit. */
+  /** 1 where causality allows some pair of the unit, and the unit is among those that the selection is made among, or forced. */
   readonly candidates: Uint8Array;
   readonly forced: Uint8Array;
   readonly kept: Uint8Array;
@@ -65,8 +65,9 @@ function selectHead(text: SelectText, place: Place, scene: Scene, fine: Tensor):
   const columns = grid.columns.length;
   const each = (value: (row: number, column: number) => boolean): Uint8Array =>
     Uint8Array.from({ length: rows * columns }, (_, i) => Number(value(Math.floor(i / columns), i % columns)));
-  const candidates = each((row, column) => grid.candidates[row]![column]!);
   const forced = each((row, column) => force.some((term) => term[row]![column]!));
+  const among = text.among === undefined ? grid.candidates : touched(truthOf(evaluate(text.among, place)), grid, scene);
+  const candidates = each((row, column) => among[row]![column]! || forced[row * columns + column] === 1);
   const rule = ruleOf(text, place, scene);
   const kept = new Uint8Array(rows * columns);
   for (const places of budgets(rows, columns, text.keep.scope)) {

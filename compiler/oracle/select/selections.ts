@@ -1,11 +1,13 @@
 import type { BlockClause, Expr } from "../../syntax/ast.js";
+import { evaluate } from "../expressions.js";
 import { OracleError } from "../program.js";
 import type { Meaning, OracleLaunch, Place } from "../scope.js";
 import { changes, type Point, type Term } from "../values.js";
 import { allWays, exactWay } from "./arithmetic.js";
 import { givenBit, keptBits, matrixShape, type MatrixShape, type OracleBits } from "./bits.js";
-import { readSelect } from "./clauses.js";
+import { readSelect, type SelectText } from "./clauses.js";
 import { evaluateTensor } from "./expressions.js";
+import { isCounted } from "./force.js";
 import { sceneOf, type OracleTensors } from "./scene.js";
 import { selectionKey, spelled } from "./names.js";
 import { leastOf, selectHeads, type SelectedHead } from "./select.js";
@@ -77,6 +79,11 @@ function once({ entries }: SelectionBook, key: string, make: () => Entry): Term 
   return entries.get(key)!.term;
 }
 
+/** What a selection reads of others is met before it. */
+function meetOthers({ among, force }: SelectText, place: Place): void {
+  for (const expr of [among, ...force]) if (expr !== undefined && !isCounted(expr)) evaluate(expr, place);
+}
+
 /** With the pattern that it is in. */
 const baseName = (name: string, { pattern }: Place): string => (pattern === undefined ? name : `${pattern}_${name}`);
 
@@ -85,6 +92,7 @@ function madeSelection(clause: BlockClause, place: Place, least: boolean): Entry
   if (space === undefined) throw new OracleError("there is no space here");
   const whole = readSelect(clause, place);
   const text = least ? leastOf(whole) : whole;
+  meetOthers(text, place);
   const matrix = matrixShape(text, positionsOf(space, launch.N, launch.NQ));
   const heads = remembered((b) => selectHeads(text, place, tensorsOf(selected, text.name), b, waysOf(selected)));
   const bits = remembered((b) => heads(b).map((head) => keptBits(head, matrix)));

@@ -22,6 +22,7 @@ export function unsupported(clause: Clause): string | undefined {
     case "group":
     case "keep":
     case "force":
+    case "among":
     case "snap":
     case "at":
     case "reuse":

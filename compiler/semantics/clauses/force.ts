@@ -1,17 +1,21 @@
 import type { Expr, ForceClause } from "../../syntax/ast.js";
+import { findExpr } from "../../syntax/children.js";
 import { matchArguments } from "../arguments.js";
 import { report, type Context } from "../context.js";
-import { checkBool } from "../expressions.js";
 import type { ForceModel, SelectUnits } from "../tensors/model.js";
 import type { Typed } from "../typed.js";
-import { walkAttend } from "../typed-walk.js";
+import { checkUnitMask } from "./among.js";
 import { checkAmount } from "./keep.js";
 
 const counted = ["first", "last", "local"] as const;
 type Counted = (typeof counted)[number];
 
 /** `force first(1) + local(2)`; undefined where something is wrong, which has been reported. */
-export function checkForce(clause: ForceClause, units: SelectUnits, context: Context): ForceModel | undefined {
+export function checkForce(
+  clause: ForceClause,
+  { name, units }: { readonly name: string; readonly units: SelectUnits },
+  context: Context,
+): ForceModel | undefined {
   const force: { -readonly [K in keyof ForceModel]: ForceModel[K] } = { masks: [], span: clause.span };
   const masks: Typed[] = [];
   let failed = false;
@@ -26,7 +30,7 @@ export function checkForce(clause: ForceClause, units: SelectUnits, context: Con
       else force[term] = n;
     } else if (part.kind === "name" && part.name === "current") force.current = part.span;
     else {
-      const mask = checkForcedMask(part, context);
+      const mask = checkForcedMask(part, name, context);
       if (mask === undefined) failed = true;
       else masks.push(mask);
     }
@@ -46,46 +50,13 @@ function misplaced(term: Counted, units: SelectUnits, force: Partial<ForceModel>
   return undefined;
 }
 
-/** A mask without selections, flags and inputs. */
-function checkForcedMask(expr: Expr, context: Context): Typed | undefined {
-  if (expr.kind === "error") return undefined;
-  const inner = countedInside(expr);
-  if (inner !== undefined) {
+/** A mask without amounts that count units, which stand by themselves. */
+function checkForcedMask(expr: Expr, select: string, context: Context): Typed | undefined {
+  const inner = findExpr(expr, (each) => each.kind === "call" && counted.some((name) => name === each.callee.name));
+  if (inner?.kind === "call") {
     const forms = `\`${inner.callee.name}\`, which counts units here, on its own: join it to masks by \`|\``;
     report(context, "ATTN2318", inner.span, { forms });
     return undefined;
   }
-  const mask = checkBool(expr, context, "`force`");
-  if (mask.type.kind === "error") return undefined;
-  const what = readsData(mask);
-  if (what === undefined) return mask;
-  report(context, "ATTN2323", mask.span, { where: "what is forced", what });
-  return undefined;
-}
-
-function countedInside(expr: Expr): Extract<Expr, { readonly kind: "call" }> | undefined {
-  switch (expr.kind) {
-    case "call":
-      return counted.some((each) => each === expr.callee.name) ? expr : undefined;
-    case "unary":
-      return countedInside(expr.operand);
-    case "binary":
-      return countedInside(expr.left) ?? countedInside(expr.right);
-    case "conditional":
-      return countedInside(expr.condition) ?? countedInside(expr.then) ?? countedInside(expr.otherwise);
-    default:
-      return undefined;
-  }
-}
-
-/** What of the data an expression reads, patterns that it uses included. */
-export function readsData(typed: Typed): string | undefined {
-  let found: string | undefined;
-  walkAttend(typed, (node) => {
-    if (node.kind === "selected") found ??= `the selection \`${node.select.name}\``;
-    else if (node.kind === "flag") found ??= `the tensors of \`${node.name}\``;
-    else if (node.kind === "bit" || node.kind === "load") found ??= `the input \`${node.input.name}\``;
-    else if (node.kind === "variable" && node.name === "b") found ??= "the entry of the batch";
-  });
-  return found;
+  return checkUnitMask(expr, { select, clause: "force" }, context);
 }

@@ -4,13 +4,24 @@ import { report, type Context } from "../context.js";
 import { declareName } from "../declare-name.js";
 import { checkTensor, reportShape } from "../tensors/check.js";
 import type { SelectModel, SelectUnits, TensorTyped } from "../tensors/model.js";
+import { checkAmong } from "./among.js";
 import { checkForce } from "./force.js";
 import { checkKeep } from "./keep.js";
 import { checkReuse } from "./reuse.js";
 import { checkSnap, checkUnits } from "./unit.js";
 
 /** Clauses of a selection; all but `score` stand nowhere else. */
-const own: ReadonlySet<Clause["kind"]> = new Set<Clause["kind"]>(["unit", "score", "group", "keep", "force", "snap", "at", "reuse"]);
+const own: ReadonlySet<Clause["kind"]> = new Set<Clause["kind"]>([
+  "unit",
+  "score",
+  "group",
+  "keep",
+  "among",
+  "force",
+  "snap",
+  "at",
+  "reuse",
+]);
 
 /** Clauses that stand in a `select` only. */
 export function belongsInSelect(kind: Clause["kind"]): boolean {
@@ -38,16 +49,18 @@ function readSelect(clause: BlockClause, context: Context): SelectModel | undefi
   const score = clauses.score && units && checkScore(clauses.score, units, context);
   const group = clauses.group && checkGroup(clauses.group, context);
   const keep = clauses.keep && checkKeep(clauses.keep, context);
-  const force = clauses.force && units && checkForce(clauses.force, units, context);
+  const among = clauses.among && checkAmong(clauses.among, name, context);
+  const force = clauses.force && units && checkForce(clauses.force, { name, units }, context);
   const snap = clauses.snap && checkSnap(clauses.snap, context);
   const reuse = checkReuse(clauses.at, clauses.reuse, context);
   const failed =
     (clauses.group !== undefined && group === undefined) ||
+    (clauses.among !== undefined && among === undefined) ||
     (clauses.force !== undefined && force === undefined) ||
     (clauses.snap !== undefined && snap === undefined) ||
     reuse === "failed";
   if (failed || units === undefined || score === undefined || keep === undefined) return undefined;
-  return { name, units, score, group, keep, force, snap, reuse, span };
+  return { name, units, score, group, keep, among, force, snap, reuse, span };
 }
 
 /** The clauses by kind; undefined where one stands twice or does not belong. */

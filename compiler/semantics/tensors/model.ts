@@ -87,7 +87,7 @@ export interface ForceModel {
   readonly last?: Typed | undefined;
   readonly local?: Typed | undefined;
   readonly current?: Span | undefined;
-  /** Masks known before the data. */
+  /** Masks of what is known before the data and of other selections. */
   readonly masks: readonly Typed[];
   readonly span: Span;
 }
@@ -102,6 +102,8 @@ export interface SelectModel {
   readonly score: TensorTyped;
   readonly group?: { readonly op: "sum" | "max" | "mean"; readonly over: "kv" | "one"; readonly span: Span } | undefined;
   readonly keep: KeepModel;
+  /** Units none of whose pairs satisfy it are no candidates: of what is known before the data and of other selections. */
+  readonly among?: Typed | undefined;
   readonly force?: ForceModel | undefined;
   readonly snap?: Typed | undefined;
   readonly reuse?: ReuseModel | undefined;

@@ -2,6 +2,7 @@ import type { BoolExpr, IntExpr } from "../../mask/ir.js";
 import { some, walk } from "../../mask/walk.js";
 import type { SelectionProgram } from "../../select/ir.js";
 import { maskNodes } from "../../select/mask-nodes.js";
+import { readsOf } from "../../select/walk.js";
 import type { UniformField, UniformSource } from "../../../runtime/launch/module.js";
 import { uniformName } from "./names.js";
 import { sizeName } from "./select-sizes.js";
@@ -9,6 +10,9 @@ import type { Sizes } from "./select-sizes.js";
 import { bitFields, idFields, launchVariables, loadedInputs } from "./uniforms.js";
 
 const shapeNames = ["batch", "heads", "kvHeads", "NQ", "N", "headDim", "offset"] as const;
+
+/** What a stage that makes a matrix must know of it. */
+const writtenFields = ["base", "batchStride", "headStride", "rowStride"] as const;
 
 /** The uniform words of the stages of a selection program; `sizes` are all that the stages asked for. */
 export function selectionUniforms(program: SelectionProgram, sizes: Sizes): readonly UniformField[] {
@@ -25,14 +29,16 @@ export function selectionUniforms(program: SelectionProgram, sizes: Sizes): read
   }
   if (module.scalars.length > 0) fields.push(int("scalars", { kind: "scalars" }));
   const read = new Set(nodes.flatMap(inputsOf));
+  const made = new Set(matrices.map(({ bits }) => bits.name));
   for (const input of loadedInputs(module)) {
-    if (!read.has(input.name)) continue;
+    if (!read.has(input.name) || made.has(input.name)) continue;
     for (const field of input.kind === "ids" ? idFields : bitFields) {
       fields.push(int(uniformName(input.name, "input", field), { kind: "input", input: input.name, field }));
     }
   }
+  const asked = new Set(program.stages.flatMap(readsOf));
   for (const { bits } of matrices) {
-    for (const field of ["base", "batchStride", "headStride", "rowStride"] as const) {
+    for (const field of asked.has(bits) ? bitFields : writtenFields) {
       fields.push(int(uniformName(bits.name, "input", field), { kind: "input", input: bits.name, field }));
     }
   }

@@ -73,6 +73,7 @@ export class SelectValues {
       case "mask":
         return printBool(cond.expr, this.dialect);
       case "bit":
+        if (cond.bits.base === undefined) return `bit_${cond.bits.name}(b, h, ${this.int(cond.row)}, ${this.int(cond.column)})`;
         return `scratch_bit(${this.int(bitRow(cond.bits, cond.row))}, ${this.int(cond.column)})`;
     }
   }

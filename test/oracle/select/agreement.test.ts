@@ -73,6 +73,46 @@ const programs: Readonly<Record<string, string>> = {
   "score input": "space seq causal\ninput g : scores(8, 8)\nselect s { unit q: block(8), k: block(8); score g; keep top(2); force current }\nattend s",
   "channel input": "space seq causal\ninput c : channels\nselect s { unit k: token; score dot(mean(q) * c, k); keep top(6) }\nattend s",
   "pooled input": "space seq causal\ninput ck : pooled(8, 4)\nselect s { unit q: token, k: block(8); score fold(dot(q, ck), 1, 2, 1); keep top(2); force local(1) }\nattend s",
+  "coarse to fine": `space seq causal
+    select coarse { unit q: block(16), k: block(16); score dot(mean(q), mean(k)); keep top(2) }
+    select middle { unit q: block(8), k: block(4); score dot(mean(q), mean(k)); keep top(4); among coarse; force local(1) }
+    select fine { unit q: token, k: token; score dot(q, k); keep top(6); among middle }
+    attend fine`,
+  "coarse to fine, for all queries": `space seq causal
+    select coarse { unit k: block(8); score sum(dot(q, mean(k)), over: q); group sum over kvh; keep top(3); force first(1) }
+    select fine { unit q: block(8), k: token; score softmax(dot(mean(q), k) * scale); keep top_p(0.4) min 2; among coarse | q - k < 5 }
+    attend fine | coarse if h < 2 else fine`,
+  "fine to coarse": `space seq causal
+    select fine { unit q: token, k: block(3); score dot(q, mean(k)); keep top(3) }
+    select coarse { unit q: block(8), k: block(8); score dot(mean(q), mean(k)); keep fraction(0.5) over head; among fine & q - k > 2 }
+    attend coarse | current`,
+  "one choice among those of rows": `space seq causal
+    select rows { unit q: block(4), k: block(4); score dot(mean(q), mean(k)); keep top(2) + forced; force current }
+    select shared { unit k: block(4); score sum(dot(q, mean(k)), over: q); keep top(3); among !rows & k > 3; snap block(8) }
+    attend rows | shared`,
+  "top a by x, then b by y": `space seq causal
+    select x { unit q: token, k: block(4); score softmax(dot(q, mean(k))); group max over kvh; keep top_p(0.5) min 1 max 2; force local(1) }
+    select y { unit q: token, k: block(4); score sum(mean(k), over: dim); group max over kvh; keep top(5); force x | k < 4 }
+    select z { unit q: token, k: block(4); score sum(mean(k), over: dim); keep threshold(2) + forced min 1; force first(1) | x.min & q - k > 3 }
+    attend y & k % 3 != 0 | z`,
+  "distances among keys": `space seq causal
+    select blocks { unit q: block(8), k: block(8); score dot(mean(q), mean(k)); keep top(1) }
+    select diags { unit diag: token; score sum(dot(q.last(8), k), over: diag); keep top(4); among blocks; force first(2) }
+    select keys { unit q: token, k: token; score dot(q, k); keep top(3); among diags & blocks }
+    attend diags | keys`,
+  "among what a pattern selects": `space seq full
+    select fine { unit q: block(4), k: token; score dot(mean(q), k); keep top(5); among some_blocks(2) | some_blocks(1) & k % 2 == 0 }
+    attend fine | some_blocks(1)
+---
+pattern some_blocks(n = 3) {
+  select b { unit q: block(8), k: block(8); score dot(mean(q), mean(k)); keep top(n) }
+  attend b
+}
+`,
+  "nothing to choose among": `space seq cross
+    select none_of { unit q: block(4), k: block(4); score dot(mean(q), mean(k)); keep top(0) }
+    select left { unit q: block(4), k: block(4); score dot(mean(q), mean(k)); keep top(3); among none_of; force first(1) }
+    attend left`,
 }; // prettier-ignore
 
 const inputShapes = (N: number, NQ: number): Readonly<Record<string, readonly number[]>> => {
@@ -84,12 +124,13 @@ const inputShapes = (N: number, NQ: number): Readonly<Record<string, readonly nu
   };
 };
 
-test.each(Object.entries(programs))("%s: interpreter and oracle agree", (_, body) => {
+test.each(Object.entries(programs))("%s: interpreter and oracle agree", (_, text) => {
+  const [body, patterns = ""] = text.split("\n---\n") as [string, string?];
   // prettier-ignore
   for (const [N, NQ] of [[37, 37], [45, 14], [24, 1], [3, 3]] as const) {
     for (const exact of [true, false]) {
       const shapes = Object.entries(inputShapes(N, NQ)).filter(([name]) => body.includes(`input ${name} `));
-      const { checks, difference } = interpreted(bodyOf(body), launchOf(N, NQ, exact, Object.fromEntries(shapes)), batch);
+      const { checks, difference } = interpreted(patterns + bodyOf(body), launchOf(N, NQ, exact, Object.fromEntries(shapes)), batch);
       expect(checks.filter((check) => !check.ok), `${N} keys, ${NQ} queries`).toEqual([]);
       expect(checks.length).toBeGreaterThan(0);
       expect(difference).toBe(undefined);

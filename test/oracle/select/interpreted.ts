@@ -34,7 +34,8 @@ export function interpreted(text: string, launch: Launch, batch = 1, files: Read
       ? {}
       : interpretSelections(selections, { env, batch, headDim: tensors.headDim, scale: tensors.scale, q, k, floats });
   const packed = Object.fromEntries(Object.entries(made).map(([name, bits]) => [name, pack(bits)]));
-  const expected = oracleSelections(program, "a", launch);
+  // What one selection reads of another is what the interpreter made of that.
+  const expected = oracleSelections(program, "a", { ...launch, selected: packed });
   const oracle = oracleMask(program, "a", { ...launch, selected: packed });
   const reads = readers(program, launch);
   const checks = Object.entries(packed).map(([name, bits]) => {

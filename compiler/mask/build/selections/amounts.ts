@@ -6,7 +6,7 @@ import type { BoolExpr, HostExpr, IntExpr } from "../../ir.js";
 import * as m from "../../make.js";
 import type { Force, Keep, RealValue, Reuse, SelectionHeads } from "../../selection.js";
 import { simplifyBool, simplifyInt } from "../../simplify.js";
-import { some, walkHost } from "../../walk.js";
+import { keyOf, some, walkHost } from "../../walk.js";
 import { constantOf } from "../value.js";
 import type { TensorFrame, UnitSizes } from "../tensors/lower.js";
 
@@ -40,6 +40,19 @@ export class Amounts {
     }
   }
 
+  /** What a pair of a candidate satisfies; undefined where that is causality alone. */
+  among({ among }: SelectModel): BoolExpr | undefined {
+    if (among === undefined) return undefined;
+    const mask = this.allowed(this.bool(among, "what a selection is made among"));
+    return keyOf(mask) === keyOf(this.allowed(m.bool(true))) ? undefined : mask;
+  }
+
+  /** A mask and causality. */
+  private allowed(mask: BoolExpr): BoolExpr {
+    const { causal } = this.at.lowering.around.space;
+    return simplifyBool(m.and(...(causal ? [m.le(m.k, m.q)] : []), mask));
+  }
+
   force({ force, keep }: SelectModel, sizes: UnitSizes): Force | undefined {
     if (force === undefined) return keep.onTop ? { onTop: true } : undefined;
     const pairs = force.masks.map((mask) => this.bool(mask, "what is forced"));
@@ -49,8 +62,7 @@ export class Amounts {
     if (force.current !== undefined && !ownUnit && !nearest) pairs.push(m.eq(m.q, m.k));
     const first = this.atLeast(force.first && this.count(force.first, "`n` of `first`"), nearest);
     const local = this.atLeast(force.local && this.count(force.local, "`n` of `local`"), ownUnit);
-    const { causal } = this.at.lowering.around.space;
-    const touched = pairs.length === 0 ? undefined : simplifyBool(m.and(...(causal ? [m.le(m.k, m.q)] : []), m.or(...pairs)));
+    const touched = pairs.length === 0 ? undefined : this.allowed(m.or(...pairs));
     return {
       ...(touched === undefined ? {} : { pairs: touched }),
       ...(first === undefined ? {} : { first }),
@@ -106,11 +118,17 @@ export class Amounts {
     const byHead = (name: string): boolean => name === "h" || (name === "kvh" && this.heads === "one");
     const differs = some(expr, (node) => {
       if (node.kind === "var") return byHead(node.name);
+      if (node.kind === "bit") return isFiner(lowering.selections.headsOf(node.input), this.heads);
       return node.kind === "scalar" && mentions(lowering.scalars.list[node.slot]!.expr, byHead);
     });
     if (differs) lowering.add(diagnostic("ATTN3020", span, { where }));
     return expr;
   }
+}
+
+/** Whether heads that share one selection have others of another. */
+function isFiner(heads: SelectionHeads | undefined, than: SelectionHeads): boolean {
+  return heads === "query" || (heads === "kv" && than === "one");
 }
 
 function mentions(expr: HostExpr, test: (name: string) => boolean): boolean {

@@ -3,6 +3,7 @@ import type { SelectModel, SelectUnits, TensorLet } from "../../../semantics/ten
 import type { Typed } from "../../../semantics/typed.js";
 import type { BoolExpr } from "../../ir.js";
 import { mapBits } from "../../map-bits.js";
+import { bitOfPair } from "../../selection-bits.js";
 import type { Flag, Selection, SelectionHeads, Tensor } from "../../selection.js";
 import type { Frame, Lowering } from "../lower.js";
 import { lowerTensor, reportMultiple, size, type TensorFrame, type UnitSizes } from "../tensors/lower.js";
@@ -10,7 +11,6 @@ import { TensorMaker } from "../tensors/make.js";
 import { TensorTable } from "../tensors/table.js";
 import type { BoolValue } from "../value.js";
 import { Amounts } from "./amounts.js";
-import { bitOfPair } from "./bits.js";
 import { scoreOf } from "./score.js";
 
 /** What a mask learns from the tensors of a call while it is lowered. Names are given when all of the mask is known. */
@@ -48,14 +48,20 @@ export class Selections {
   finish(taken: Iterable<string>): { readonly selections: readonly (Selection | Flag)[]; readonly rename: (mask: BoolExpr) => BoolExpr } {
     const used = new Set(taken);
     const names = new Map<string, string>();
+    const rename = (mask: BoolExpr): BoolExpr => mapBits(mask, (bit) => ({ ...bit, input: names.get(bit.input) ?? bit.input }));
     const selections = this.items.map(({ item, base }) => {
       let name = base;
       for (let i = 2; used.has(name); i++) name = `${base}_${i}`;
       used.add(name);
       names.set(item.name, name);
-      return { ...item, name };
+      return item.kind === "flag" ? { ...item, name } : { ...item, name, ...renamedMasks(item, rename) };
     });
-    return { selections, rename: (mask) => mapBits(mask, (bit) => ({ ...bit, input: names.get(bit.input) ?? bit.input })) };
+    return { selections, rename };
+  }
+
+  /** The heads of a selection or flag, by the name that it has so far. */
+  headsOf(name: string): SelectionHeads | undefined {
+    return this.items.find(({ item }) => item.name === name)?.item.heads;
   }
 
   private selection(select: SelectModel, frame: Frame): Selection {
@@ -68,6 +74,8 @@ export class Selections {
     }
     const heads: SelectionHeads = select.group?.over ?? "query";
     const amounts = new Amounts(at, heads);
+    // What it reads of others comes first, so that they stand before it.
+    const among = amounts.among(select);
     const force = amounts.force(select, units);
     const reuse = amounts.reuse(select);
     return {
@@ -78,6 +86,7 @@ export class Selections {
       columns: units.diag === undefined ? { kind: "keys", unit: units.k! } : { kind: "offsets", unit: units.diag },
       score: scoreOf(select, units, at),
       keep: amounts.keep(select.keep),
+      ...(among === undefined ? {} : { among }),
       ...(force === undefined ? {} : { force }),
       ...(select.snap === undefined ? {} : { snap: snapOf(select.snap, units, at) }),
       ...(reuse === undefined ? {} : { reuse }),
@@ -106,6 +115,13 @@ export class Selections {
     if (named === undefined) this.named.set(frame, (named = new Map<TensorLet, Tensor>()));
     return { frame, lowering: this.lowering, make: this.make, named };
   }
+}
+
+function renamedMasks({ among, force }: Selection, rename: (mask: BoolExpr) => BoolExpr): Pick<Selection, "among" | "force"> {
+  return {
+    ...(among === undefined ? {} : { among: rename(among) }),
+    ...(force?.pairs === undefined ? {} : { force: { ...force, pairs: rename(force.pairs) } }),
+  };
 }
 
 /** A selection with only what its `min` keeps. */

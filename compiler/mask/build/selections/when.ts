@@ -1,6 +1,7 @@
 import type { BoolExpr, HostScalar, MaskModule } from "../../ir.js";
 import * as m from "../../make.js";
-import type { Selection } from "../../selection.js";
+import type { Flag, Selection } from "../../selection.js";
+import { unitMasks } from "../../selection-walk.js";
 import { simplifyBool } from "../../simplify.js";
 import { children, some, walkHost, type MaskNode } from "../../walk.js";
 
@@ -10,12 +11,26 @@ import { children, some, walkHost, type MaskNode } from "../../walk.js";
  */
 export function withReaders(module: MaskModule): MaskModule {
   if (module.selections === undefined) return module;
-  const selections = module.selections.map((item) => {
-    if (item.kind === "flag") return item;
-    const when = simplifyBool(readers(module.mask, item.name, (cond) => decides(cond, item, module.scalars)));
-    return when.kind === "bool" ? item : { ...item, when };
-  });
+  const selections: (Selection | Flag)[] = [];
+  for (const item of module.selections.toReversed()) {
+    if (item.kind === "flag") {
+      selections.unshift(item);
+      continue;
+    }
+    const usable = (cond: BoolExpr): boolean => decides(cond, item, module.scalars);
+    const byMask = readers(module.mask, item.name, usable);
+    const bySelections = selections.flatMap((later) => readerOf(later, item.name, usable));
+    const when = simplifyBool(m.or(byMask, ...bySelections));
+    selections.unshift(when.kind === "bool" ? item : { ...item, when });
+  }
   return { ...module, selections };
+}
+
+/** Where a later selection reads the bits of a name: wherever that is made. */
+function readerOf(later: Selection | Flag, name: string, usable: (cond: BoolExpr) => boolean): readonly BoolExpr[] {
+  const reads = unitMasks(later).some((mask) => some(mask, (node) => node.kind === "bit" && node.input === name));
+  if (later.kind === "flag" || !reads) return [];
+  return [later.when !== undefined && usable(later.when) ? later.when : m.bool(true)];
 }
 
 /** Where a node reads the bits of a name: false where it does not, true where it does or may. */

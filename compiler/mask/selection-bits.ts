@@ -1,6 +1,6 @@
-import type { BoolExpr, IntExpr, Space } from "../../ir.js";
-import * as m from "../../make.js";
-import type { Flag, Selection } from "../../selection.js";
+import type { BoolExpr, IntExpr, Space } from "./ir.js";
+import * as m from "./make.js";
+import type { Flag, Selection } from "./selection.js";
 
 /** The bit of a pair in what was selected: how each matrix is laid out stands at {@link Selection}. */
 export function bitOfPair(item: Selection | Flag, space: Space): BoolExpr {
