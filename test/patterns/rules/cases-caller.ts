@@ -3,7 +3,7 @@ import { bestWith } from "./kept.js";
 import { nsaBlocks } from "./nsa.js";
 import { byToken, div, floats, groupHeads, keysOf, kvOf, numberOf, perRow, queryOf, vectorOf } from "./pieces.js";
 import type { Call } from "./selected.js";
-import { blocksOf, descending, dot, meanVector, range, softmax, topPlaces, type Vectors } from "./tensors.js";
+import { blocksOf, descending, dot, meanVector, range, softmax, type Vectors } from "./tensors.js";
 
 const shared = { heads: 4, kvHeads: 2 };
 const windowsOf = (N: number): number => Math.max(0, div(N - 32, 16) + 1);
@@ -114,7 +114,7 @@ export const callerCases: readonly Case[] = [
       byToken(64, (h, i) => {
         const near = nsaBlocks(groupQueries(call, h, i), meanWindows(call, h), i, call.scale, { n: 5, init: 1, local: 2 });
         const worth = range(div(i, 64) + 1).map((b) => numberOf(inputs!["worth"], kvOf(call, h), i - (call.N - call.NQ), b));
-        return new Set([...near, ...topPlaces(worth, 3)]);
+        return bestWith(worth, 8, (b) => near.has(b));
       }),
   },
   {

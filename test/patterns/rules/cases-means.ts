@@ -126,24 +126,56 @@ export const meanCases: readonly Case[] = [
     },
   },
   {
-    pattern: "block_means.attn#hip_last_stage",
-    sizes: { N: 330 },
-    launch: () => ({ params: { n: 48, sink: 20, window: 70, dense: 1 }, layer: 1, layers: 4 }),
+    // Both levels compare with sums over the whole context; a cluster counts if its own and the one around it pass.
+    pattern: "block_means.attn#squeezed_twice",
+    sizes: { N: 70, NQ: 20, ...grouped },
+    launch: () => ({ params: { context: 48, clusters: 12, cluster: 6, coarse: 0.02, t: 0.03 } }),
     rule: (call) => {
-      const always = (i: number, j: number): boolean => j < 20 || i - j < 70;
+      const passing = (size: number, t: number) =>
+        perRow((h, i) => {
+          const keys = keysOf(call, h);
+          const raised = range(48 / size).map((b) =>
+            Math.exp(call.scale * dot(queryOf(call, h, i), meanVector(keys, b * size, (b + 1) * size))),
+          );
+          return raised.map((x) => x / (size * sum(raised)) >= t);
+        });
+      const [groups, clusters] = [passing(12, 0.02), passing(6, 0.03)];
+      return (h, i, j) => j <= i && (j >= 48 || (groups(h, i)[div(j, 12)]! && clusters(h, i)[div(j, 6)]!));
+    },
+  },
+  {
+    // Stages of chunks of 32, 16 and 4 keys, each inside of the one before; the sink and the window on top of each.
+    pattern: "block_means.attn#hip",
+    sizes: { N: 250, NQ: 203 },
+    launch: () => ({
+      params: { far: 96, near: 48, n: 20, big: 32, middle: 16, small: 4, block: 16, sink: 10, window: 30, dense: 1 },
+      layer: 1,
+      layers: 4,
+    }),
+    rule: (call) => {
+      const first = call.N - call.NQ;
       const best = perRow((h, qb) => {
-        const { q } = blockMeans(call, h, 64, 8);
-        const rows = range(64).map((r) => qb * 64 + r).filter((i) => i < call.N); // prettier-ignore
-        const chunks = range(blocksOf(rows.at(-1)! + 1, 8));
-        const touched = (b: number): boolean => rows.some((i) => range(8).some((c) => b * 8 + c <= i && always(i, b * 8 + c)));
-        const scores = chunks.map((b) => dot(q[qb]!, keysOf(call, h)[b * 8]!));
-        const chosen = topPlaces(
-          among(scores, (b) => !touched(b)),
-          6,
-        );
-        return (b: number): boolean => touched(b) || chosen.has(b);
+        const rows = range(16).map((r) => qb * 16 + r).filter((i) => i >= first && i < call.N); // prettier-ignore
+        const mean = meanVector(rows.map((i) => queryOf(call, h, i)), 0, rows.length); // prettier-ignore
+        let seen = (_: number): boolean => true;
+        for (const [size, budget] of [
+          [32, 96],
+          [16, 48],
+          [4, 20],
+        ] as const) {
+          // prettier-ignore
+          const chunks = range(blocksOf(rows.at(-1)! + 1, size));
+          const keys = (b: number): number[] => range(size).map((c) => b * size + c);
+          const touched = (b: number): boolean => rows.some((i) => keys(b).some((j) => j <= i && (j < 10 || i - j < 30)));
+          const outer = seen;
+          const open = (b: number): boolean => !touched(b) && rows.some((i) => keys(b).some((j) => j <= i && outer(j)));
+          const scores = chunks.map((b) => dot(mean, keysOf(call, h)[b * size]!));
+          const chosen = topPlaces(among(scores, open), budget / size);
+          seen = (j) => touched(div(j, size)) || chosen.has(div(j, size));
+        }
+        return seen;
       });
-      return (h, i, j) => j <= i && best(h, div(i, 64))(div(j, 8));
+      return (h, i, j) => j <= i && best(h, div(i, 16))(j);
     },
   },
 ];
