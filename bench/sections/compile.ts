@@ -20,7 +20,7 @@ export function compileSection(context: Context): Promise<Section> {
     title: "Compiling",
     notes: [
       `Cold start: a process of its own for each run, in turns; ${existsSync(MAIN) ? "the bundled command line of `dist/`" : "no `dist/`: run `npm run build` first"}. The file has two attentions.`,
-      "Kernels: the library's files one after another in one process, from the text to the WGSL of all kernels; the first attention, which warms up, is a row of its own. An attention has a kernel for each kind of device.",
+      "Kernels: the library's files one after another in one process, from the text to the WGSL of all kernels; the first attention, which warms up, is a row of its own. An attention has a kernel for each kind of device, which the goal is about. The stages of its selections are kernels, too: they are in the times, and counted in a column of their own.",
     ],
     tables: [cold, kernelTable(context)],
     charts: [],
@@ -77,14 +77,17 @@ function kernelTable({ progress }: Context): Table {
   const operators = libraryFiles().flatMap((file) => compileTimed(file));
   const row = (label: string, chosen: typeof operators, goal: string) => {
     const kernels = chosen.reduce((sum, { module }) => sum + module.variants.length, 0);
+    const stages = chosen.reduce((sum, { module }) => sum + (module.selection?.stages.length ?? 0), 0);
     const times = chosen.map(({ read, build }) => read + build);
     const total = times.reduce((sum, time) => sum + time, 0);
     return {
       label,
       attentions: chosen.length,
       kernels,
+      stages,
       total,
       each: total / kernels,
+      eachOfAll: total / (kernels + stages),
       middle: quantile(times, 0.5),
       most: Math.max(...times),
       goal,
@@ -96,8 +99,10 @@ function kernelTable({ progress }: Context): Table {
       { key: "label", title: "attentions", kind: "text" },
       { key: "attentions", title: "attentions", kind: "count" },
       { key: "kernels", title: "kernels", kind: "count" },
+      { key: "stages", title: "kernels of selections", kind: "count" },
       { key: "total", title: "ms, all", kind: "milliseconds" },
       { key: "each", title: "ms a kernel", kind: "milliseconds" },
+      { key: "eachOfAll", title: "with those of selections", kind: "milliseconds" },
       { key: "middle", title: "ms an attention, median", kind: "milliseconds" },
       { key: "most", title: "most", kind: "milliseconds" },
       { key: "goal", title: "goal", kind: "text" },

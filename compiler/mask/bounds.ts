@@ -87,8 +87,10 @@ export function maxLength(module: MaskModule): number {
     }
     return fits;
   };
+  // As nearly always.
+  if (safe(MAX_LENGTH)) return MAX_LENGTH;
   let low = 0;
-  let high = MAX_LENGTH;
+  let high = MAX_LENGTH - 1;
   // Bounds only widen as the length grows.
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);

@@ -150,8 +150,19 @@ function foldCompare(op: CompareOp, a: IntExpr, b: IntExpr): BoolExpr {
   return { kind: "compare", op, a, b };
 }
 
-/** The complement, with negation at the leaves: of comparisons only `pow2` and `bit` keep a `not`. */
+const complements = new WeakMap<BoolExpr, BoolExpr>();
+
+/**
+ * The complement, with negation at the leaves: of comparisons only `pow2` and `bit` keep a `not`. Made once for a node:
+ * whoever gathers complements asks for theirs, level by level.
+ */
 function negate(expr: BoolExpr): BoolExpr {
+  let complement = complements.get(expr);
+  if (complement === undefined) complements.set(expr, (complement = newComplement(expr)));
+  return complement;
+}
+
+function newComplement(expr: BoolExpr): BoolExpr {
   switch (expr.kind) {
     case "bool":
       return truth(!expr.value);
@@ -198,7 +209,7 @@ function gather(kind: "and" | "or", items: readonly BoolExpr[]): BoolExpr {
       if (item.value === absorbing) return item;
       continue;
     }
-    if (kept.has(keyOf(negate(item)))) return truth(absorbing);
+    if (kept.size > 0 && kept.has(keyOf(negate(item)))) return truth(absorbing);
     kept.set(keyOf(item), item);
   }
   const list = [...kept.values()];
@@ -206,7 +217,6 @@ function gather(kind: "and" | "or", items: readonly BoolExpr[]): BoolExpr {
   return list.length === 1 ? list[0]! : { kind, items: list };
 }
 
-/** Drops scalars and tables that are not mentioned, and renumbers the rest. */
 /** The selections that a mask reads, and those that these read, their expressions simplified. */
 function readSelections({ selections }: MaskModule, mask: BoolExpr): Pick<MaskModule, "selections"> {
   if (selections === undefined) return {};
@@ -223,6 +233,7 @@ function readSelections({ selections }: MaskModule, mask: BoolExpr): Pick<MaskMo
   return { selections: kept.length === 0 ? undefined : kept };
 }
 
+/** Drops scalars and tables that are not mentioned, and renumbers the rest. */
 function dropUnused(module: MaskModule): MaskModule {
   const slots = new Set<number>();
   for (const root of [module.mask, ...moduleSelectionExpressions(module)]) {
@@ -278,5 +289,5 @@ function isInt(expr: IntExpr, value: number): boolean {
 }
 
 function same(a: IntExpr | BoolExpr, b: IntExpr | BoolExpr): boolean {
-  return keyOf(a) === keyOf(b);
+  return a === b || (a.kind === b.kind && keyOf(a) === keyOf(b));
 }

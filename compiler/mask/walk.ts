@@ -150,7 +150,22 @@ export function mapTables(expr: HostExpr, change: (table: number) => number): Ho
   }
 }
 
-/** A text that is equal for two nodes exactly when they are the same expression. */
+/** A text that is equal for two nodes exactly when they are the same expression. Written once for a node. */
 export function keyOf(node: MaskNode | HostExpr): string {
-  return JSON.stringify(node, (_, value: unknown) => (typeof value === "number" && !Number.isFinite(value) ? String(value) : value));
+  let key = keys.get(node);
+  if (key === undefined) keys.set(node, (key = `{${Object.entries(node).map(fieldKey).join()}}`));
+  return key;
 }
+
+const keys = new WeakMap<MaskNode | HostExpr, string>();
+
+type Field = string | number | boolean | undefined | MaskNode | HostExpr | readonly MaskNode[];
+
+function fieldKey([name, value]: readonly [string, Field]): string {
+  if (value === undefined) return "";
+  if (typeof value === "string") return `${name}:${JSON.stringify(value)}`;
+  if (typeof value !== "object") return `${name}:${String(value)}`;
+  return `${name}:${isList(value) ? `[${value.map(keyOf).join()}]` : keyOf(value)}`;
+}
+
+const isList = (value: object): value is readonly MaskNode[] => Array.isArray(value);

@@ -44,13 +44,12 @@ export interface Facts {
 export function factsOf(module: MaskModule): Facts {
   const longest = maxLength(module);
   const N: IntExpr = { kind: "var", name: "N" };
+  let inside = true;
+  const context = boundsContext(module, longest, () => (inside = false));
   return {
     fits: (e) => {
-      let inside = true;
-      boundsOf(
-        e,
-        boundsContext(module, longest, () => (inside = false)),
-      );
+      inside = true;
+      boundsOf(e, context);
       return inside;
     },
     length: { q: module.space.kind === "self" ? N : { kind: "var", name: "NQ" }, k: N },

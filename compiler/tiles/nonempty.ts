@@ -1,4 +1,4 @@
-import { headEvaluator } from "../mask/evaluate.js";
+import { compileMask } from "../mask/compile.js";
 import type { MaskEnv } from "../mask/evaluate.js";
 import type { BoolExpr, IntExpr, MaskModule } from "../mask/ir.js";
 import * as m from "../mask/make.js";
@@ -92,8 +92,9 @@ function ownKeyInFixedSpace(module: MaskModule): boolean {
   const tried = perHead ? heads : 1;
   if (N * tried > MOST_TRIED) return false;
   const env: MaskEnv = { N, NQ: N, heads, kvHeads };
+  const own = { ...module, mask: substitute(module.mask, m.q) };
   for (let h = 0; h < tried; h++) {
-    const looks = headEvaluator(module, env, 0, h);
+    const looks = compileMask(own, env, 0, h);
     for (let q = 0; q < N; q++) if (!looks(q, q)) return false;
   }
   return true;
@@ -123,7 +124,7 @@ export function findEmptyRow(module: MaskModule): EmptyRow | undefined {
     if (N * N * heads > 1e8) return undefined;
     const env: MaskEnv = { N, NQ: N, heads, kvHeads, params, layer: 0, layers: 4, step: 0, steps: 4, phase: 0 };
     for (let head = 0; head < heads; head++) {
-      const looks = headEvaluator(module, env, 0, head);
+      const looks = compileMask(module, env, 0, head);
       for (let query = 0; query < N; query++) {
         let k = query;
         while (k < N && !looks(query, k)) k++;
