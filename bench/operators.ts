@@ -34,8 +34,6 @@ export interface ContestantOptions {
   readonly launch?: Readonly<Partial<Record<LaunchVariable, number>>> | undefined;
   readonly repeat?: number | undefined;
   readonly variant?: string | undefined;
-  /** Of the selections' stages only so many. */
-  readonly stages?: number | undefined;
 }
 
 /** An operator as plain data, with its host scalars computed for the workload. */

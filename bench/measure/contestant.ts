@@ -6,10 +6,11 @@ import type { OutputError } from "./error.js";
 /**
  * - `kernel`: tensors lie in GPU buffers; from the submission of the kernel (and the selections before it) to its completion.
  * - `selection`: likewise, of the selections alone.
+ * - `passes`: likewise, of each stage of the selections by itself.
  * - `transfers`: tensors are arrays; from their upload to the output in an array.
  */
 export const MODES = ["kernel", "transfers"] as const;
-export type Mode = (typeof MODES)[number] | "selection";
+export type Mode = (typeof MODES)[number] | "selection" | "passes";
 
 /** A kernel of attnc. Plain data: it travels to the process that has the device. */
 export interface OwnContestant {
@@ -23,9 +24,8 @@ export interface OwnContestant {
   readonly scalars?: readonly (readonly number[])[] | undefined;
   /** Of the scalars those that are floats. */
   readonly floats?: readonly number[] | undefined;
-  /** Sizes of the module's selections, likewise, and how many of their stages are encoded: all where it is left out. */
+  /** Sizes of the module's selections, likewise. */
   readonly sizes?: readonly number[] | undefined;
-  readonly stages?: number | undefined;
   readonly launch?: Readonly<Partial<Record<LaunchVariable, number>>> | undefined;
   /** Launches put into one submission, whose time is divided by it; 1 where it is left out. */
   readonly repeat?: number | undefined;
@@ -64,6 +64,8 @@ export interface Timing {
   /** Milliseconds of each round; empty where it failed. */
   readonly times: readonly number[];
   readonly error?: OutputError | undefined;
+  /** Of the mode `passes`: milliseconds of each stage in each round. */
+  readonly passes?: readonly (readonly number[])[] | undefined;
   /** Of an operator with selections: pairs looked at, of those that its space allows, on a sample of rows. */
   readonly density?: number | undefined;
   /** Why there are no times. */
@@ -94,6 +96,7 @@ export interface Runner {
   output(): Promise<Float32Array | undefined>;
   mask(head: number, query: number, key: number): boolean;
   readonly kernel?: Timing["kernel"];
+  readonly passes?: (() => readonly (readonly number[])[]) | undefined;
   /** Known after the output. */
   readonly density?: (() => number | undefined) | undefined;
   destroy(): Promise<void>;

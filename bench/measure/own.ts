@@ -1,16 +1,19 @@
 import { headEvaluator } from "../../compiler/mask/evaluate.js";
 import type { BitsValue } from "../../compiler/mask/evaluate.js";
 import { createAttention, type AttentionModule, type DeviceProfile } from "../../runtime/index.js";
+import type { SelectionStage } from "../../runtime/launch/module.js";
 import type { OwnContestant, Runner } from "./contestant.js";
 import { queriesOf, tensorsOf, type Workload } from "./data.js";
 import { emptyBuffer, readBuffer, uploadBuffer } from "./gpu-buffers.js";
+import { passTimer } from "./passes.js";
 
 /** Compiles a kernel and puts its tensors where the mode wants them. */
 export async function prepareOwn(device: GPUDevice, profile: DeviceProfile, contestant: OwnContestant): Promise<Runner> {
   const { workload, mode, launch, variant, repeat = 1 } = contestant;
   const { heads, headDim, length } = workload;
   const queries = queriesOf(workload);
-  const module = moduleOf(contestant);
+  const stages = [...(contestant.module.selection?.stages ?? [])];
+  const module = moduleOf(contestant, stages);
   const shape = { heads, kvHeads: heads, headDim, valueDim: headDim };
   const operator = await createAttention(device, module, shape, { profile, variant });
   const arrays = tensorsOf(workload);
@@ -37,23 +40,26 @@ export async function prepareOwn(device: GPUDevice, profile: DeviceProfile, cont
   const [q, k, v] = [arrays.q, arrays.k, arrays.v].map((values) => uploadBuffer(device, values)) as [GPUBuffer, GPUBuffer, GPUBuffer];
   const out = emptyBuffer(device, arrays.q.byteLength);
   const selected = selectedBuffers(device, contestant, heads);
+  const run = async (launches: number): Promise<number> => {
+    const encoder = device.createCommandEncoder();
+    for (let i = 0; i < launches; i++) {
+      if (mode === "kernel") operator.encode(encoder, { q, k, v, out }, call);
+      else operator.encodeSelection(encoder, { q, k }, call);
+    }
+    const commands = encoder.finish();
+    await device.queue.onSubmittedWorkDone();
+    const start = performance.now();
+    device.queue.submit([commands]);
+    await device.queue.onSubmittedWorkDone();
+    return (performance.now() - start) / launches;
+  };
+  const passes = mode === "passes" ? passTimer(stages, run) : undefined;
   return {
     ...shared,
-    time: async () => {
-      const encoder = device.createCommandEncoder();
-      for (let i = 0; i < repeat; i++) {
-        if (mode === "selection") operator.encodeSelection(encoder, { q, k }, call);
-        else operator.encode(encoder, { q, k, v, out }, call);
-      }
-      const commands = encoder.finish();
-      await device.queue.onSubmittedWorkDone();
-      const start = performance.now();
-      device.queue.submit([commands]);
-      await device.queue.onSubmittedWorkDone();
-      return (performance.now() - start) / repeat;
-    },
+    time: () => passes?.round() ?? run(repeat),
+    passes: passes?.times,
     output: async () => {
-      if (mode === "selection") return undefined;
+      if (mode !== "kernel") return undefined;
       if (selected.length === 0) return readBuffer(device, out);
       // Once more, to see what was selected.
       const encoder = device.createCommandEncoder();
@@ -63,7 +69,7 @@ export async function prepareOwn(device: GPUDevice, profile: DeviceProfile, cont
       looks = Array.from({ length: heads }, (_, h) => headEvaluator(contestant.mask, { ...env, inputs }, 0, h));
       return readBuffer(device, out);
     },
-    density: () => (selected.length === 0 || mode === "selection" ? undefined : densityOf(looks, workload, contestant.mask.space.causal)),
+    density: () => (selected.length === 0 || mode !== "kernel" ? undefined : densityOf(looks, workload, contestant.mask.space.causal)),
     destroy: () => {
       operator.destroy();
       for (const buffer of [q, k, v, out, ...selected.map((each) => each.buffer)]) buffer.destroy();
@@ -72,14 +78,13 @@ export async function prepareOwn(device: GPUDevice, profile: DeviceProfile, cont
   };
 }
 
-/** The module with the functions that could not travel, and with as many stages of its selections as are asked for. */
-function moduleOf({ module, scalars, floats, sizes, stages }: OwnContestant): AttentionModule {
+/** The module with the functions that could not travel, and with a list of the stages of its selections that may be changed later. */
+function moduleOf({ module, scalars, floats, sizes }: OwnContestant, stages: SelectionStage[]): AttentionModule {
   const { selection, ...rest } = module;
   return {
     ...rest,
     ...(scalars && { scalars: { count: scalars[0]?.length ?? 0, floats, evaluate: ({ h }) => scalars[h] ?? [] } }),
-    ...(selection &&
-      sizes && { selection: { ...selection, reuse: undefined, sizes: () => sizes, stages: selection.stages.slice(0, stages) } }),
+    ...(selection && sizes && { selection: { ...selection, reuse: undefined, sizes: () => sizes, stages } }),
   };
 }
 

@@ -62,7 +62,7 @@ export async function selectSection(context: Context): Promise<Section> {
       "Selection: the passes before the kernel, alone. Whole: they and the kernel. Each beside attnc's own dense causal kernel with as many queries, in turns on one device.",
       "By pairs: what the density reached allows without overhead. The error is that of the whole, from dense attention in float64 under the mask that the device itself selected.",
       `Goals: the selection takes at most ${OVERHEAD_GOAL * 100}% of the dense kernel's time, and the whole is faster than the dense kernel where its pairs allow ${WORTHWHILE} times its speed.`,
-      "A pass: the time with it less the time without it and all that follow, of medians; below the noise it may be negative.",
+      "Passes: each by itself, over and over, on what all of them together left in memory. Their sum and the selection differ by what starting them costs.",
     ],
     tables,
     charts: [],
@@ -74,8 +74,9 @@ interface Found {
   readonly label: string;
   readonly dense: Timing;
   readonly whole: Timing;
-  /** With 1, 2, … and all stages. */
-  readonly upTo: readonly Timing[];
+  readonly selection: Timing;
+  /** Stage by stage. */
+  readonly passes: Timing;
   readonly stages: readonly string[];
   readonly timings: readonly Timing[];
 }
@@ -92,12 +93,13 @@ async function measure(context: Context, { label, file, name, params, decode, la
   const contestants = [
     ownContestant(dense, { ...common, label: `${label}: dense`, mode: "kernel" }),
     ownContestant(operator, { ...common, label: `${label}: whole`, mode: "kernel" }),
-    ...stages.map((_, i) => ownContestant(operator, { ...common, label: `${label}: ${i + 1} passes`, mode: "selection", stages: i + 1 })),
+    ownContestant(operator, { ...common, label: `${label}: selection`, mode: "selection" }),
+    ownContestant(operator, { ...common, label: `${label}: passes`, mode: "passes" }),
   ];
   const device = await context.device();
   const timings = await device.time({ contestants, runs: options.runs, seconds: options.seconds });
-  const [denseTiming, whole, ...upTo] = timings;
-  return { label, dense: denseTiming!, whole: whole!, upTo, stages, timings };
+  const [denseTiming, whole, selection, passes] = timings;
+  return { label, dense: denseTiming!, whole: whole!, selection: selection!, passes: passes!, stages, timings };
 }
 
 function wholeTable(length: number, found: readonly Found[]): Table {
@@ -117,16 +119,15 @@ function wholeTable(length: number, found: readonly Found[]): Table {
       { key: "relL2", title: "rel. L2", kind: "error" },
       { key: "verdict", title: "goals", kind: "text" },
     ],
-    rows: found.map(({ label, dense, whole, upTo }) => {
-      const all = upTo.at(-1);
-      if ([dense, whole, all].some((timing) => timing === undefined || timing.times.length === 0)) return { label, verdict: "failed" };
-      const overhead = 1 / pairedRatio(dense.times, all!.times);
+    rows: found.map(({ label, dense, whole, selection }) => {
+      if ([dense, whole, selection].some(({ times }) => times.length === 0)) return { label, verdict: "failed" };
+      const overhead = 1 / pairedRatio(dense.times, selection.times);
       const ratio = pairedRatio(dense.times, whole.times);
       const byPairs = whole.density === undefined ? undefined : 1 / whole.density;
       return {
         label,
         dense: medianOf(dense.times),
-        selection: medianOf(all!.times),
+        selection: medianOf(selection.times),
         overhead,
         whole: medianOf(whole.times),
         spread: summarize(whole.times).spread,
@@ -156,13 +157,12 @@ function passTable(length: number, found: readonly Found[]): Table {
       { key: "time", title: "ms", kind: "milliseconds" },
       { key: "share", title: "of dense", kind: "percent" },
     ],
-    rows: found.flatMap(({ label, dense, upTo, stages }) => {
-      const medians = upTo.map(({ times }) => (times.length === 0 ? undefined : medianOf(times)));
-      return stages.map((pass, i) => {
-        const [now, before] = [medians[i], i === 0 ? 0 : medians[i - 1]];
-        const time = now === undefined || before === undefined ? undefined : now - before;
-        return { label, pass, time, share: time === undefined || dense.times.length === 0 ? undefined : time / medianOf(dense.times) };
-      });
-    }),
+    rows: found.flatMap(({ label, dense, passes, stages }) =>
+      stages.map((pass, i) => {
+        const times = passes.passes?.[i] ?? [];
+        if (times.length === 0 || dense.times.length === 0) return { label, pass };
+        return { label, pass, time: medianOf(times), share: 1 / pairedRatio(dense.times, times) };
+      }),
+    ),
   };
 }
