@@ -18,12 +18,20 @@ interface Tiling {
   readonly threads: number;
   /** Rows and columns that a thread owns. */
   readonly own: number;
+  /** Numbers of neighbouring rows, or columns, that are read and multiplied at a time. */
+  readonly vector: 1 | 4;
 }
 
+/** What costs is reading workgroup memory: a thread of 8 x 8 reads two numbers for every eight products. */
 const TILINGS: Readonly<Record<DotStage["tileRows"], Tiling>> = {
-  1: { rows: 1, columns: 128, threads: 128, own: 1 },
-  64: { rows: 64, columns: 64, threads: 256, own: 4 },
+  1: { rows: 1, columns: 128, threads: 128, own: 1, vector: 1 },
+  64: { rows: 64, columns: 64, threads: 64, own: 8, vector: 4 },
 };
+
+const vectorType = ({ vector }: Tiling): string => (vector === 1 ? "f32" : `vec${vector}<f32>`);
+
+/** The part of a vector in which row or column `i` is. */
+const partOf = ({ vector }: Tiling, i: number): string => (vector === 1 ? "" : `.${"xyzw"[i % vector]!}`);
 
 /** Products of rows and columns: tiles of both in workgroup memory, a block of the result in the registers of each thread. */
 export function printDot(stage: DotStage, sizes: Sizes): StageText {
@@ -47,8 +55,8 @@ export function printDot(stage: DotStage, sizes: Sizes): StageText {
   printProduct(text, values, tiling, stage, sizes);
   printStore(text, values, tiling, stage);
   const before = [
-    `var<workgroup> rows_of_a: array<f32, ${tiling.rows * CHUNK}>;`,
-    `var<workgroup> columns_of_b: array<f32, ${tiling.columns * CHUNK}>;`,
+    `var<workgroup> rows_of_a: array<${vectorType(tiling)}, ${(tiling.rows / tiling.vector) * CHUNK}>;`,
+    `var<workgroup> columns_of_b: array<${vectorType(tiling)}, ${(tiling.columns / tiling.vector) * CHUNK}>;`,
     numberFunction("a_at", ["row", "dim"], stage.a, sizes),
     numberFunction("b_at", ["column", "dim"], stage.b, sizes),
     resultFunction(stage, sizes),
@@ -74,31 +82,35 @@ function resultFunction(stage: DotStage, sizes: Sizes): string {
 }
 
 function printProduct(text: KernelText, values: SelectValues, tiling: Tiling, stage: DotStage, sizes: Sizes): void {
-  const { own } = tiling;
+  const { own, vector, threads } = tiling;
   const rows = values.int(stage.to.rows ?? ONE);
   const columns = values.int(stage.to.columns!);
   const threadColumns = tiling.columns / own;
   text.line(`let my_row = lane / ${threadColumns} * ${own};`);
   text.line(`let my_column = lane % ${threadColumns} * ${own};`);
-  for (const [r, c] of cells(own)) text.line(`var s_${r}_${c} = 0.0;`);
+  for (const [r, c] of vectors(tiling)) text.line(`var s_${r}_${c} = ${vectorType(tiling)}();`);
+  const load = (into: string, of: string, count: number, first: string, end: string): void =>
+    text.block(`for (var i = lane; i < ${(count / vector) * CHUNK}; i += ${threads})`, () => {
+      text.line(`let index = ${first} + i / ${CHUNK} * ${vector};`);
+      text.line(`let dim = chunk + i % ${CHUNK};`);
+      text.line(`var numbers = ${vectorType(tiling)}();`);
+      text.block(`for (var n = 0; n < min(${vector}, ${end} - index) && dim < u.headDim; n++)`, () =>
+        text.line(`numbers${vector === 1 ? "" : "[n]"} = ${of}(b, head, h, kvh, index + n, dim);`),
+      );
+      text.line(`${into}[i % ${CHUNK} * ${count / vector} + i / ${CHUNK}] = numbers;`);
+    });
   const compute = (): void => {
     text.block(`for (var chunk = 0; chunk < u.headDim; chunk += ${CHUNK})`, () => {
       text.barrier();
-      const load = (into: string, of: string, count: number, first: string, end: string): void =>
-        text.block(`for (var i = lane; i < ${count * CHUNK}; i += ${tiling.threads})`, () => {
-          text.line(`let index = ${first} + i / ${CHUNK};`);
-          text.line(`let dim = chunk + i % ${CHUNK};`);
-          text.line("var number = 0.0;");
-          text.block(`if (index < ${end} && dim < u.headDim)`, () => text.line(`number = ${of}(b, head, h, kvh, index, dim);`));
-          text.line(`${into}[i % ${CHUNK} * ${count} + i / ${CHUNK}] = number;`);
-        });
       load("rows_of_a", "a_at", tiling.rows, "first_row", rows);
       load("columns_of_b", "b_at", tiling.columns, "first_column", columns);
       text.barrier();
       text.block(`for (var d = 0; d < ${CHUNK}; d++)`, () => {
-        for (let r = 0; r < own; r++) text.line(`let a_${r} = rows_of_a[d * ${tiling.rows} + my_row + ${r}];`);
-        for (let c = 0; c < own; c++) text.line(`let b_${c} = columns_of_b[d * ${tiling.columns} + my_column + ${c}];`);
-        for (const [r, c] of cells(own)) text.line(`s_${r}_${c} += a_${r} * b_${c};`);
+        for (let i = 0; i < own / vector; i++) {
+          text.line(`let a_${i} = rows_of_a[d * ${tiling.rows / vector} + my_row / ${vector} + ${i}];`);
+          text.line(`let b_${i} = columns_of_b[d * ${tiling.columns / vector} + my_column / ${vector} + ${i}];`);
+        }
+        for (const [r, c] of vectors(tiling)) text.line(`s_${r}_${c} += a_${Math.floor(r / vector)}${partOf(tiling, r)} * b_${c};`);
       });
     });
   };
@@ -113,19 +125,23 @@ function printProduct(text: KernelText, values: SelectValues, tiling: Tiling, st
   text.block(`if (${last.cond(stage.only)})`, compute);
 }
 
-function printStore(text: KernelText, values: SelectValues, { own }: Tiling, { to }: DotStage): void {
+function printStore(text: KernelText, values: SelectValues, tiling: Tiling, { to }: DotStage): void {
+  const { vector } = tiling;
   const place = { head: HEAD, row: named("at_row"), column: named("at_column") };
-  for (const [r, c] of cells(own)) {
-    text.block("", () => {
+  for (const [r, c] of vectors(tiling)) {
+    text.block(`for (var i = 0; i < ${vector}; i++)`, () => {
       text.line(`let at_row = first_row + my_row + ${r};`);
-      text.line(`let at_column = first_column + my_column + ${c};`);
+      text.line(`let at_column = first_column + my_column + ${c * vector} + i;`);
+      const sum = vector === 1 ? `s_${r}_${c}` : `s_${r}_${c}[i]`;
       text.block(`if (at_row < ${values.int(to.rows ?? ONE)} && at_column < ${values.int(to.columns!)})`, () =>
-        text.line(`scratch[${values.int(elementOf(to, place))}] = bitcast<u32>(result(b, head, h, kvh, at_row, at_column, s_${r}_${c}));`),
+        text.line(`scratch[${values.int(elementOf(to, place))}] = bitcast<u32>(result(b, head, h, kvh, at_row, at_column, ${sum}));`),
       );
     });
   }
 }
 
-function cells(own: number): readonly (readonly [row: number, column: number])[] {
-  return Array.from({ length: own * own }, (_, i) => [Math.floor(i / own), i % own] as const);
+/** The vectors of a thread's block: a row, and how many vectors come before it in that row. */
+function vectors({ own, vector }: Tiling): readonly (readonly [row: number, vector: number])[] {
+  const across = own / vector;
+  return Array.from({ length: own * across }, (_, i) => [Math.floor(i / across), i % across] as const);
 }
