@@ -352,6 +352,13 @@ export interface MessageParams {
     name: string | number;
     clause: string | number;
   };
+  ATTN2346: {
+    problem: string | number;
+  };
+  ATTN2347: {
+    name: string | number;
+    have: string | number;
+  };
   ATTN2350: {
     kind: string | number;
   };
@@ -3678,6 +3685,75 @@ attention a {
   select coarse { unit q: block(64), k: block(256); score dot(mean(q), mean(k)); keep top(8) }
   select fine { unit q: block(64), k: block(16); score dot(mean(q), mean(k)); keep top(32); among coarse }
   attend fine | local(64)
+}
+\`\`\`
+`,
+  },
+  ATTN2346: {
+    title: `The levels of a selection`,
+    severity: "error",
+    message: `{problem}`,
+    hint: `write a rule for each level, the levels rising: \`keep levels(1: top_p(0.4), 2: top_p(0.6))\``,
+    page: `\`keep levels(m: RULE, …)\` gives each unit a level: the first one whose rule keeps it. Levels are whole numbers from 1 on, each
+with a rule (\`top(n)\`, \`top_p(p)\`, \`threshold(t)\` or \`fraction(f)\`), from the lowest to the highest. \`min\` and \`max\` stand beside
+one rule only.
+
+\`\`\`attn wrong
+attention a {
+  space  seq full
+  select lv {
+    unit  q: block(64), k: block(64)
+    score softmax(dot(mean(q), mean(k)) * scale)
+    keep  levels(2: top_p(0.4), 1: top_p(0.6))
+    force first(1)
+  }
+  attend lv
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq full
+  select lv {
+    unit  q: block(64), k: block(64)
+    score softmax(dot(mean(q), mean(k)) * scale)
+    keep  levels(1: top_p(0.4), 2: top_p(0.6))
+    force first(1)
+  }
+  attend lv
+}
+\`\`\`
+`,
+  },
+  ATTN2347: {
+    title: `No such level`,
+    severity: "error",
+    message: `\`{name}.level(m)\` takes a level of \`{name}\` as a number, and {have}`,
+    page: `\`NAME.level(m)\` holds for the pairs of units that have level m by \`keep levels(…)\`. The level is written as a number.
+
+\`\`\`attn wrong
+attention a {
+  space  seq full
+  select lv {
+    unit  q: block(64), k: block(64)
+    score softmax(dot(mean(q), mean(k)) * scale)
+    keep  levels(1: top_p(0.4), 2: top_p(0.6))
+    force first(1)
+  }
+  attend lv.level(4)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq full
+  select lv {
+    unit  q: block(64), k: block(64)
+    score softmax(dot(mean(q), mean(k)) * scale)
+    keep  levels(1: top_p(0.4), 2: top_p(0.6))
+    force first(1)
+  }
+  attend lv.level(1)
 }
 \`\`\`
 `,

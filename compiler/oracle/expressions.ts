@@ -6,7 +6,7 @@ import { neighbours } from "./near.js";
 import { OracleError } from "./program.js";
 import type { Meaning, OracleLaunch, Place } from "./scope.js";
 import { mentionsTensor } from "./select/mentions.js";
-import { flagTerm, selectionTerm } from "./select/selections.js";
+import { flagTerm, levelTerm, selectionTerm } from "./select/selections.js";
 import type { OracleSpace } from "./space.js";
 import { quantile, type OracleTable } from "./tables.js";
 import { changes, constant, derived, fixed, kept, numberOf, quotient, remainder, truthOf, type Point, type Term } from "./values.js";
@@ -165,6 +165,7 @@ function cell(table: OracleTable, row: number, column: number): number {
 function coordinate(expr: MemberExpr, place: Place): Term {
   const meaning = expr.object.kind === "name" ? place.names.get(expr.object.name) : undefined;
   if (meaning?.kind === "select" && expr.name.name === "min") return selectionTerm(meaning, true);
+  if (meaning?.kind === "select") return levelTerm(meaning, fixed(evaluate(expr.args![0]!.value, place)));
   const position = evaluate(expr.object, place);
   const at = numberOf(position);
   const read = coordinateReader(place.space, expr.name.name);

@@ -2,14 +2,15 @@ import type { IndexExpr, MemberExpr } from "../syntax/ast.js";
 import { report, type Context } from "./context.js";
 import { checkExpr, errorAt, expectInt, hint } from "./expressions.js";
 import type { AxisModel } from "./model.js";
-import type { SelectModel } from "./tensors/model.js";
+import { leastSelected, selectedLevel } from "./selected.js";
 import { Depends, type Typed } from "./typed.js";
 import * as T from "./types.js";
 
 /** `q.y`: the coordinate of a position on an axis of the grid. */
 export function checkMember(expr: MemberExpr, context: Context): Typed {
   const symbol = expr.object.kind === "name" ? context.scope.find(expr.object.name) : undefined;
-  if (symbol?.kind === "select" && expr.name.name === "min" && expr.args === undefined) return leastOf(symbol.select, expr, context);
+  if (symbol?.kind === "select" && expr.name.name === "min" && expr.args === undefined) return leastSelected(symbol, expr, context);
+  if (symbol?.kind === "select" && expr.name.name === "level" && expr.args !== undefined) return selectedLevel(symbol, expr, context);
   const position = checkExpr(expr.object, context);
   if (position.type.kind === "error") return errorAt(expr.span);
   const isPosition = position.type.kind === "int" && (position.type.unit === "query position" || position.type.unit === "key position");
@@ -20,15 +21,6 @@ export function checkMember(expr: MemberExpr, context: Context): Typed {
   const axis = findAxis(expr.name, context);
   if (axis === undefined) return errorAt(expr.span);
   return { kind: "coordinate", of: position, axis, type: T.integer("coordinate"), depends: position.depends, span: expr.span };
-}
-
-/** `NAME.min`: what a selection keeps at least. */
-function leastOf(select: SelectModel, { span }: MemberExpr, context: Context): Typed {
-  if (select.keep.min === undefined) {
-    report(context, "ATTN2322", span, { name: select.name });
-    return errorAt(span);
-  }
-  return { kind: "selected", select, least: true, type: T.bool, depends: Depends.pair, span };
 }
 
 /** The axis of a name; reports when there is none. */

@@ -42,7 +42,7 @@ export const maskTerms: ReadonlyMap<string, MaskTerm> = new Map(
 
 /** Functions of the grammar's selection, cache and score clauses, which this version does not compile. */
 export const laterFunctions: ReadonlySet<string> = new Set([
-  "levels", "skip", "in_prefix", "lowest",
+  "skip", "in_prefix", "lowest",
 ]); // prettier-ignore
 
 /** Functions of outputs, which masks do not have. */

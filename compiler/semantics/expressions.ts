@@ -1,3 +1,4 @@
+import { selectedTerm } from "./selected.js";
 import { suggest } from "../diagnostics/suggest.js";
 import type { Span } from "../source/file.js";
 import type { Expr, NameExpr } from "../syntax/ast.js";
@@ -138,7 +139,7 @@ function checkName(expr: NameExpr, context: Context): Typed {
         report(context, "ATTN2110", span, { name, what: "a branch", instead: "name it in `output`" });
         return errorAt(span);
       case "select":
-        return { kind: "selected", select: symbol.select, least: false, type: T.bool, depends: Depends.pair, span };
+        return selectedTerm(symbol, span);
       case "tensor": {
         const flag = flagOf(symbol.tensor.value, name, span);
         if (flag !== undefined) return flag;

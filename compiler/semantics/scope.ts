@@ -14,7 +14,8 @@ export type Symbol =
   | { readonly kind: "branch"; readonly branch: BranchModel; readonly span: Span }
   /** What `probe`, `pool` and `let` make of tensors. */
   | { readonly kind: "tensor"; readonly tensor: TensorLet; readonly span: Span }
-  | { readonly kind: "select"; readonly select: SelectModel; readonly span: Span }
+  /** Several for the levels of one, in their order. */
+  | { readonly kind: "select"; readonly name: string; readonly selects: readonly SelectModel[]; readonly span: Span }
   /** A declaration that has been reported; its uses are not. */
   | { readonly kind: "error"; readonly span: Span };
 

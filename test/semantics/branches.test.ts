@@ -158,3 +158,19 @@ test("rows need be full in one branch only, where the declaration asks for proof
 }`;
   expect(problems(text("q - k >= 64"))).toEqual([]);
 });
+
+test("levels of a selection have no unit in common, whatever their rules are", () => {
+  const text = (far: string): string => `attention a {
+  space  seq full
+  select lv {
+    unit  q: block(64), k: block(64)
+    score dot(mean(q), mean(k))
+    keep  levels(1: top_p(0.4), 2: fraction(0.5), 4: top(3))
+  }
+  branch fine { attend lv.level(1) | lv.level(2) & k % 2 == 0 }
+  branch coarse { attend ${far} & k % 4 == 0 }
+  output merge(fine, coarse)
+}`;
+  expect(problems(text("lv.level(4)"))).toEqual([]);
+  expect(problems(text("lv"))).toEqual(['ATTN2356 10:10 "merge(fine, coarse)"']);
+});

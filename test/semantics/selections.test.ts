@@ -107,7 +107,10 @@ test("how much is kept", () => {
   expect(body("keep top(k)")).toEqual(['ATTN2319 "k"']);
   expect(body("keep top_p(all)")).toEqual(['ATTN2108 "all"']);
   expect(body("keep top()")).toEqual(['ATTN2106 "top()"']);
-  expect(body("keep levels(2)")).toEqual(['ATTN2201 "levels(2)"']);
+  expect(body("keep levels(1: top_p(0.4), 2: top_p(0.6)) + forced over head")).toEqual([]);
+  expect(body("keep levels(1: top(2), 4: fraction(0.5), 8: threshold(h / 8.0))")).toEqual([]);
+  expect(body("keep levels(1: top(0.5))")).toEqual(['ATTN2108 "0.5"']);
+  expect(body("keep levels(1: levels(1: top(2)))")).toEqual(['ATTN2317 "levels(1: top(2))"']);
   expect(body("keep top(1) + first(1)")).toEqual(['ATTN2317 "top(1) + first(1)"']);
   expect(body("keep top(1) min 0.1")).toEqual(['ATTN2108 "0.1"']);
   expect(body("keep top(1) over q")).toEqual(['ATTN2321 "q"']);

@@ -7,6 +7,8 @@ import type { UnitSizes } from "./scene.js";
 
 /** How many units are kept, as it is written. */
 export interface KeepText {
+  /** Of `levels`: the number of this one. */
+  readonly level?: number | undefined;
   readonly rule: "top" | "top_p" | "threshold" | "fraction";
   readonly amount: Expr;
   readonly least?: Expr | undefined;
@@ -30,11 +32,18 @@ export interface SelectText {
   readonly snap?: number | undefined;
 }
 
-export function readSelect(clause: BlockClause, place: Place): SelectText {
+/** A selection, or one for each of its levels. */
+export function readSelects(clause: BlockClause, place: Place): readonly SelectText[] {
+  const levels = levelsOf(clause);
+  return levels.length === 0 ? [readSelect(clause, place)] : levels.map((level) => readSelect(clause, place, level));
+}
+
+/** @param level which one of those that it has. */
+function readSelect(clause: BlockClause, place: Place, level?: number): SelectText {
   const find = <K extends Clause["kind"]>(kind: K): Extract<Clause, { kind: K }> | undefined =>
     clause.body.clauses.find((each): each is Extract<Clause, { kind: K }> => each.kind === kind);
   const [unit, score, keep, group] = [find("unit"), find("score"), find("keep"), find("group")];
-  const name = clause.name.name;
+  const name = level === undefined ? clause.name.name : `${clause.name.name}_${level}`;
   if (unit === undefined || score === undefined || keep === undefined) throw new OracleError(`${name} lacks a clause`);
   const snap = find("snap");
   return {
@@ -42,7 +51,7 @@ export function readSelect(clause: BlockClause, place: Place): SelectText {
     units: Object.fromEntries(unit.units.map(({ axis, value }) => [axis.name, sizeOf(value, place)])),
     score: score.value,
     group: group && { how: group.how.name as "sum", over: group.over.name === "kvh" ? "kvh" : "h" },
-    keep: readKeep(keep),
+    keep: readKeep(keep, level),
     among: find("among")?.value,
     force: terms(find("force")?.value),
     snap: snap && sizeOf(snap.value, place),
@@ -54,21 +63,33 @@ function sizeOf(expr: Expr, place: Place): number {
   return expr.kind === "call" ? fixed(evaluate(matchArgs(expr.args, ["n"]).get("n")!, place)) : 1;
 }
 
-function readKeep(clause: KeepClause): KeepText {
-  const { value } = clause;
-  const onTop = value.kind === "binary" && value.right.kind === "name" && value.right.name === "forced";
-  const rule = (onTop ? value.left : value) as CallExpr;
-  const [amount] = rule.args;
-  if (amount === undefined) throw new OracleError("keep takes a rule with an amount");
+function readKeep(clause: KeepClause, level: number | undefined): KeepText {
+  const { call, onTop } = ruleOf(clause);
+  const rule = level === undefined ? call : call.args.find(({ label }) => Number(label?.text) === level)?.value;
+  if (rule?.kind !== "call" || rule.args[0] === undefined) throw new OracleError("keep takes a rule with an amount");
   const scope = clause.over?.name === "head" ? "head" : "row";
   return {
+    level,
     rule: rule.callee.name as KeepText["rule"],
-    amount: amount.value,
+    amount: rule.args[0].value,
     least: clause.min,
     most: clause.max,
     onTop,
     scope,
   };
+}
+
+/** The numbers of `levels(1: …, 2: …)`; none of another rule. */
+function levelsOf(clause: BlockClause): readonly number[] {
+  const keep = clause.body.clauses.find((each) => each.kind === "keep");
+  const rule = keep && ruleOf(keep).call;
+  return rule?.callee.name === "levels" ? rule.args.map(({ label }) => Number(label!.text)) : [];
+}
+
+/** Without `+ forced`. */
+function ruleOf({ value }: KeepClause): { readonly call: CallExpr; readonly onTop: boolean } {
+  const onTop = value.kind === "binary" && value.right.kind === "name" && value.right.name === "forced";
+  return { call: (onTop ? value.left : value) as CallExpr, onTop };
 }
 
 /** What `+` or `|` joins. */

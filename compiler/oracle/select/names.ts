@@ -1,7 +1,7 @@
-import type { BlockClause, Expr } from "../../syntax/ast.js";
+import type { Expr } from "../../syntax/ast.js";
 import type { Place } from "../scope.js";
 import { changes, nextStamp } from "../values.js";
-import { readSelect } from "./clauses.js";
+import { readSelects, type SelectText } from "./clauses.js";
 
 /*
  * Two uses of a pattern, or two patterns, may ask for one selection: it is made once. Which ones are the same is read off
@@ -9,8 +9,8 @@ import { readSelect } from "./clauses.js";
  */
 
 /** What a selection says, in full. */
-export function selectionKey(clause: BlockClause, place: Place, least: boolean): string {
-  const { units, group, keep, score, among, force, snap } = readSelect(clause, place);
+export function selectionKey(text: SelectText, place: Place, least: boolean): string {
+  const { units, group, keep, score, among, force, snap } = text;
   const exprs = [score, keep.amount, keep.least, keep.most, among, ...force].map((expr) =>
     expr === undefined ? "" : spelled(expr, place),
   );
@@ -47,7 +47,10 @@ export function spelled(expr: Expr, place: Place): string {
 function spelledName(name: string, place: Place): string {
   const meaning = place.names.get(name);
   if (meaning?.kind === "tensor") return spelled(meaning.expr, meaning.place);
-  if (meaning?.kind === "select") return selectionKey(meaning.clause, meaning.place, false);
+  if (meaning?.kind === "select")
+    return readSelects(meaning.clause, meaning.place)
+      .map((text) => selectionKey(text, meaning.place, false))
+      .join();
   if (meaning?.kind !== "term") return name;
   const { term } = meaning;
   // What differs from pair to pair has no number; its name stands for it.

@@ -1,11 +1,11 @@
-import type { BlockClause, Expr } from "../../syntax/ast.js";
+import type { Expr } from "../../syntax/ast.js";
 import { evaluate } from "../expressions.js";
 import { OracleError } from "../program.js";
 import type { Meaning, OracleLaunch, Place } from "../scope.js";
-import { changes, type Point, type Term } from "../values.js";
+import { changes, derived, type Point, type Term } from "../values.js";
 import { allWays, exactWay } from "./arithmetic.js";
 import { givenBit, keptBits, matrixShape, type MatrixShape, type OracleBits } from "./bits.js";
-import { readSelect, type SelectText } from "./clauses.js";
+import { readSelects, type SelectText } from "./clauses.js";
 import { evaluateTensor } from "./expressions.js";
 import { isCounted } from "./force.js";
 import { sceneOf, type OracleTensors } from "./scene.js";
@@ -68,10 +68,27 @@ export function nameSelections({ entries }: SelectionBook, taken: Iterable<strin
   return named;
 }
 
+type SelectMeaning = Extract<Meaning, { kind: "select" }>;
+
 /** A selection as a mask term: `NAME`, or `NAME.min` with only the least number of units. */
-export function selectionTerm({ clause, place }: Extract<Meaning, { kind: "select" }>, least: boolean): Term {
-  return once(place.selected, selectionKey(clause, place, least), () => madeSelection(clause, place, least));
+export function selectionTerm({ clause, place }: SelectMeaning, least: boolean): Term {
+  const kept = readSelects(clause, place).map((text) => one(place, text, least));
+  return kept.length === 1 ? kept[0]! : derived("bool", kept, (p) => kept.some((each) => each.at(p)));
 }
+
+/** `NAME.level(m)`: the units whose first rule is that of the level. */
+export function levelTerm({ clause, place }: SelectMeaning, level: number): Term {
+  const texts = readSelects(clause, place);
+  const at = texts.findIndex(({ keep }) => keep.level === level);
+  if (at < 0) throw new OracleError(`there is no level ${level}`);
+  // Its own rule is met first, as it is written.
+  const own = one(place, texts[at]!, false);
+  const before = texts.slice(0, at).map((text) => one(place, text, false));
+  return derived("bool", [own, ...before], (p) => own.at(p) && !before.some((each) => each.at(p)));
+}
+
+const one = (place: Place, text: SelectText, least: boolean): Term =>
+  once(place.selected, selectionKey(text, place, least), () => madeSelection(text, place, least));
 
 /** What says the same is one selection. */
 function once({ entries }: SelectionBook, key: string, make: () => Entry): Term {
@@ -87,10 +104,9 @@ function meetOthers({ among, force }: SelectText, place: Place): void {
 /** With the pattern that it is in. */
 const baseName = (name: string, { pattern }: Place): string => (pattern === undefined ? name : `${pattern}_${name}`);
 
-function madeSelection(clause: BlockClause, place: Place, least: boolean): Entry {
+function madeSelection(whole: SelectText, place: Place, least: boolean): Entry {
   const { selected, launch, space } = place;
   if (space === undefined) throw new OracleError("there is no space here");
-  const whole = readSelect(clause, place);
   const text = least ? leastOf(whole) : whole;
   meetOthers(text, place);
   const matrix = matrixShape(text, positionsOf(space, launch.N, launch.NQ));

@@ -2,6 +2,7 @@ import type { Expr, KeepClause } from "../../syntax/ast.js";
 import { matchArguments } from "../arguments.js";
 import { report, type Context } from "../context.js";
 import { checkExpr, expectInt } from "../expressions.js";
+import { checkLevels } from "./levels.js";
 import { isUniform } from "../tensors/check.js";
 import type { KeepModel } from "../tensors/model.js";
 import type { Typed } from "../typed.js";
@@ -9,23 +10,16 @@ import * as T from "../types.js";
 
 const rules = { top: "top", top_p: "mass", threshold: "threshold", fraction: "fraction" } as const;
 
-/** `keep top(n) + forced min a max b over head`; undefined where something is wrong, which has been reported. */
-export function checkKeep(clause: KeepClause, context: Context): KeepModel | undefined {
+/** How much is kept, before `min`, `max` and `over`. */
+export type KeepRule = Pick<KeepModel, "rule" | "amount" | "level">;
+
+/**
+ * `keep top(n) + forced min a max b over head`: one rule, or those of `levels(…)`, one for each level. Undefined where
+ * something is wrong, which has been reported.
+ */
+export function checkKeep(clause: KeepClause, context: Context): readonly KeepModel[] | undefined {
   const { value, onTop } = withoutForced(clause.value);
-  const name = value.kind === "call" ? value.callee.name : "";
-  if (value.kind === "call" && name === "levels") {
-    report(context, "ATTN2201", value.span, { what: "`keep levels`" });
-    return undefined;
-  }
-  const rule = Object.hasOwn(rules, name) ? rules[name as keyof typeof rules] : undefined;
-  if (value.kind !== "call" || rule === undefined) {
-    if (value.kind !== "error") report(context, "ATTN2317", value.span, {});
-    return undefined;
-  }
-  const parameter = { top: "n", mass: "p", threshold: "t", fraction: "f" }[rule];
-  const matched = matchArguments(value, [{ name: parameter, required: true }], context);
-  const where = `\`${parameter}\` of \`${name}\``;
-  const amount = matched && checkAmount(matched.get(parameter)!, where, rule === "top", context);
+  const rules = value.kind === "call" && value.callee.name === "levels" ? checkLevels(clause, value, context) : checkRule(value, context);
   const min = clause.min && checkAmount(clause.min, "`min`", true, context);
   const max = clause.max && checkAmount(clause.max, "`max`", true, context);
   const scope = clause.over?.name ?? "row";
@@ -33,8 +27,23 @@ export function checkKeep(clause: KeepClause, context: Context): KeepModel | und
     report(context, "ATTN2321", clause.over!.span, { allowed: "`head` after `keep`" });
     return undefined;
   }
-  const failed = amount === undefined || (clause.min !== undefined && min === undefined) || (clause.max !== undefined && max === undefined);
-  return failed ? undefined : { rule, amount, onTop, min, max, scope, span: clause.span };
+  if (rules === undefined || (clause.min !== undefined && min === undefined) || (clause.max !== undefined && max === undefined))
+    return undefined;
+  return rules.map((rule) => ({ ...rule, onTop, min, max, scope, span: clause.span }));
+}
+
+/** `top_p(0.9)`, as a list of one. */
+export function checkRule(value: Expr, context: Context): readonly [KeepRule] | undefined {
+  const name = value.kind === "call" ? value.callee.name : "";
+  const rule = Object.hasOwn(rules, name) ? rules[name as keyof typeof rules] : undefined;
+  if (value.kind !== "call" || rule === undefined) {
+    if (value.kind !== "error") report(context, "ATTN2317", value.span, {});
+    return undefined;
+  }
+  const parameter = { top: "n", mass: "p", threshold: "t", fraction: "f" }[rule];
+  const matched = matchArguments(value, [{ name: parameter, required: true }], context);
+  const amount = matched && checkAmount(matched.get(parameter)!, `\`${parameter}\` of \`${name}\``, rule === "top", context);
+  return amount && [{ rule, amount }];
 }
 
 /** `top(8) + forced` without its `+ forced`. */

@@ -33,12 +33,12 @@ type Clauses = { readonly [K in Clause["kind"]]?: Extract<Clause, { readonly kin
 /** `select NAME { … }`, declared as a name. */
 export function checkSelect(clause: BlockClause, context: Context): void {
   const { name, span } = clause.name;
-  const select = readSelect(clause, context);
-  declareName(clause.name, select === undefined ? { kind: "error", span } : { kind: "select", select, span }, context);
-  if (select !== undefined && select.name !== name) throw new Error("a selection has the name of its clause");
+  const selects = readSelect(clause, context);
+  declareName(clause.name, selects === undefined ? { kind: "error", span } : { kind: "select", name, selects, span }, context);
 }
 
-function readSelect(clause: BlockClause, context: Context): SelectModel | undefined {
+/** One selection, or one for each of its levels. */
+function readSelect(clause: BlockClause, context: Context): readonly SelectModel[] | undefined {
   const { name, span } = clause.name;
   const clauses = single(clause, context);
   if (clauses === undefined) return undefined;
@@ -48,7 +48,7 @@ function readSelect(clause: BlockClause, context: Context): SelectModel | undefi
   const units = clauses.unit && checkUnits(clauses.unit, context);
   const score = clauses.score && units && checkScore(clauses.score, units, context);
   const group = clauses.group && checkGroup(clauses.group, context);
-  const keep = clauses.keep && checkKeep(clauses.keep, context);
+  const keeps = clauses.keep && checkKeep(clauses.keep, context);
   const among = clauses.among && checkAmong(clauses.among, name, context);
   const force = clauses.force && units && checkForce(clauses.force, { name, units }, context);
   const snap = clauses.snap && checkSnap(clauses.snap, context);
@@ -59,8 +59,11 @@ function readSelect(clause: BlockClause, context: Context): SelectModel | undefi
     (clauses.force !== undefined && force === undefined) ||
     (clauses.snap !== undefined && snap === undefined) ||
     reuse === "failed";
-  if (failed || units === undefined || score === undefined || keep === undefined) return undefined;
-  return { name, units, score, group, keep, among, force, snap, reuse, span };
+  if (failed || units === undefined || score === undefined || keeps === undefined) return undefined;
+  return keeps.map((keep) => {
+    const own = keep.level === undefined ? name : `${name}_${keep.level}`;
+    return { name: own, units, score, group, keep, among, force, snap, reuse, span };
+  });
 }
 
 /** The clauses by kind; undefined where one stands twice or does not belong. */

@@ -71,6 +71,8 @@ export interface SelectUnits {
 }
 
 export interface KeepModel {
+  /** Of `levels(…)`: what the rule of this level keeps and none before it. */
+  readonly level?: number | undefined;
   readonly rule: "top" | "mass" | "threshold" | "fraction";
   readonly amount: Typed;
   /** Forced units are kept besides. */

@@ -58,6 +58,7 @@ const programs: Readonly<Record<string, string>> = {
     attend s`,
   "low bits": "space seq causal\nselect s { unit q: token, k: token; score dot(low_bit(q, bits: 3), low_bit(k, bits: 5)); keep top(5) }\nattend s",
   "low bits of means": "space seq full\nselect s { unit q: block(4), k: block(4); score dot4(mean(q), mean(k)); keep top(3) }\nattend s",
+  levels: "space seq causal\nselect lv { unit q: block(4), k: block(4); score dot(mean(q), mean(k)) + 9; keep levels(1: top(2), 2: top_p(0.6), 4: fraction(0.9)); force current }\nattend lv.level(1) | lv.level(2) & k % 2 == 0 | lv.level(4) & k % 4 == 0 & lv",
   smoothed: "space seq causal\nselect s { unit k: token; score avg_pool(sum(softmax(dot(q.last(8), k) * scale), over: q), 5); keep top(9) }\nattend s | local(4)",
   "smoothed, greatest": "space seq full\nselect s { unit k: token; score max_pool(mean(dot(q, k), over: q), 4); keep top(9); snap block(4) }\nattend s",
   threshold: "space seq full\nselect s { unit q: block(4), k: token; score dot(mean(q), k); keep threshold(1.5) min 1 max 6 }\nattend s",
