@@ -146,11 +146,17 @@ export type FactorModel =
   | { readonly kind: "neg" | "exp" | "tanh" | "sigmoid"; readonly a: FactorModel }
   | { readonly kind: "add" | "sub" | "mul" | "div"; readonly a: FactorModel; readonly b: FactorModel };
 
+/** A branch of a merge, and how many keys each of its keys stands for: 1 where it is not said. */
+export interface MergedModel {
+  readonly branch: BranchModel;
+  readonly count?: Typed | undefined;
+}
+
 /** What becomes of the outputs of branches. */
 export type MixModel =
   | { readonly kind: "branch"; readonly branch: BranchModel }
   /** Attention over the keys of all, of which no two may see the same pair. */
-  | { readonly kind: "merge"; readonly branches: readonly BranchModel[]; readonly span: Span }
+  | { readonly kind: "merge"; readonly parts: readonly MergedModel[]; readonly span: Span }
   | { readonly kind: "scale"; readonly factor: FactorModel; readonly of: MixModel }
   | { readonly kind: "add" | "sub"; readonly a: MixModel; readonly b: MixModel };
 

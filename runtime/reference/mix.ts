@@ -36,7 +36,7 @@ export function mixRow(mix: Mix, row: MixRow): MixedRow {
     case "branch":
       return { out: exact(row.out[mix.branch]!), lse: { value: row.lse[mix.branch]!, error: 0 } };
     case "merge":
-      return mergeRow(mix.branches, row);
+      return mergeRow(mix, row);
     case "scale": {
       const factor = factorOf(mix.factor, row.gates);
       return { out: mixRow(mix.of, row).out.map((each) => product(factor, each)) };
@@ -105,7 +105,7 @@ export function factorOf(factor: Factor, gates: MixRow["gates"]): Bounded {
   }
 }
 
-function mergeRow(branches: readonly number[], { out, lse }: MixRow): MixedRow {
+function mergeRow({ branches, counts }: Extract<Mix, { readonly kind: "merge" }>, { out, lse }: MixRow): MixedRow {
   const width = out[branches[0]!]!.length;
   const seen = branches.filter((branch) => lse[branch] !== -Infinity);
   const zero = { value: 0, error: 0 };
@@ -113,7 +113,9 @@ function mergeRow(branches: readonly number[], { out, lse }: MixRow): MixedRow {
   const most = Math.max(...seen.map((branch) => lse[branch]!));
   const weights = seen.map((branch) => {
     const value = lse[branch]! - most;
-    return exponential({ value, error: unit * Math.abs(value) });
+    const weight = exponential({ value, error: unit * Math.abs(value) });
+    const count = counts?.[branches.indexOf(branch)] ?? 1;
+    return count === 1 ? weight : product({ value: count, error: unit * count }, weight);
   });
   const total = weights.reduce(sum);
   const mixed = Array.from({ length: width }, (_, d) => {

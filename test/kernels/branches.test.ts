@@ -71,6 +71,24 @@ for (const [queries, keys] of [
   });
 }
 
+softwareTest("a branch with a number before it in a merge counts each of its keys that often", async (opened) => {
+  const [queries, keys] = [30, 66];
+  const operator = await operatorOf(opened, MERGED.replace("merge(near, far)", "merge(near, 3 * far)"));
+  const { q, k, v } = tensors(queries, keys);
+  const got = await operator.run({ q, k, v }, { queryLength: queries, keyLength: keys });
+  // The same keys three times, of which the near ones are seen once.
+  const repeated = (data: Float32Array): Float32Array => Float32Array.from({ length: 3 * data.length }, (_, i) => data[i % data.length]!);
+  const mask: MaskPredicate = (_b, _h, row, place) => {
+    const key = place % keys;
+    return key <= row && (row - key < 24 ? place < keys : key < 40);
+  };
+  const thrice = problem(queries, 3 * keys, { q, k: repeated(k), v: repeated(v) }, mask, keys - queries);
+  const { out, lse, outTolerance, lseTolerance } = expectedWithin(thrice, "f32");
+  got.out.forEach((value, i) => expect(Math.abs(value - out[i]!)).toBeLessThanOrEqual(2 * outTolerance[i]!));
+  got.lse!.forEach((value, i) => expect(Math.abs(value - lse[i]!)).toBeLessThanOrEqual(2 * lseTolerance[i]! + 2 ** -21));
+  operator.destroy();
+});
+
 softwareTest("a row that no branch sees is 0 with an lse of minus infinity", async (opened) => {
   const operator = await operatorOf(
     opened,

@@ -174,3 +174,17 @@ test("levels of a selection have no unit in common, whatever their rules are", (
   expect(problems(text("lv.level(4)"))).toEqual([]);
   expect(problems(text("lv"))).toEqual(['ATTN2356 10:10 "merge(fine, coarse)"']);
 });
+
+test("the number before a branch of a merge is how many keys one of its keys stands for", () => {
+  const text = (output: string, input = ""): string => `attention a(w = 64) {
+  space  seq causal
+  branch near { attend q - k < w }
+  branch far { attend q - k >= w & k % 4 == 0 }
+  ${input}
+  output ${output}
+}`;
+  expect(branchedOf(text("merge(near, 4 * far)")).mix).toEqual({ kind: "merge", branches: [0, 1], counts: [1, 4] });
+  expect(branchedOf(text("merge(near * w, far)"), { params: { w: 2 } }).mix).toMatchObject({ counts: [2, 1] });
+  expect(problems(text("merge(near, 0.5 * far)"))).toEqual(['ATTN3001 6:22 "0.5"']);
+  expect(problems(text("merge(near, g[0] * far)", "input g : gate(1)"))).toEqual(['ATTN2353 6:22 "g[0] * far"']);
+});

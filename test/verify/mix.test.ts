@@ -28,11 +28,19 @@ const factor: fc.Arbitrary<Factor> = fc.letrec<{ factor: Factor }>((tie) => ({
   ),
 })).factor;
 
+/** How many keys a key of each branch stands for. */
+const counts = fc.array(fc.oneof(fc.integer({ min: 1, max: 64 }), fc.double({ min: 1, max: 8, noNaN: true })), {
+  minLength: BRANCHES,
+  maxLength: BRANCHES,
+});
+
 const mix: fc.Arbitrary<Mix> = fc.letrec<{ mix: Mix }>((tie) => ({
   mix: fc.oneof(
     { maxDepth: 3 },
     fc.nat(BRANCHES - 1).map((branch) => ({ kind: "branch", branch }) as const),
-    fc.uniqueArray(fc.nat(BRANCHES - 1), { minLength: 2 }).map((branches) => ({ kind: "merge", branches }) as const),
+    fc
+      .record({ branches: fc.uniqueArray(fc.nat(BRANCHES - 1), { minLength: 2 }), counts: fc.option(counts, { nil: undefined }) })
+      .map(({ branches, counts: all }) => ({ kind: "merge", branches, counts: all?.slice(0, branches.length) }) as const),
     fc.record({ kind: fc.constant("scale" as const), factor, of: tie("mix") }),
     fc.record({ kind: fc.constantFrom("add", "sub"), a: tie("mix"), b: tie("mix") }),
   ),
@@ -75,7 +83,9 @@ function mix32(of: Mix, data: MixRow): { readonly out: readonly number[]; readon
       return { out: Array.from(data.out[of.branch]!), lse: data.lse[of.branch]! };
     case "merge": {
       const most = Math.max(...of.branches.map((branch) => data.lse[branch]!));
-      const weights = of.branches.map((branch) => (data.lse[branch] === -Infinity ? 0 : f(Math.exp(f(data.lse[branch]! - most)))));
+      const weights = of.branches.map((branch, i) =>
+        data.lse[branch] === -Infinity ? 0 : f(f(of.counts?.[i] ?? 1) * f(Math.exp(f(data.lse[branch]! - most)))),
+      );
       const sum = weights.reduce((a, b) => f(a + b));
       if (sum === 0) return { out: Array<number>(WIDTH).fill(0), lse: -Infinity };
       const terms = (d: number) => of.branches.map((branch, i) => f(weights[i]! * data.out[branch]![d]!)).reduce((a, b) => f(a + b));
@@ -124,6 +134,19 @@ test("a merge of a row is what merging the parts gives", () => {
       out.forEach(({ value, error }, d) => expect(Math.abs(merged.out[d]! - value)).toBeLessThanOrEqual(4 * error + 2 ** -22 * 8 * 60));
       if (lse!.value === -Infinity) expect(merged.lse[0]).toBe(-Infinity);
       else expect(Math.abs(merged.lse[0]! - lse!.value)).toBeLessThanOrEqual(4 * 2 ** -24 * 64);
+    }),
+  );
+});
+
+test("a key that stands for several is as that many keys: in a merge, and with the logarithm added to its logit", () => {
+  fc.assert(
+    fc.property(row, counts, fc.uniqueArray(fc.nat(BRANCHES - 1), { minLength: 2 }), (data, all, branches) => {
+      const counted = branches.map((_, i) => all[i]!);
+      const raised = Array.from(data.lse, (lse, b) => lse + Math.log(counted[branches.indexOf(b)] ?? 1));
+      const { out, lse } = mixRow({ kind: "merge", branches, counts: counted }, data);
+      const same = mixRow({ kind: "merge", branches }, { ...data, lse: raised });
+      out.forEach(({ value }, d) => expect(value).toBeCloseTo(same.out[d]!.value, 9));
+      if (lse!.value !== -Infinity) expect(lse!.value).toBeCloseTo(same.lse!.value, 9);
     }),
   );
 });

@@ -11,6 +11,9 @@ import { examplePair } from "./overlap.js";
 import { overWindows } from "./windows.js";
 import { MOST_BRANCHES } from "../../../runtime/launch/branches/module.js";
 
+/** As many keys as a call has at most. */
+const MOST_KEYS = 2 ** 24;
+
 /** What the builder of single attentions does for branches. */
 export interface Builder {
   /** The module of an attention with `attend` and without `mix`. */
@@ -73,7 +76,7 @@ export function mixedBranches(mix: MixModel): readonly BranchModel[] {
       case "branch":
         return [of.branch];
       case "merge":
-        return of.branches;
+        return of.parts.map(({ branch }) => branch);
       case "scale":
         return all(of.of);
       default:
@@ -175,7 +178,8 @@ function areDisjoint(attention: AttentionModel, mix: MixModel, builder: Builder,
     case "scale":
       return areDisjoint(attention, mix.of, builder, add);
     case "merge": {
-      const pairs = mix.branches.flatMap((a, i) => mix.branches.slice(i + 1).map((b) => [a, b] as const));
+      const branches = mix.parts.map(({ branch }) => branch);
+      const pairs = branches.flatMap((a, i) => branches.slice(i + 1).map((b) => [a, b] as const));
       const overlapping = pairs.flatMap(([a, b]) => overlapOf(attention, a, b, builder) ?? []);
       for (const overlap of overlapping) reportOverlap(overlap, mix.span, add);
       return overlapping.length === 0;
@@ -223,7 +227,7 @@ function lowerMix(
     case "branch":
       return { kind: "branch", branch: models.indexOf(mix.branch) };
     case "merge":
-      return { kind: "merge", branches: mix.branches.map((branch) => models.indexOf(branch)) };
+      return lowerMerge(mix, models, builder, add);
     case "scale": {
       const [factor, of] = [lowerFactor(mix.factor, gates, builder, add), lower(mix.of)];
       return factor && of && { kind: "scale", factor, of };
@@ -233,6 +237,25 @@ function lowerMix(
       return a && b && { kind: mix.kind, a, b };
     }
   }
+}
+
+function lowerMerge(
+  { parts }: Extract<MixModel, { readonly kind: "merge" }>,
+  models: readonly BranchModel[],
+  { lowering, frame }: Builder,
+  add: (d: Diagnostic) => void,
+): Mix | undefined {
+  const branches = parts.map(({ branch }) => models.indexOf(branch));
+  const what = "the number before a branch of `merge`, of keys that one of its keys stands for,";
+  const counts = parts.map(({ count }): number | undefined => {
+    if (count === undefined) return 1;
+    const found = lowering.known(count, frame, what);
+    if (found === undefined || (found >= 1 && found <= MOST_KEYS)) return found;
+    add(diagnostic("ATTN3001", count.span, { what, rule: `from 1 to ${MOST_KEYS}`, found }));
+    return undefined;
+  });
+  if (counts.includes(undefined)) return undefined;
+  return counts.every((count) => count === 1) ? { kind: "merge", branches } : { kind: "merge", branches, counts: counts as number[] };
 }
 
 function lowerFactor(model: FactorModel, gates: readonly Gates[], builder: Builder, add: (d: Diagnostic) => void): Factor | undefined {

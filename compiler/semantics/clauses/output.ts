@@ -1,7 +1,7 @@
 import type { BinaryExpr, CallExpr, Declaration, Expr, IndexExpr, OutputClause } from "../../syntax/ast.js";
 import { report, type Context } from "../context.js";
 import { checkExpr, hint } from "../expressions.js";
-import type { AttendModel, BranchModel, FactorModel, InputModel, MixModel } from "../model.js";
+import type { AttendModel, BranchModel, FactorModel, InputModel, MergedModel, MixModel } from "../model.js";
 import { Depends } from "../typed.js";
 import * as T from "../types.js";
 import type { Attended } from "./branch.js";
@@ -130,31 +130,41 @@ function gateOf(expr: IndexExpr, context: Context): Part | undefined {
   return undefined;
 }
 
-/** `merge(a, b, …)` */
+/** `merge(a, b, …)`, `merge(a, 4 * b)` where each key of b stands for four. */
 function mergeOf(expr: CallExpr, own: BranchModel | undefined, context: Context): Part | undefined {
-  const branches: BranchModel[] = [];
+  const parts: MergedModel[] = [];
   for (const { value, label, span } of expr.args) {
     const part = label === undefined ? readPart(value, own, context) : undefined;
     if (part === undefined && label === undefined) return undefined;
-    const merged = part?.kind === "mix" ? branchesOf(part.mix) : undefined;
+    const merged = part?.kind === "mix" ? partsOf(part.mix) : undefined;
     if (merged === undefined) {
-      report(context, "ATTN2353", span, { what: "something else", expected: "branches in `merge`" });
+      report(context, "ATTN2353", span, { what: "something else", expected: "branches in `merge`, a number before each at most" });
       return undefined;
     }
-    branches.push(...merged);
+    parts.push(...merged);
   }
+  const branches = parts.map(({ branch }) => branch);
   const twice = branches.find((branch, i) => branches.indexOf(branch) < i);
   if (branches.length < 2 || twice !== undefined) {
     const problem = twice === undefined ? `it has ${branches.length}` : `\`${twice.name}\` is there twice`;
     report(context, "ATTN2359", expr.span, { problem });
     return undefined;
   }
-  return { kind: "mix", mix: { kind: "merge", branches, span: expr.span } };
+  return { kind: "mix", mix: { kind: "merge", parts, span: expr.span } };
 }
 
 /** What a merge is a merge of; a merge in a merge is one with it. */
-function branchesOf(mix: MixModel): readonly BranchModel[] | undefined {
-  return mix.kind === "branch" ? [mix.branch] : mix.kind === "merge" ? mix.branches : undefined;
+function partsOf(mix: MixModel): readonly MergedModel[] | undefined {
+  switch (mix.kind) {
+    case "branch":
+      return [{ branch: mix.branch }];
+    case "merge":
+      return mix.parts;
+    case "scale":
+      return mix.factor.kind === "number" && mix.of.kind === "branch" ? [{ branch: mix.of.branch, count: mix.factor.value }] : undefined;
+    default:
+      return undefined;
+  }
 }
 
 type FactorFunction = "exp" | "tanh" | "sigmoid";

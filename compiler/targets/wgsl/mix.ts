@@ -97,7 +97,7 @@ function vector(mix: Mix, scope: Scope): Vector {
     case "branch":
       return { value: output(mix.branch, scope) };
     case "merge":
-      return merged(mix.branches, scope);
+      return merged(mix, scope);
     case "scale": {
       const of = vector(mix.of, scope);
       const id = scope.next.value++;
@@ -119,15 +119,18 @@ function output(branch: number, { storage, lines }: Scope): string {
   return name;
 }
 
-function merged(branches: readonly number[], scope: Scope): Vector {
+function merged({ branches, counts = [] }: Extract<Mix, { readonly kind: "merge" }>, scope: Scope): Vector {
   const id = scope.next.value++;
   const [most, sum, value] = [`most_${id}`, `sum_${id}`, `merged_${id}`];
   const names = branches.map((branch) => output(branch, scope));
   const { lines } = scope;
   lines.push(`let ${most} = ${branches.map((branch) => `lse_${branch}`).reduce((a, b) => `max(${a}, ${b})`)};`);
   // A part without keys has no weight, also where no part has one.
-  for (const branch of branches)
-    lines.push(`let weight_${id}_${branch} = select(0.0, exp(lse_${branch} - ${most}), lse_${branch} > NONE);`);
+  branches.forEach((branch, i) => {
+    const count = counts[i] ?? 1;
+    const times = count === 1 ? "" : `${floatLiteral(count)} * `;
+    lines.push(`let weight_${id}_${branch} = select(0.0, ${times}exp(lse_${branch} - ${most}), lse_${branch} > NONE);`);
+  });
   const weights = branches.map((branch) => `weight_${id}_${branch}`);
   lines.push(`let ${sum} = ${weights.join(" + ")};`);
   const terms = weights.map((weight, i) => `${weight} * ${names[i]!}`);

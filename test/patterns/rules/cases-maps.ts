@@ -6,6 +6,9 @@ import { among, blockMeans, div, keysOf, perRow, pooledRow, queryOf } from "./pi
 import { idsOf } from "../formula.js";
 import { blocksOf, dot, fourBits, range, softmax, sum } from "./tensors.js";
 
+/** Levels of the pyramid, and the shares of the mass that they end at. */
+const shares = [[1, 0.3], [2, 0.5], [4, 0.7], [8, 0.9]] as const; // prettier-ignore
+
 /** Attentions of block_maps.attn: pairs of blocks of queries and keys. */
 export const mapCases: readonly Case[] = [
   {
@@ -100,6 +103,20 @@ export const mapCases: readonly Case[] = [
       return (h, i, j) => row(h, div(i, 8)).has(div(j, 8));
     },
   },
+  // A block belongs to the first share that it is needed for; at level m one key in m is read.
+  ...([["whole", 1], ["halves", 2], ["fourths", 4], ["eighths", 8]] as const).map(([branch, m]): Case => ({
+    pattern: `block_maps.attn#psa_levels.${branch}`,
+    sizes: { N: 96 },
+    launch: () => ({ params: { block: 8, ...Object.fromEntries(shares.map(([level, p]) => [`p${level}`, p])) } }),
+    rule: (call) => {
+      const level = perRow((h, qb) => {
+        const masses = pooledRow(call, h, qb, [8, 8], false);
+        const within = shares.map(([each, p]) => [each, shareWith(masses, p, never)] as const);
+        return new Map(range(masses.length).map((kb) => [kb, within.find(([, kept]) => kept.has(kb))?.[0]]));
+      });
+      return (h, i, j) => level(h, div(i, 8)).get(div(j, 8)) === m && j % m === 0;
+    },
+  })), // prettier-ignore
   {
     pattern: "block_maps.attn#biformer",
     sizes: { N: 98 },
