@@ -35,3 +35,21 @@ function readsEverywhere(node: Tensor, everywhere: boolean): boolean {
       return everywhere;
   }
 }
+
+/** Kinds whose elements are made from the same elements of their operands alone. */
+const elementwise: ReadonlySet<Tensor["kind"]> = new Set<Tensor["kind"]>([
+  ...(["neg", "abs", "exp", "log", "tanh", "sqrt", "add", "sub", "mul", "div", "min", "max", "lt", "le", "choose", "heads"] as const),
+]);
+
+/**
+ * The score of a selection and the tensors with its rows and columns of which it reads the same element, each of them read
+ * `once`: what is asked of an element of the score is all that is asked of theirs.
+ */
+export function readElementwise(score: Tensor, once: (node: Tensor) => boolean): readonly Tensor[] {
+  const inner = elementwise.has(score.kind)
+    ? tensorChildren(score).filter(({ axes }) => same(axes.rows, score.axes.rows) && same(axes.columns, score.axes.columns))
+    : [];
+  return once(score) ? [score, ...inner.flatMap((child) => readElementwise(child, once))] : [];
+}
+
+const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);

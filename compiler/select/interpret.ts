@@ -2,7 +2,7 @@ import { evaluateBool } from "../mask/evaluate.js";
 import type { BitsValue } from "../mask/evaluate.js";
 import { Evaluation } from "./evaluate.js";
 import type { Frame } from "./evaluate.js";
-import { ALWAYS, ONE } from "./int.js";
+import { ALWAYS, and, ONE } from "./int.js";
 import { keepUnits } from "./interpret-keep.js";
 import type { Bits, DotStage, PairsStage, SelectionProgram, SnapStage, Stage, Tensor } from "./ir.js";
 import { headsOf, Memory } from "./memory.js";
@@ -81,7 +81,7 @@ function fillNumbers(to: Tensor, evaluation: Evaluation, value: (frame: Frame) =
 function dotOf(stage: DotStage, evaluation: Evaluation): (frame: Frame) => number {
   const { headDim } = evaluation.call;
   const [a, b, value] = [evaluation.real(stage.a), evaluation.real(stage.b), evaluation.real(stage.value)];
-  const among = evaluation.cond(stage.only ?? ALWAYS);
+  const among = evaluation.cond(and(stage.only ?? ALWAYS, stage.wanted ?? ALWAYS));
   return (frame) => {
     if (!among(frame)) return 0;
     let product = 0;

@@ -124,7 +124,7 @@ export type MapStage = StageBase & {
 /**
  * A product of matrices, in tiles: the sum over dim of `a` (in `row`, `dim`) times `b` (in `column`, `dim`), from which
  * `value` makes the element. Elements for which `only` fails are 0, and cheaper; where it holds, it holds for later rows
- * and for earlier columns too.
+ * and for earlier columns too. Those for which `wanted` fails are 0, too, and cost nothing in tiles where it fails for all.
  */
 export type DotStage = StageBase & {
   readonly kind: "dot";
@@ -133,6 +133,7 @@ export type DotStage = StageBase & {
   readonly b: Real;
   readonly value: Real;
   readonly only?: Cond | undefined;
+  readonly wanted?: Cond | undefined;
   /** Rows of `to` that one tile holds: 1 where there is one row only. */
   readonly tileRows: 1 | 64;
 };

@@ -2,9 +2,10 @@ import type { MaskModule } from "../mask/ir.js";
 import type { Flag, Selection, Tensor as TensorNode, TensorAxes } from "../mask/selection.js";
 import { tensorChildren } from "../mask/selection-walk.js";
 import { candidate, columnCount, COLUMN, DIM, HEAD, ROW, rowCount } from "./axes.js";
-import { readBeyondCandidates } from "./candidates-only.js";
+import { readBeyondCandidates, readElementwise } from "./candidates-only.js";
 import { add, ALWAYS, int, product, shape, ZERO } from "./int.js";
-import type { Bits, Int, Real, SelectionProgram, Stage, Tensor } from "./ir.js";
+import type { Bits, Cond, Int, Real, SelectionProgram, Stage, Tensor } from "./ir.js";
+import { servesHeads } from "./places.js";
 import { withServes } from "./reads.js";
 import { lowerFlag, lowerSelection } from "./selections.js";
 import { shareOf } from "./share.js";
@@ -41,6 +42,7 @@ export class Lowering implements ValueContext {
   /** Words of the scratch buffer that are taken. */
   words: Int = ZERO;
   private readonly matrices = new Map<string, Bits>();
+  private readonly wanted = new Map<TensorNode, Cond>();
   private readonly tensors = new Map<TensorNode, Tensor>();
   private readonly made = new Map<TensorNode, unknown>();
   private readonly uses = new Map<TensorNode, number>();
@@ -69,6 +71,13 @@ export class Lowering implements ValueContext {
   /** A number that is read several times: stored, unless reading it costs no more. */
   scoreOf(node: TensorNode, at: Cursor): Real {
     return node.kind === "input" || isStored(node) ? this.value(node, at) : this.loadOf(this.store(node), at);
+  }
+
+  /** Of a score that nothing else reads only the elements are read for which `wanted` holds. */
+  narrow(score: TensorNode, wanted: Cond): void {
+    for (const node of readElementwise(score, (each) => this.uses.get(each) === 1)) {
+      if (servesHeads(wanted, node.axes.heads)) this.wanted.set(node, wanted);
+    }
   }
 
   /** The matrix of a selection or flag that is lowered. */
@@ -179,7 +188,19 @@ export class Lowering implements ValueContext {
     const to = this.tensor("dot", node.axes);
     const among = this.whole.has(node) ? ALWAYS : candidate(this.module.space, node.axes.rows, node.axes.columns, ROW, COLUMN);
     const only = among.kind === "bool" ? {} : { only: among };
-    this.add({ kind: "dot", name: "dot", to, a, b, value, ...only, tileRows: to.rows === undefined ? 1 : 64, serves: [] });
+    const wanted = this.wanted.get(node);
+    this.add({
+      kind: "dot",
+      name: "dot",
+      to,
+      a,
+      b,
+      value,
+      ...only,
+      ...(wanted === undefined ? {} : { wanted }),
+      tileRows: to.rows === undefined ? 1 : 64,
+      serves: [],
+    });
     return to;
   }
 }

@@ -1,7 +1,8 @@
 import type { FloatInput } from "../mask/ir.js";
 import { groupSize } from "./axes.js";
 import { add, ceilDiv, div, int, mul, named, product, shape } from "./int.js";
-import type { Bits, Int, Place, Tensor } from "./ir.js";
+import type { Bits, Cond, Int, Place, Tensor } from "./ir.js";
+import { condBits } from "./walk.js";
 
 /** Where elements lie in memory, counted in elements or words. */
 
@@ -43,6 +44,14 @@ export const wordsPerRow = ({ columns }: Pick<Bits, "columns">): Int => div(add(
 /** Words of all matrices of one kind. */
 export const bitWords = (bits: Pick<Bits, "heads" | "rows" | "columns">): Int =>
   product(shape("batch"), headCount[bits.heads], bits.rows, wordsPerRow(bits));
+
+/**
+ * Whether the matrices that a condition reads have a row of bits for each head of a stage: bits in the scratch buffer are of the
+ * same heads.
+ */
+export function servesHeads(cond: Cond, to: Bits["heads"]): boolean {
+  return condBits(cond).every(({ heads, base }) => heads === to || (base === undefined && (heads === "one" || to === "query")));
+}
 
 /** The first word of a row of bits in the scratch buffer, of the stage's own head. */
 export function bitRow(bits: Bits, row: Int): Int {

@@ -29,6 +29,7 @@ function statements(stage: Stage): readonly string[] {
       return [
         `product = sum over dim of ${printReal(stage.a)} * ${printReal(stage.b)}`,
         `${printReal(stage.value)}${stage.only === undefined ? "" : ` if ${printCond(stage.only)} else 0`}`,
+        ...(stage.wanted === undefined ? [] : [`0 but for ${printCond(stage.wanted)}`]),
       ];
     case "keep":
       return keepLines(stage);

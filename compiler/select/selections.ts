@@ -17,12 +17,13 @@ export function lowerSelection(lowering: Lowering, selection: Selection): Bits {
       : { kind: "offsets", unit: selection.columns.unit };
   const rows: RowAxis | undefined = selection.rows;
   const fine = { name, heads, rows: rowCount(space, rows), columns: columnCount(columns) };
-  const score = lowering.stage(() =>
-    lowering.scoreOf(selection.score, { heads, head: HEAD, row: rows === undefined ? undefined : ROW, column: COLUMN }),
-  );
   const units: Units = { heads, rows, columns, counts: { rows: fine.rows, columns: fine.columns } };
   const forced = forcedUnits(lowering, selection, units);
   const among = selection.among === undefined ? ALWAYS : or(somePair(lowering, selection.among, units, `among ${name}`), forced);
+  if (selection.among !== undefined && hasOwnElements(selection)) lowering.narrow(selection.score, among);
+  const score = lowering.stage(() =>
+    lowering.scoreOf(selection.score, { heads, head: HEAD, row: rows === undefined ? undefined : ROW, column: COLUMN }),
+  );
   const to: Bits = snap === undefined ? fine : { ...fine, name: `${name} before it is snapped`, base: lowering.reserve(bitWords(fine)) };
   lowering.add({
     kind: "keep",
@@ -50,6 +51,11 @@ export function lowerFlag(lowering: Lowering, { name, heads, value }: Flag): Bit
   const number = lowering.stage(() => lowering.value(value, { heads, head: HEAD }));
   lowering.add({ kind: "flag", name: `flag ${name}`, to, value: number, serves: [] });
   return to;
+}
+
+/** Whether a score has an element for each unit. */
+function hasOwnElements({ score: { axes }, rows }: Selection): boolean {
+  return axes.columns !== undefined && axes.rows?.unit === rows?.unit;
 }
 
 const condOf = (expr: BoolExpr): Cond => (expr.kind === "bool" ? (expr.value ? ALWAYS : NEVER) : { kind: "mask", expr });

@@ -1,4 +1,5 @@
 import type { Bits, Cond, Int, Place, Real, SelectionProgram, Stage, Tensor } from "./ir.js";
+import { servesHeads } from "./places.js";
 import { readsOf, realInts, stageConds, stageInts, stageReals } from "./walk.js";
 
 /**
@@ -68,7 +69,7 @@ class StageScope {
       case "bit":
         this.int(cond.row, names, without);
         this.int(cond.column, names, without);
-        if (!servesHeads(cond.bits, this.stage.to.heads)) this.say(`${cond.bits.name} has other heads`);
+        if (!servesHeads(cond, this.stage.to.heads)) this.say(`${cond.bits.name} has other heads`);
         return;
     }
   }
@@ -110,11 +111,6 @@ class StageScope {
       if ((extent === undefined) !== (index === undefined)) this.say(`${from.name} is read with other axes than it has`);
     }
   }
-}
-
-/** Whether a matrix has a row of bits for each head of a stage: bits in the scratch buffer are of the same heads. */
-function servesHeads({ heads, base }: Bits, to: Bits["heads"]): boolean {
-  return heads === to || (base === undefined && (heads === "one" || to === "query"));
 }
 
 /** The indices that an element of a stage has. */

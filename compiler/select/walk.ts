@@ -92,7 +92,7 @@ export function stageReals(stage: Stage): readonly Real[] {
 
 /** The conditions of a stage, those inside of numbers aside. */
 export function stageConds(stage: Stage): readonly Cond[] {
-  if (stage.kind === "dot") return stage.only === undefined ? [] : [stage.only];
+  if (stage.kind === "dot") return [stage.only, stage.wanted].filter((cond) => cond !== undefined);
   return stage.kind === "keep" ? [stage.candidate, stage.forced, stage.when] : [];
 }
 

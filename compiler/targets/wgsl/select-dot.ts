@@ -1,6 +1,6 @@
 import { HEAD } from "../../select/axes.js";
 import { ceilDiv, int, ONE, product, shape } from "../../select/int.js";
-import type { DotStage, Real } from "../../select/ir.js";
+import type { Cond, DotStage, Real } from "../../select/ir.js";
 import { elementOf, headCount } from "../../select/places.js";
 import { named } from "../../select/int.js";
 import type { Sizes } from "../print/select-sizes.js";
@@ -57,6 +57,7 @@ export function printDot(stage: DotStage, sizes: Sizes): StageText {
   const before = [
     `var<workgroup> rows_of_a: array<${vectorType(tiling)}, ${(tiling.rows / tiling.vector) * CHUNK}>;`,
     `var<workgroup> columns_of_b: array<${vectorType(tiling)}, ${(tiling.columns / tiling.vector) * CHUNK}>;`,
+    ...(stage.wanted === undefined ? [] : wantedParts(stage.wanted, sizes)),
     numberFunction("a_at", ["row", "dim"], stage.a, sizes),
     numberFunction("b_at", ["column", "dim"], stage.b, sizes),
     resultFunction(stage, sizes),
@@ -73,10 +74,22 @@ function numberFunction(name: string, indices: readonly string[], value: Real, s
   return `\nfn ${name}(${HEADS}, ${indices.map((each) => `${each}: i32`).join(", ")}) -> f32 {\n${text.toString()}\n}`;
 }
 
+/** Whether an element is wanted, and whether one of a tile is. */
+function wantedParts(wanted: Cond, sizes: Sizes): readonly string[] {
+  const text = new KernelText();
+  text.line(`return ${new SelectValues(wgslKernel, text, sizes, []).cond(wanted)};`);
+  return [
+    "var<workgroup> some_wanted: atomic<u32>;",
+    "var<workgroup> tile_wanted: bool;",
+    `\nfn is_wanted(${HEADS}, row: i32, column: i32) -> bool {\n${text.toString()}\n}`,
+  ];
+}
+
 function resultFunction(stage: DotStage, sizes: Sizes): string {
   const text = new KernelText();
   const values = new SelectValues(wgslKernel, text, sizes, [stage.value]);
   if (stage.only !== undefined) text.block(`if (!${values.cond(stage.only)})`, () => text.line("return 0.0;"));
+  if (stage.wanted !== undefined) text.block("if (!is_wanted(b, head, h, kvh, row, column))", () => text.line("return 0.0;"));
   text.line(`return ${values.real(stage.value)};`);
   return `\nfn result(${HEADS}, row: i32, column: i32, product: f32) -> f32 {\n${text.toString()}\n}`;
 }
@@ -114,15 +127,31 @@ function printProduct(text: KernelText, values: SelectValues, tiling: Tiling, st
       });
     });
   };
+  const computeWanted = stage.wanted === undefined ? compute : () => ifWanted(text, own, rows, columns, compute);
   if (stage.only === undefined) {
-    compute();
+    computeWanted();
     return;
   }
   // The pair of the last row and the first column decides for the tile: see the stage.
   const last = new SelectValues(wgslKernel, text, sizes, []);
   text.line(`var row = min(first_row + ${tiling.rows - 1}, ${rows} - 1);`);
   text.line("var column = first_column;");
-  text.block(`if (${last.cond(stage.only)})`, compute);
+  text.block(`if (${last.cond(stage.only)})`, computeWanted);
+}
+
+/** Each thread asks for the elements that it owns; all of them go on together or not at all. */
+function ifWanted(text: KernelText, own: number, rows: string, columns: string, compute: () => void): void {
+  text.block(`for (var i = 0; i < ${own * own}; i++)`, () => {
+    text.line(`let at_row = first_row + my_row + i / ${own};`);
+    text.line(`let at_column = first_column + my_column + i % ${own};`);
+    text.block(`if (at_row < ${rows} && at_column < ${columns} && is_wanted(b, head, h, kvh, at_row, at_column))`, () => {
+      text.line("atomicStore(&some_wanted, 1u);");
+      text.line("break;");
+    });
+  });
+  text.barrier();
+  text.block("if (lane == 0)", () => text.line("tile_wanted = atomicLoad(&some_wanted) != 0u;"));
+  text.block("if (workgroupUniformLoad(&tile_wanted))", compute);
 }
 
 function printStore(text: KernelText, values: SelectValues, tiling: Tiling, { to }: DotStage): void {

@@ -54,6 +54,8 @@ export function printDot(stage: DotStage, sizes: Sizes): StageText {
       realMember("a_at", `${HEADS}, int row, int dim`, stage.a, sizes),
       realMember("b_at", `${HEADS}, int column, int dim`, stage.b, sizes),
       condMember("needed", `${HEADS}, int row, int column`, stage.only ?? { kind: "bool", value: true }, sizes),
+      condMember("wanted", `${HEADS}, int row, int column`, stage.wanted ?? { kind: "bool", value: true }, sizes),
+      `static constexpr bool CHOOSY = ${String(stage.wanted !== undefined)};`,
       storeMember(stage, sizes),
     ],
     run: text.toString(),
@@ -61,13 +63,14 @@ export function printDot(stage: DotStage, sizes: Sizes): StageText {
 }
 
 /** Makes an element of the sum of its products and puts it into its place. */
-function storeMember({ to, value, only }: DotStage, sizes: Sizes): string {
+function storeMember({ to, value, only, wanted }: DotStage, sizes: Sizes): string {
   return member("void", "store", `${HEADS}, int row, int column, float product`, (text) => {
     const values = valuesFor(text, sizes, [value]);
     const place = values.int(elementOf(to, { head: HEAD, row: named("row"), column: named("column") }));
     text.line(`unsigned int& element = scratch[${place}];`);
     text.line("element = 0u;");
     if (only !== undefined) text.line("if (!needed(b, head, h, kvh, row, column)) return;");
+    if (wanted !== undefined) text.line("if (!wanted(b, head, h, kvh, row, column)) return;");
     text.line(`element = __float_as_uint(${values.real(value)});`);
   });
 }

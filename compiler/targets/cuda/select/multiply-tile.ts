@@ -22,6 +22,26 @@ __device__ __forceinline__ void load_chunk(float* into, int chunk, int dims, int
   }
 }
 
+// Whether some element of the tile is wanted: each thread asks for those that it owns, and all of them get one answer.
+template <int OWN, class Stage>
+__device__ __forceinline__ bool some_wanted(const Stage& stage, const TilePlace& p, int my_row, int my_column, int* found) {
+  if constexpr (!Stage::CHOOSY) return true;
+  if (threadIdx.x == 0) *found = 0;
+  block_barrier();
+  bool own = false;
+  for (int i = 0; i < OWN * OWN && !own; i++) {
+    const int row = p.first_row + my_row + i / OWN;
+    const int column = p.first_column + my_column + i % OWN;
+    own = row < p.rows && column < p.columns && stage.wanted(p.b, p.head, p.h, p.kvh, row, column);
+  }
+  if (own) atomicOr(found, 1);
+  block_barrier();
+  const bool some = *found != 0;
+  // What is found lies where the numbers of the tile come to lie.
+  block_barrier();
+  return some;
+}
+
 // Each thread owns OWN rows and columns.
 template <int ROWS, int COLUMNS, int OWN, int CHUNK, class Stage>
 __device__ __forceinline__ void multiply_tile(const Stage& stage, const TilePlace& p, int lane, float* shared) {
@@ -33,7 +53,8 @@ __device__ __forceinline__ void multiply_tile(const Stage& stage, const TilePlac
   const int my_column = lane % (COLUMNS / OWN) * OWN;
   float sums[OWN][OWN] = {};
   // The pair of the last row and the first column is needed if any is.
-  if (stage.needed(p.b, p.head, p.h, p.kvh, min(p.first_row + ROWS, p.rows) - 1, p.first_column)) {
+  if (stage.needed(p.b, p.head, p.h, p.kvh, min(p.first_row + ROWS, p.rows) - 1, p.first_column) &&
+      some_wanted<OWN>(stage, p, my_row, my_column, reinterpret_cast<int*>(shared))) {
     const int dims = stage.u.headDim;
     for (int chunk = 0; chunk < dims; chunk += CHUNK) {
       block_barrier();
