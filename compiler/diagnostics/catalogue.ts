@@ -359,6 +359,11 @@ export interface MessageParams {
     name: string | number;
     have: string | number;
   };
+  ATTN2348: {
+    name: string | number;
+    reason: string | number;
+    instead: string | number;
+  };
   ATTN2350: {
     kind: string | number;
   };
@@ -3754,6 +3759,43 @@ attention a {
     force first(1)
   }
   attend lv.level(1)
+}
+\`\`\`
+`,
+  },
+  ATTN2348: {
+    title: `A selection of another kind of source`,
+    severity: "error",
+    message: `nothing can be reused from \`{name}\`: {reason}`,
+    hint: `{instead}`,
+    page: `A selection is made by its own clauses, or given back by the caller where its \`reuse\` says that calls share it. What another operator
+has selected reaches a call in the same way: both declare the selection alike, the one that makes it gives it out as \`selected\`,
+and the caller passes that on as \`reuse\`. Inside of one declaration a selection is read by its name.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  select chosen {
+    unit  k: block(64)
+    score sum(dot(q, mean(k)), over: q)
+    keep  top(8)
+    reuse from earlier
+  }
+  attend chosen | local(64)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  select chosen {
+    unit  k: block(64)
+    score sum(dot(q, mean(k)), over: q)
+    keep  top(8)
+    at    layer in [0, 8]
+    reuse later layers
+  }
+  attend chosen | local(64)
 }
 \`\`\`
 `,

@@ -186,7 +186,7 @@ test("clauses of a selection", () => {
   expect(body("keep top(1); snap block(96)")).toEqual(['ATTN3018 "96"']);
   expect(body("keep top(1); reuse later layers")).toEqual(['ATTN2327 "reuse later layers"']);
   expect(body("keep top(1); at layer == 1; reuse every 2 steps")).toEqual(['ATTN2327 "at layer == 1"']);
-  expect(body("keep top(1); reuse from d")).toEqual(['ATTN2201 "reuse from d"']);
+  expect(body("keep top(1); reuse from d")).toEqual(['ATTN2348 "d"']);
   expect(body("keep top(1); reuse every 0 steps")).toEqual(['ATTN3001 "0"']);
 });
 

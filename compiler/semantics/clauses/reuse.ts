@@ -1,6 +1,7 @@
-import type { AtClause, ReuseClause } from "../../syntax/ast.js";
+import type { AtClause, Identifier, ReuseClause } from "../../syntax/ast.js";
 import { report, type Context } from "../context.js";
 import { checkBool } from "../expressions.js";
+import { describeSymbol, withArticle } from "../scope.js";
 import type { ReuseModel } from "../tensors/model.js";
 import { isUniform } from "../tensors/check.js";
 import { checkAmount } from "./keep.js";
@@ -15,8 +16,7 @@ export function checkReuse(at: AtClause | undefined, reuse: ReuseClause | undefi
   const { how, span } = reuse;
   switch (how.kind) {
     case "from":
-      report(context, "ATTN2201", span, { what: "`reuse from`" });
-      return "failed";
+      return reuseFrom(how.name, context);
     case "every": {
       if (at !== undefined) return wrong(at.span, "`at` goes with `reuse later layers`, not with `every`");
       const steps = checkAmount(how.count, "the number of steps", true, context);
@@ -29,4 +29,20 @@ export function checkReuse(at: AtClause | undefined, reuse: ReuseClause | undefi
       return { kind: "layers", at: layers, span };
     }
   }
+}
+
+/** `reuse from NAME`: says how what it asks for is written. */
+function reuseFrom({ name, span }: Identifier, context: Context): "failed" {
+  const symbol = context.scope.find(name);
+  const [reason, instead] =
+    symbol?.kind === "select"
+      ? ["it is made in every call of this operator", `write \`${name}\` where it is to be read: in \`attend\`, \`among\` or \`force\``]
+      : symbol !== undefined
+        ? [`it is ${withArticle(describeSymbol(symbol))}`, "a `select` of another call comes back from the caller: see `reuse later layers`"]
+        : [
+            "what another call selected comes from the caller",
+            "write `at layer in [..]` and `reuse later layers`, or `reuse every n steps`; the caller passes `selected` of that call as `reuse`",
+          ];
+  report(context, "ATTN2348", span, { name, reason, instead });
+  return "failed";
 }
