@@ -56,7 +56,11 @@ export function interpret(program: TileProgram, tensors: AttentionTensors, call:
   return { out, lse };
 }
 
-class HeadInterpreter {
+/** Where a part of a row goes: its row of O, and the log2 of its sum, MASKED for none. */
+export type KeepPart = (query: number, out: Float32Array, sum: number) => void;
+
+/** Runs tiles of one head of one batch entry. */
+export class HeadInterpreter {
   private readonly frame: TileFrame;
   private readonly evaluators = new Map<BoolExpr, (q: number, k: number) => boolean>();
   private readonly kvRow: number;
@@ -71,6 +75,8 @@ class HeadInterpreter {
   /** The keys of the present tile are those of this list from this place on; without one, of all places. */
   private list: Int32Array | undefined;
   private firstPlace = 0;
+  /** Positions of the rows of the present tile where they are no neighbours, and the keys of the block that they chose. */
+  private chosen: { readonly rows: Int32Array; readonly firstKey: number; readonly endKey: number } | undefined;
   /** The position of the call's first query. */
   private readonly offset: number;
   /** By place; with a layout only. */
@@ -84,6 +90,7 @@ class HeadInterpreter {
     b: number,
     h: number,
     private readonly trace: TileTrace | undefined,
+    private readonly keepPart?: KeepPart,
   ) {
     const { env, headDim, valueDim } = call;
     const { tileQ, tileK, module } = program;
@@ -117,6 +124,20 @@ class HeadInterpreter {
     this.run(this.program.body);
   }
 
+  /** Queries at rising positions that chose the block of keys from `firstKey` up to `endKey`. */
+  chosenTile(rows: Int32Array, firstKey: number, endKey: number): void {
+    this.chosen = { rows, firstKey, endKey };
+    this.rows = rows.length;
+    this.frame.q0 = rows[0]!;
+    this.frame.q1 = rows.at(-1)!;
+    this.run(this.program.body);
+  }
+
+  /** The place of a row. */
+  private placeOf(row: number): number {
+    return this.chosen?.rows[row] ?? this.frame.q0 + row;
+  }
+
   /** The position of the token at a place. */
   private positionOf(place: number): number {
     return this.positions === undefined ? place : this.positions[place]!;
@@ -124,7 +145,7 @@ class HeadInterpreter {
 
   /** The row of the caller's queries that a row of the query tile is; undefined where no query of the call stands. */
   private queryOf(row: number): number | undefined {
-    const query = this.positionOf(this.frame.q0 + row) - this.offset;
+    const query = this.positionOf(this.placeOf(row)) - this.offset;
     return query < 0 ? undefined : query;
   }
 
@@ -151,9 +172,9 @@ class HeadInterpreter {
         return;
       case "mask": {
         if (this.trace) this.trace.masked++;
-        const looks = (stmt.bands && this.bandsOfTile(stmt.bands, stmt.where)) ?? this.evaluatorOf(stmt.looks);
+        const looks = (stmt.bands && this.bandsOfTile(stmt.bands, stmt.where)) ?? this.pairsOfTile(stmt.looks);
         this.eachCell("S", (row, column) => {
-          const seen = row < this.rows && column < this.keys && looks(this.frame.q0 + row, this.keyOf(column));
+          const seen = row < this.rows && column < this.keys && looks(row, this.keyOf(column));
           if (!seen) this.matrices.S[row * this.columns.S + column] = MASKED;
         });
         return;
@@ -199,6 +220,14 @@ class HeadInterpreter {
           if (query !== undefined) this.result.out.set(from, (this.queryRow + query) * this.columns.O);
         }
         return;
+      case "storePart":
+        for (let row = 0; row < this.rows; row++) {
+          const query = this.queryOf(row);
+          const sum = this.vectors.l[row]!;
+          const out = this.matrices.O.subarray(row * this.columns.O, (row + 1) * this.columns.O);
+          if (query !== undefined) this.keepPart?.(query, out, sum === 0 ? MASKED : this.vectors.m[row]! + Math.log2(sum));
+        }
+        return;
       case "storeLse":
         for (let row = 0; row < this.rows; row++) {
           const query = this.queryOf(row);
@@ -211,15 +240,20 @@ class HeadInterpreter {
     }
   }
 
+  private pairsOfTile(looks: BoolExpr): (row: number, k: number) => boolean {
+    const evaluator = this.evaluatorOf(looks);
+    return (row, k) => evaluator(this.placeOf(row), k);
+  }
+
   /** The bands of each row of the present tile, if it is one that they are for. */
-  private bandsOfTile(bands: readonly KeyBand[], where: BoolExpr | undefined): ((q: number, k: number) => boolean) | undefined {
+  private bandsOfTile(bands: readonly KeyBand[], where: BoolExpr | undefined): ((row: number, k: number) => boolean) | undefined {
     const { env, b, h, q0, k0, scalars } = this.frame;
     if (where !== undefined && !evaluateBool(where, { env, b, h, q: q0, k: k0, scalars })) return undefined;
     const rows = Array.from({ length: this.rows }, (_, row) => {
-      const at = { env, b, h, q: q0 + row, k: k0, scalars };
+      const at = { env, b, h, q: this.placeOf(row), k: k0, scalars };
       return bands.map(({ lo, hi }) => [evaluateInt(lo, at), evaluateInt(hi, at)] as const);
     });
-    return (q, k) => rows[q - q0]!.some(([lo, hi]) => lo <= k && k < hi);
+    return (row, k) => rows[row]!.some(([lo, hi]) => lo <= k && k < hi);
   }
 
   private evaluatorOf(looks: BoolExpr): (q: number, k: number) => boolean {
@@ -233,12 +267,27 @@ class HeadInterpreter {
 
   private keyTiles(stmt: Extract<Stmt, { op: "keyTiles" }>): void {
     const { tileK } = this.program;
+    if (stmt.chosen === true) return this.chosenKeys(stmt);
     const { q0, q1 } = this.frame;
     this.list = stmt.list === undefined ? undefined : keyList(this.frame, stmt.list);
     for (const tile of tilesToVisit(stmt, this.frame, { q0, q1, tileK })) {
       this.firstPlace = tile * tileK;
       this.keys = Math.min(tileK, (this.list?.length ?? this.call.env.N) - this.firstPlace);
       this.run(stmt.body);
+      if (this.trace) this.trace.visited++;
+    }
+  }
+
+  /** Tiles of the block that the rows chose, from its first key on. */
+  private chosenKeys({ may, body }: Extract<Stmt, { op: "keyTiles" }>): void {
+    const { firstKey, endKey } = this.chosen!;
+    const looks = compileCond(may);
+    for (let place = firstKey; place < endKey; place += this.program.tileK) {
+      this.firstPlace = place;
+      this.keys = Math.min(this.program.tileK, endKey - place);
+      Object.assign(this.frame, { k0: place, k1: place + this.keys - 1, place, places: endKey });
+      if (!looks(this.frame)) continue;
+      this.run(body);
       if (this.trace) this.trace.visited++;
     }
   }

@@ -25,6 +25,8 @@ export type Stmt =
    *
    * With a `list` its tiles are gathered: place by place from the rising keys of that input or selection, from
    * the first to the last, and there are no ranges. `k0` and `k1` are the first and the last key of a tile then.
+   *
+   * `chosen` tiles are cut from the keys of the block that the rows of the program have chosen, from its first one on.
    */
   | {
       readonly op: "keyTiles";
@@ -32,6 +34,7 @@ export type Stmt =
       readonly spans: readonly number[];
       readonly may: TileCond;
       readonly list?: string | undefined;
+      readonly chosen?: boolean | undefined;
       readonly body: readonly Stmt[];
     }
   /** A uniform branch. */
@@ -66,12 +69,19 @@ export type Stmt =
   | { readonly op: "normalize"; readonly to: "O"; readonly by: "l" }
   | { readonly op: "store"; readonly from: "O" }
   /** lse = ln 2 * (m + log2 l), -infinity where l is 0; only if the caller wants it. */
-  | { readonly op: "storeLse"; readonly max: "m"; readonly sum: "l" };
+  | { readonly op: "storeLse"; readonly max: "m"; readonly sum: "l" }
+  /** Keeps O and m + log2 l of each row, {@link MASKED} where l is 0, as one of the parts that its query is merged from. */
+  | { readonly op: "storePart"; readonly from: "O"; readonly max: "m"; readonly sum: "l" };
 
 /** What a masked score becomes: finite, so that no arithmetic meets an infinity. */
 export const MASKED = -3e38;
 /** The least running maximum: far above MASKED, so that exp2(MASKED - maximum) is 0 in rows without a key too. */
 export const LEAST_MAXIMUM = -1e30;
+
+export interface ChosenRows {
+  readonly selection: string;
+  readonly unit: number;
+}
 
 export interface TileProgram {
   readonly module: MaskModule;
@@ -84,6 +94,11 @@ export interface TileProgram {
   readonly token?: IntExpr | undefined;
   /** With a layout: a tile of places for which it fails holds no query and is left at once; uniform. */
   readonly queries?: TileCond | undefined;
+  /**
+   * The rows of a tile are not neighbours: they are queries that chose one and the same block of `unit` keys, rising, by the
+   * bits `[query, block]` of a selection. `q0` and `q1` are the positions of the first and the last of them.
+   */
+  readonly chosen?: ChosenRows | undefined;
   readonly tileQ: number;
   readonly tileK: number;
   /** Which query tiles of a head are started first: those with the longest rows. */

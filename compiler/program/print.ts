@@ -8,12 +8,13 @@ import type { Stmt, TileProgram } from "./ir.js";
 export function printProgram(program: TileProgram): string {
   const { name, shape } = program.module;
   const head = `program ${name}: tiles of ${program.tileQ} queries x ${program.tileK} keys, head dim ${shape.headDim}, value dim ${shape.valueDim}, ${shape.dtype}, ${program.order}`;
-  const { token, queries } = program;
+  const { token, queries, chosen } = program;
   const tiles = new TilePrinter([...(queries === undefined ? [] : [queries]), ...program.body.flatMap(tileExpressions)]);
   const leave = queries === undefined ? [] : [`  leave unless ${tiles.print(queries)}`];
   const body = program.body.flatMap((stmt) => printStmt(stmt, "  ", tiles));
   const places = token === undefined ? [] : [`  the row of place k is that of token ${printInt(token)}`];
-  return [head, ...places, ...tiles.definitions.map((each) => `  where ${each}`), ...leave, ...body, ""].join("\n");
+  const rows = chosen === undefined ? [] : [`  the rows are queries that chose a block of ${chosen.unit} keys by ${chosen.selection}`];
+  return [head, ...places, ...rows, ...tiles.definitions.map((each) => `  where ${each}`), ...leave, ...body, ""].join("\n");
 }
 
 /** The tile expressions of a statement and of those in it. */
@@ -30,6 +31,12 @@ function tileExpressions(stmt: Stmt): readonly (TileExpr | TileCond)[] {
 
 const printBands = (bands: readonly KeyBand[]): string => bands.map(({ lo, hi }) => `[${printInt(lo)}, ${printInt(hi)})`).join(" + ");
 
+function keysOf({ ranges, list, chosen }: Extract<Stmt, { op: "keyTiles" }>, tiles: TilePrinter): string {
+  if (chosen === true) return "the chosen block";
+  const texts = ranges.map((r) => `[${tiles.print(r.lo)}, ${tiles.print(r.hi)})`);
+  return texts.join(" + ") || (list === undefined ? "nothing" : "all places");
+}
+
 function printStmt(stmt: Stmt, indent: string, tiles: TilePrinter): readonly string[] {
   const line = (text: string): readonly string[] => [indent + text];
   const nested = (head: string, body: readonly Stmt[]): readonly string[] => [
@@ -43,7 +50,7 @@ function printStmt(stmt: Stmt, indent: string, tiles: TilePrinter): readonly str
       return line(`${stmt.to} = ${stmt.value}`);
     case "keyTiles":
       return nested(
-        `for each key tile ${stmt.list === undefined ? "" : `gathered from ${stmt.list} `}in ${stmt.ranges.map((r) => `[${tiles.print(r.lo)}, ${tiles.print(r.hi)})`).join(" + ") || (stmt.list === undefined ? "nothing" : "all places")}` +
+        `for each key tile ${stmt.list === undefined ? "" : `gathered from ${stmt.list} `}in ${keysOf(stmt, tiles)}` +
           ` that may look${stmt.spans.length > 0 ? `, ${[...stmt.spans].reverse().join(" and ")} tiles asked at once` : ""}: ${tiles.print(stmt.may)}`,
         stmt.body,
       );
@@ -71,6 +78,8 @@ function printStmt(stmt: Stmt, indent: string, tiles: TilePrinter): readonly str
       return line(`${stmt.to} /= ${stmt.by}, 0 where ${stmt.by} is 0`);
     case "store":
       return line(`store ${stmt.from}`);
+    case "storePart":
+      return line(`keep part ${stmt.from} with ${stmt.max} + log2 ${stmt.sum}`);
     case "storeLse":
       return line(`store lse = ln 2 * (${stmt.max} + log2 ${stmt.sum})`);
   }

@@ -6,11 +6,16 @@ import type { Stmt, TileProgram } from "./ir.js";
  * Structural rules of tile programs, as sentences about what breaks them; empty for a sound program.
  * - A tile or vector is written before it is read, on every path.
  * - Only inside `keyTiles` do K, V, S, P and the key position exist; `keyTiles` do not nest.
+ * - Tiles of a chosen block are of programs whose rows chose one, and of no others.
  * - The conditions of `when` mention keys only inside `keyTiles`; ranges never do.
  */
 export function verifyProgram(program: TileProgram): readonly string[] {
   const problems: string[] = [];
   checkBody(program.body, new Set(), false, problems);
+  for (const stmt of program.body) {
+    if (stmt.op === "keyTiles" && (stmt.chosen === true) !== (program.chosen !== undefined))
+      problems.push("keyTiles of a chosen block and rows that chose none, or the other way round");
+  }
   return problems;
 }
 
@@ -68,6 +73,8 @@ function effects(stmt: Stmt): { readonly reads: readonly string[]; readonly writ
       return { reads: [stmt.to, stmt.by], writes: [stmt.to] };
     case "store":
       return { reads: [stmt.from], writes: [] };
+    case "storePart":
+      return { reads: [stmt.from, stmt.max, stmt.sum], writes: [] };
     case "storeLse":
       return { reads: [stmt.max, stmt.sum], writes: [] };
     default:

@@ -29,9 +29,12 @@ export interface KeyWalk {
   readonly list?: string | undefined;
 }
 
-/** The condition under which a tile needs its mask: it is not full, or reaches past the last key. */
-export function needsMask(walk: KeyWalk, tileK: number): TileCond {
-  const [end, first] = walk.list === undefined ? (["N", "k0"] as const) : (["places", "place"] as const);
+/**
+ * The condition under which a tile needs its mask: it is not full, or reaches past the last key; of a walk over the keys of
+ * a `block` past its end, which is `places`.
+ */
+export function needsMask(walk: KeyWalk, tileK: number, of?: "block"): TileCond {
+  const [end, first] = walk.list === undefined && of === undefined ? (["N", "k0"] as const) : (["places", "place"] as const);
   return t.or(t.not(walk.must), t.lt(t.variable(end), t.add(t.variable(first), t.int(tileK))));
 }
 
@@ -65,7 +68,15 @@ function newWalks(module: MaskModule): readonly KeyWalk[] {
   ];
 }
 
-const walkOf = ({ ranges, spans, may, must, bands }: TilePlan, mask: BoolExpr): KeyWalk => ({ mask, ranges, spans, may, must, bands });
+/** A walk as the analysis of its mask has it. */
+export const walkOf = ({ ranges, spans, may, must, bands }: TilePlan, mask: BoolExpr): KeyWalk => ({
+  mask,
+  ranges,
+  spans,
+  may,
+  must,
+  bands,
+});
 
 /**
  * The inputs and selections that are lists of single keys, the same for all queries of a call, and whose bits can only
@@ -81,23 +92,28 @@ export function gatheredLists(module: MaskModule): readonly string[] {
   );
   return [...columns, ...selected].filter((name) => {
     const mentions = (e: BoolExpr): boolean => some(e, (node) => node.kind === "bit" && node.input === name);
-    return mentions(module.mask) && onlyAdds(module.mask, mentions);
+    return mentions(module.mask) && onlyAdds(module.mask, mentions, isColumn);
   });
 }
 
-/** Whether what is mentioned stands where it can turn the mask from false to true only. */
-function onlyAdds(mask: BoolExpr, mentions: (e: BoolExpr) => boolean): boolean {
+type Bit = Extract<BoolExpr, { readonly kind: "bit" }>;
+
+/** Whether what is mentioned stands where it can turn the mask from false to true only, in bits that are as they `should` be. */
+export function onlyAdds(mask: BoolExpr, mentions: (e: BoolExpr) => boolean, should: (bit: Bit) => boolean): boolean {
+  const adds = (e: BoolExpr): boolean => onlyAdds(e, mentions, should);
   switch (mask.kind) {
     case "and":
     case "or":
-      return mask.items.every((item) => onlyAdds(item, mentions));
+      return mask.items.every(adds);
     case "choose":
-      return !mentions(mask.cond) && onlyAdds(mask.a, mentions) && onlyAdds(mask.b, mentions);
+      return !mentions(mask.cond) && adds(mask.a) && adds(mask.b);
     case "bit":
-      return !mentions(mask) || (isKey(mask.col) && mask.row.kind === "int" && mask.row.value === 0);
+      return !mentions(mask) || should(mask);
     default:
       return !mentions(mask);
   }
 }
+
+const isColumn = ({ row, col }: Bit): boolean => isKey(col) && row.kind === "int" && row.value === 0;
 
 const isKey = (e: { readonly kind: string; readonly name?: unknown }): boolean => e.kind === "var" && e.name === "k";
