@@ -17,6 +17,7 @@ export { emptyPart, mergeAttention, type AttentionPart } from "./launch/merge/me
 export * from "./launch/module.js";
 export type { AttentionBuffers, CsrBuffers, InputBuffer } from "./launch/attention-buffers.js";
 export { AttentionOperator, createAttention, type AttentionOptions } from "./launch/operator.js";
+export { type PairOrder } from "./launch/key-order/plan.js";
 export { packBits } from "./launch/pack-bits.js";
 export { profileOf, type AdapterNames, type DeviceProfile } from "./launch/profile.js";
 export type { AttentionArrays, AttentionOutput } from "./launch/run.js";

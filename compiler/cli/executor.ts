@@ -1,10 +1,12 @@
 import { launchModule } from "../driver/launch.js";
 import { tuningModule } from "../driver/tuning.js";
 import { interpret } from "../program/interpret.js";
-import { lower } from "../program/lower.js";
+import { interpretKeyOrder } from "../program/interpret-key-order.js";
+import { lower, lowerKeyOrder } from "../program/lower.js";
 import type { MaskEnv } from "../mask/evaluate.js";
 import type { Dtype, MaskModule } from "../mask/ir.js";
 import type { AttentionModule } from "../../runtime/launch/module.js";
+import type { PairOrder } from "../../runtime/launch/key-order/plan.js";
 import { createAttention } from "../../runtime/launch/operator.js";
 import type { AttentionOperator } from "../../runtime/launch/operator.js";
 import type { SelectedBits } from "../../runtime/launch/selection/lists.js";
@@ -72,22 +74,23 @@ export interface Executor {
 
 /**
  * How an executor is opened: `results` sleeps while the device works, `times` does not; `tuned` false ignores what
- * `attnc tune` found; `kernel` asks for a CUDA kernel by name.
+ * `attnc tune` found; `kernel` asks for a CUDA kernel by name; `order` is that of pairs, where an operator has more than one.
  */
 export interface ExecutorOptions {
   readonly use?: "results" | "times";
   readonly tuned?: boolean | undefined;
   readonly kernel?: string | undefined;
+  readonly order?: PairOrder | undefined;
 }
 
 /** Opens a device by the name the command line gave it. Rejects with an AttnError where there is none. */
 export async function openExecutor(choice: DeviceChoice, options: ExecutorOptions = {}): Promise<Executor> {
-  if (choice === "interpreter") return interpreter;
+  if (choice === "interpreter") return interpreter(options.order);
   if (choice === "cuda") return (await import("./cuda-executor.js")).openCudaExecutor(options.kernel);
   if (options.use !== "times") (await import("../../runtime/device/polling.js")).sleepWhileWaiting();
   const { openDevice } = await import("../../runtime/device/open.js");
   const gpu = await openDevice(choice);
-  const load = async (module: MaskModule) => loadKernel(gpu, module, kernelFor(gpu, module, options.tuned !== false));
+  const load = async (module: MaskModule) => loadKernel(gpu, module, kernelFor(gpu, module, options.tuned !== false), options.order);
   return { description: gpu.description, onDevice: true, gpu, load };
 }
 
@@ -113,8 +116,14 @@ export const tunedNote = (name: string, variant: string): string =>
   `${name}: the schedule ${variant}, which attnc tune found the fastest here (--no-tuned ignores it)`;
 
 /** A kernel of an operator, to be run with any numbers of heads. */
-export async function loadKernel(gpu: OpenedDevice, module: MaskModule, { compiled, variant }: DeviceKernel): Promise<LoadedOperator> {
+export async function loadKernel(
+  gpu: OpenedDevice,
+  module: MaskModule,
+  { compiled, variant }: DeviceKernel,
+  wanted?: PairOrder,
+): Promise<LoadedOperator> {
   const { headDim, valueDim } = module.shape;
+  const order = compiled.keyOrder === undefined ? undefined : wanted;
   const operators = new Map<string, Promise<AttentionOperator>>();
   const withHeads = (heads: number, kvHeads: number): Promise<AttentionOperator> => {
     const key = `${heads}/${kvHeads}`;
@@ -122,7 +131,7 @@ export async function loadKernel(gpu: OpenedDevice, module: MaskModule, { compil
     if (!operator)
       operators.set(
         key,
-        (operator = createAttention(gpu.device, compiled, { heads, kvHeads, headDim, valueDim }, { profile: gpu.profile, variant })),
+        (operator = createAttention(gpu.device, compiled, { heads, kvHeads, headDim, valueDim }, { profile: gpu.profile, variant, order })),
       );
     return operator;
   };
@@ -154,11 +163,12 @@ export function maskEnvOf(module: MaskModule, call: ExecutorCall): MaskEnv {
 const INTERPRETER_TILES = { tileQ: 16, tileK: 16 };
 
 /** Runs the tile program in plain TypeScript: slowly, and everywhere. */
-const interpreter: Executor = {
+const interpreter = (order: PairOrder = "auto"): Executor => ({
   description: "interpreter (tile program in TypeScript)",
   onDevice: false,
   load(module) {
     const program = lower(module, INTERPRETER_TILES);
+    const byKeys = order === "keys" ? lowerKeyOrder(module, INTERPRETER_TILES) : undefined;
     const select = interpretedSelections(module);
     const { headDim, valueDim, dtype } = module.shape;
     return Promise.resolve({
@@ -170,11 +180,13 @@ const interpreter: Executor = {
         const bare = maskEnvOf(module, call);
         const bits = select(tensors, call, bare);
         const env = { ...bare, inputs: { ...bare.inputs, ...bits } };
-        const { out, lse } = interpret(program, tensors, { env, batch, headDim, valueDim, scale });
+        const interpreted = { env, batch, headDim, valueDim, scale };
+        const { out, lse } =
+          byKeys === undefined ? interpret(program, tensors, interpreted) : interpretKeyOrder(byKeys, tensors, interpreted);
         const selected = Object.fromEntries(Object.entries(bits).map(([name, value]) => [name, selectedOf(value)]));
         return Promise.resolve({ out: roundedTo(dtype, out), lse, ...(module.selections === undefined ? {} : { selected }) });
       },
       destroy() {},
     });
   },
-};
+});

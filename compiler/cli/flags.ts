@@ -152,6 +152,16 @@ export function kernelOption(command: Command): Command {
   return command.option("--kernel <name>", "with --device cuda: a kernel by its name; the best for the device by default");
 }
 
+/** For commands that run kernels: in which order those of selections by queries go through their pairs. */
+export function orderOption(command: Command): Command {
+  return command.option(
+    "--order <order>",
+    "where queries choose blocks of keys: queries or keys first, or auto, the cheaper one",
+    choice("auto", "queries", "keys"),
+    "auto",
+  );
+}
+
 /** Refuses a kernel by name where kernels are not chosen so. */
 export function checkKernel({ device, kernel }: { readonly device: DeviceChoice; readonly kernel?: string }): void {
   if (kernel !== undefined && device !== "cuda") badOption("--kernel", kernel, "no --kernel without --device cuda");

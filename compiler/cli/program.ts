@@ -11,6 +11,7 @@ import {
   integer,
   integers,
   kernelOption,
+  orderOption,
   lengthOptions,
   names,
   notYet,
@@ -168,7 +169,7 @@ export function buildProgram(done: (code: ExitCode) => void): Command {
     )
     .action(action(async () => (await import("./commands/run.js")).run as Action));
 
-  kernelOption(tunedOption(deviceOption(shapeOptions(program.command("verify")))))
+  orderOption(kernelOption(tunedOption(deviceOption(shapeOptions(program.command("verify"))))))
     .description("prove the generated kernels equal to dense reference attention in float64")
     .argument("<file...>", ".attn files or folders")
     .option("--seq <list>", "lengths, separated by commas", integers(1))
@@ -210,7 +211,7 @@ the method.
     )
     .action(action(async () => (await import("./commands/fidelity.js")).fidelity as Action));
 
-  kernelOption(tunedOption(deviceOption(lengthOptions(shapeOptions(program.command("bench"))))))
+  orderOption(kernelOption(tunedOption(deviceOption(lengthOptions(shapeOptions(program.command("bench")))))))
     .description("time the kernel beside the generated dense kernel on the same device")
     .argument("<file#name>", "one operator")
     .option("--runs <n>", "counted runs of each", integer(1), 5)

@@ -17,7 +17,7 @@ export async function timedOnWebGpu({ device, profile }: OpenedDevice, kernel: D
     device,
     kernel.compiled,
     { heads, kvHeads, headDim, valueDim },
-    { profile, variant: kernel.variant },
+    { profile, variant: kernel.variant, order: problem.order },
   );
   const { STORAGE, COPY_DST, COPY_SRC, MAP_READ } = GPUBufferUsage;
   const own = new RunBuffers(device);

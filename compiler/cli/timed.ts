@@ -3,6 +3,7 @@ import type { BitsValue, MaskEnv } from "../mask/evaluate.js";
 import type { MaskModule } from "../mask/ir.js";
 import { queryOffset } from "../tiles/plan.js";
 import type { AttentionCall } from "../../runtime/launch/call.js";
+import type { PairOrder } from "../../runtime/launch/key-order/plan.js";
 import { denseAttention } from "../../runtime/reference/dense.js";
 import { roundedTo } from "../../runtime/reference/formats.js";
 import { random } from "../../runtime/verify/random.js";
@@ -16,6 +17,8 @@ export interface TimedProblem {
   readonly q: Float32Array<ArrayBuffer>;
   readonly k: Float32Array<ArrayBuffer>;
   readonly v: Float32Array<ArrayBuffer>;
+  /** Which go first on WebGPU, where queries choose blocks of keys. */
+  readonly order?: PairOrder | undefined;
 }
 
 /** An operator with its tensors on a device. */

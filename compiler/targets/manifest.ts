@@ -1,5 +1,6 @@
 import { planTiles } from "../tiles/plan.js";
 import { rowLengths } from "../tiles/row-lengths.js";
+import { keyOrder, mostChosen } from "../tiles/key-order.js";
 import { gatheredLists } from "../tiles/walks.js";
 import { maxLength } from "../mask/bounds.js";
 import { hostBinary, hostUnary, toScalar } from "../mask/evaluate.js";
@@ -40,9 +41,28 @@ export function attentionModule(module: MaskModule, kernels: Kernels): Attention
     inputs: module.inputs,
     ...(module.scalars.length > 0 ? { scalars: hostScalars(module) } : {}),
     ...(lists.length === 0 ? {} : { lists }),
+    ...keyOrderSpec(module, kernels),
     ...(kernels.selection === undefined ? {} : { selection: kernels.selection }),
     uniforms: kernels.uniforms,
     variants: kernels.variants,
+  };
+}
+
+/** Where a variant has kernels for it. */
+function keyOrderSpec(module: MaskModule, { variants }: Kernels): Pick<AttentionModule, "keyOrder"> {
+  const order = variants.some((variant) => variant.keyOrder !== undefined) ? keyOrder(module) : undefined;
+  if (order === undefined) return {};
+  const { selection: name, unit, grouped } = order;
+  const chosen = module.selections!.find((each) => each.name === name);
+  const most = chosen?.kind === "selection" ? mostChosen(chosen) : undefined;
+  return {
+    keyOrder: {
+      selection: name,
+      unit,
+      grouped,
+      causal: module.space.kind === "self" && module.space.causal,
+      ...(most === undefined ? {} : { most }),
+    },
   };
 }
 

@@ -115,8 +115,33 @@ export interface KernelVariant {
    */
   readonly matrices?: MatrixProduct | undefined;
   readonly wgsl: string;
+  /** Kernels that go through the keys block by block, for modules whose queries choose blocks of keys of their own. */
+  readonly keyOrder?: KeyOrderKernels | undefined;
   /** Kernels that compute long rows in parts, for devices with room for more workgroups than there are query tiles. */
   readonly split?: { readonly plan: string; readonly parts: string; readonly merge: string } | undefined;
+}
+
+/**
+ * See `launch/key-order`. Bindings of group 0 of `chosen` and `rest`: those of a kernel up to aux, 5 lists, 6 scratch,
+ * 7 the fields of the order; of `merge`: 0 uniforms, 1 lists, 2 scratch, 3 out, 4 lse, 5 the fields of the order.
+ */
+export interface KeyOrderKernels {
+  readonly chosen: string;
+  readonly rest?: string | undefined;
+  readonly merge: string;
+}
+
+/** What a launch in key order must know of the module. */
+export interface KeyOrderSpec {
+  /** The selection whose bits `[query, block]` say which blocks of `unit` keys a query chose. */
+  readonly selection: string;
+  readonly unit: number;
+  /** The most blocks that a query chooses, where the declaration says so. */
+  readonly most?: number | undefined;
+  /** Whether heads that read the same keys and chose the same blocks may share a tile. */
+  readonly grouped: boolean;
+  /** Whether queries choose among the blocks up to their own only. */
+  readonly causal: boolean;
 }
 
 /** What sizes of a selection depend on: all that a launch knows but its heads. */
@@ -216,6 +241,8 @@ export interface AttentionModule {
     | { readonly count: number; readonly floats?: readonly number[] | undefined; readonly evaluate: (env: ScalarEnv) => readonly number[] }
     | undefined;
   readonly selection?: SelectionSpec | undefined;
+  /** Present where variants may have kernels of key order. */
+  readonly keyOrder?: KeyOrderSpec | undefined;
   /** Inputs and selections of one row of bits whose columns the kernels take from a list, which the launcher makes. */
   readonly lists?: readonly string[] | undefined;
   readonly uniforms: readonly UniformField[];

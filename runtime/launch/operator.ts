@@ -16,6 +16,8 @@ import { USAGE_COPY_DST, USAGE_COPY_SRC, USAGE_STORAGE, USAGE_UNIFORM } from "./
 import { GrowingBuffer } from "./growing-buffer.js";
 import { layoutAux, type AuxLayout } from "./input-layout.js";
 import { checkInputNames } from "./input-names.js";
+import { dispatchKeyOrder, KeyOrderBuffers, keyOrderPipelines, type KeyOrderPipelines } from "./key-order/launch.js";
+import { checkOrder, keyOrderOf, type PairOrder } from "./key-order/plan.js";
 import { encodeKeyList } from "./key-lists.js";
 import type { AttentionModule, KernelVariant } from "./module.js";
 import { orderBuffers, withOrderInputs } from "./orders.js";
@@ -56,6 +58,11 @@ export interface AttentionOptions {
    * on GPUs by default, with `false` never.
    */
   readonly split?: SplitOptions | false | undefined;
+  /**
+   * The order of pairs where queries choose blocks of keys: `keys` takes key order wherever there is room for its parts,
+   * `queries` never. By default each launch counts and takes the cheaper one.
+   */
+  readonly order?: PairOrder | undefined;
 }
 
 /** What `createAttention` makes before it makes the operator. */
@@ -71,6 +78,8 @@ interface OperatorParts {
   readonly selection: SelectionKernels | undefined;
   /** Absent where rows are always computed whole. */
   readonly split: { readonly pipelines: SplitPipelines; readonly options: SplitOptions } | undefined;
+  /** Absent where pairs are always in query order. */
+  readonly keyOrder: { readonly pipelines: KeyOrderPipelines; readonly order: PairOrder } | undefined;
 }
 
 /** A launch that was checked. */
@@ -111,7 +120,10 @@ export class AttentionOperator {
   /** Absent where the module has no selections. */
   private readonly selection: Selections | undefined;
   private readonly splitBuffers: SplitBuffers;
+  private readonly keyOrderBuffers: KeyOrderBuffers | undefined;
   private lost: GPUDeviceLostInfo | undefined;
+  /** Whether the last launch may have taken key order. */
+  private mayTurn = false;
   private destroyed = false;
 
   constructor(parts: OperatorParts) {
@@ -126,6 +138,7 @@ export class AttentionOperator {
     this.aux = new GrowingBuffer(this.device, `${label} aux`, USAGE_STORAGE | USAGE_COPY_DST);
     this.selection = parts.selection && new Selections(this.device, this.module, parts.selection, this.uniforms);
     this.splitBuffers = new SplitBuffers(this.device, label);
+    this.keyOrderBuffers = parts.keyOrder && new KeyOrderBuffers(this.device, label);
     void this.device.lost.then((info) => {
       this.lost = info;
     });
@@ -231,11 +244,16 @@ export class AttentionOperator {
     const tiles = Math.ceil(rows / this.variant.tileQ);
     const total = tiles * resolved.heads * resolved.batch;
     const groups = foldWorkgroups(total, this.device);
-    const { split: ways } = this.parts;
-    const split = ways && splitOf(this.variant, resolved, tiles, this.module.uneven === true, ways.options, this.device.limits);
+    const { split: ways, keyOrder } = this.parts;
+    const order = keyOrder && keyOrderOf(this.module, this.variant, resolved, aux, groups, keyOrder.order, this.device.limits);
+    const split =
+      order === undefined && ways !== undefined
+        ? splitOf(this.variant, resolved, tiles, this.module.uneven === true, ways.options, this.device.limits)
+        : undefined;
     const uniforms = uniformWords(this.module, { call: resolved, aux, tiles, writeLse: tensors.lse !== undefined, split });
 
     const auxBuffer = this.encodeBefore(encoder, plan);
+    this.mayTurn = order !== undefined;
     const bindings: WholeBindings = {
       uniforms: { buffer: this.uniforms.get(uniforms) },
       q: tensors.q!,
@@ -255,10 +273,22 @@ export class AttentionOperator {
     const { uniforms: words, q, k, v, aux: auxBinding, out, lse } = bindings;
     const entries = [words, q, k, v, auxBinding, out, lse].map((resource, binding) => ({ binding, resource }));
     const group = this.device.createBindGroup({ label, layout: this.parts.layout, entries });
-    pass.setPipeline(this.parts.pipeline);
-    pass.setBindGroup(0, group);
-    pass.dispatchWorkgroups(...groups);
+    const { pipeline } = this.parts;
+    if (order !== undefined) {
+      const own = { kernels: keyOrder!.pipelines, buffers: this.keyOrderBuffers!.for(order), constants: this.uniforms };
+      dispatchKeyOrder(this.device, pass, own, bindings, order, { pipeline, group }, tiles);
+    } else {
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, group);
+      pass.dispatchWorkgroups(...groups);
+    }
     pass.end();
+  }
+
+  /** The order that the last submitted launch chose, for measurements: reads it back. */
+  async lastOrder(): Promise<Exclude<PairOrder, "auto">> {
+    this.checkUsable();
+    return this.mayTurn && (await this.keyOrderBuffers!.keysFirst()) ? "keys" : "queries";
   }
 
   /**
@@ -292,6 +322,7 @@ export class AttentionOperator {
     this.noLse.destroy();
     this.aux.destroy();
     this.splitBuffers.destroy();
+    this.keyOrderBuffers?.destroy();
     this.selection?.destroy();
     for (const buffer of Object.values(this.orders)) buffer.destroy();
   }
@@ -330,12 +361,17 @@ export async function createAttention(
   const pipelineLayout = () => device.createPipelineLayout({ label: "attnc", bindGroupLayouts: [layout] });
   if (options.split !== undefined && options.split !== false) checkSplit(options.split);
   const mayCut = options.split !== false && (profile === "gpu" || options.split !== undefined);
-  const [pipeline, prepare, pipelines, selection] = await Promise.all([
+  const order = options.order ?? "auto";
+  checkOrder(order);
+  const mayTurn = order !== "queries" && variant.keyOrder !== undefined;
+  const [pipeline, prepare, pipelines, selection, turned] = await Promise.all([
     compilePipeline(device, `${module.name} ${variant.name}`, variant.wgsl, pipelineLayout),
     preparePipelines(device, withOrderInputs(module)),
     mayCut ? splitPipelines(device, `${module.name} ${variant.name}`, variant) : undefined,
     selectionKernels(device, module),
+    mayTurn ? keyOrderPipelines(device, `${module.name} ${variant.name}`, variant) : undefined,
   ]);
   const split = pipelines && { pipelines, options: options.split === false ? {} : (options.split ?? {}) };
-  return new AttentionOperator({ device, module, shape: resolved, variant, pipeline, layout, prepare, selection, split });
+  const keyOrder = turned && { pipelines: turned, order };
+  return new AttentionOperator({ device, module, shape: resolved, variant, pipeline, layout, prepare, selection, split, keyOrder });
 }

@@ -4,6 +4,10 @@ import type { MaskEnv } from "../../compiler/mask/evaluate.js";
 import type { MaskModule } from "../../compiler/mask/ir.js";
 import { interpret } from "../../compiler/program/interpret.js";
 import type { TileProgram } from "../../compiler/program/ir.js";
+import { selectionSpec } from "../../compiler/targets/selection-spec.js";
+import { wgslSelection } from "../../compiler/targets/wgsl/select.js";
+import { givenBlocks, packed } from "../mask/given-blocks.js";
+import type { PairOrder } from "../../runtime/launch/key-order/plan.js";
 import { attentionModule } from "../../compiler/targets/manifest.js";
 import { wgslVariants } from "../../compiler/targets/wgsl/operator.js";
 import { uniformFields } from "../../compiler/targets/print/uniforms.js";
@@ -25,6 +29,9 @@ export interface KernelTask {
   readonly variant: string;
   /** Rows are computed in parts of at least so many tiles, if there are fewer query tiles than `busy`. */
   readonly split?: { readonly busy: number; readonly leastShare: number };
+  /** In which order the pairs of chosen blocks are computed; `mustTurn` where there is room for all parts of key order. */
+  readonly order?: PairOrder;
+  readonly mustTurn?: boolean;
   readonly cases: readonly VerifyCase[];
   /** Changes to the kernel's text; each must find something to replace. */
   readonly edits?: readonly { readonly find: string; readonly replace: string }[] | undefined;
@@ -113,7 +120,8 @@ function tabulated(module: MaskModule, call: VerifyCall): MaskPredicate {
 export function envOf(module: MaskModule, call: VerifyCall): MaskEnv {
   const lengths = { N: call.keys, NQ: call.queries, space: module.space.kind };
   const { heads, kvHeads, params, launch } = call;
-  const inputs = Object.fromEntries(module.inputs.map((spec) => [spec.name, toMaskInput(spec, call.inputs[spec.name]!, lengths)]));
+  const given = Object.fromEntries(module.inputs.map((spec) => [spec.name, toMaskInput(spec, call.inputs[spec.name]!, lengths)]));
+  const inputs = { ...given, ...givenBlocks(module, call) };
   const phase = launch.phase === undefined ? undefined : module.phases.indexOf(launch.phase);
   return { N: call.keys, NQ: call.queries, heads, kvHeads, params, ...launch, phase, inputs };
 }
@@ -132,7 +140,9 @@ async function prepare(device: GPUDevice, task: KernelTask): Promise<Runner> {
   const compiled = wgslVariants(module, [module.shape], every).find(({ variant }) => variant.name === task.variant);
   if (!compiled) throw new Error(`no kernel ${task.variant}`);
   const variant = editedVariant(compiled.variant, task);
-  const launch = attentionModule(module, { uniforms: uniformFields(module), variants: [variant] });
+  const selection = wgslSelection(module);
+  const selecting = selection === undefined ? {} : { selection: selectionSpec(module, selection) };
+  const launch = attentionModule(module, { uniforms: uniformFields(module), variants: [variant], ...selecting });
   const { heads, kvHeads } = module.shape;
   const operators = new Map<string, Promise<AttentionOperator>>();
   const withHeads = (h: number, kvh: number): Promise<AttentionOperator> => {
@@ -141,7 +151,12 @@ async function prepare(device: GPUDevice, task: KernelTask): Promise<Runner> {
     if (!operator)
       operators.set(
         key,
-        (operator = createAttention(device, launch, { heads: h, kvHeads: kvh, headDim, valueDim }, { split: task.split ?? false })),
+        (operator = createAttention(
+          device,
+          launch,
+          { heads: h, kvHeads: kvh, headDim, valueDim },
+          { split: task.split ?? false, order: task.order },
+        )),
       );
     return operator;
   };
@@ -153,7 +168,12 @@ async function prepare(device: GPUDevice, task: KernelTask): Promise<Runner> {
       const operator = await withHeads(call.heads, call.kvHeads);
       const inputs = Object.fromEntries(Object.entries(call.inputs).map(([name, value]) => [name, toLaunchInput(value)]));
       const { batch, queries, keys, params } = call;
-      return runWithTails(operator, tensors, inputs, { batch, queryLength: queries, keyLength: keys, params, ...call.launch });
+      const launchCall = { batch, queryLength: queries, keyLength: keys, params, ...call.launch };
+      const blocks = Object.entries(givenBlocks(module, call)).map(([name, bits]) => [name, packed(bits)] as const);
+      const reuse = blocks.length === 0 ? undefined : Object.fromEntries(blocks);
+      const result = await runWithTails(operator, tensors, inputs, launchCall, reuse);
+      if (task.mustTurn === true && (await operator.lastOrder()) !== "keys") throw new Error("queries went first");
+      return result;
     },
     destroy() {
       for (const operator of operators.values()) void operator.then((each) => each.destroy());

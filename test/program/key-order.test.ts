@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { headEvaluator } from "../../compiler/mask/evaluate.js";
 import type { BitsValue, MaskEnv } from "../../compiler/mask/evaluate.js";
-import type { BoolExpr, MaskModule } from "../../compiler/mask/ir.js";
+import type { MaskModule } from "../../compiler/mask/ir.js";
 import * as m from "../../compiler/mask/make.js";
 import { mapBits } from "../../compiler/mask/map-bits.js";
 import { choosers, interpretKeyOrder } from "../../compiler/program/interpret-key-order.js";
@@ -14,21 +14,8 @@ import { keyOrder } from "../../compiler/tiles/key-order.js";
 import { compare } from "../../runtime/verify/compare.js";
 import { random } from "../../runtime/verify/random.js";
 import { expectedWithin } from "../../runtime/verify/tolerance.js";
-import { BATCH, boolExpr, environment, moduleOf } from "../mask/arbitrary.js";
-import { chosenBit, choosing } from "../mask/chosen-blocks.js";
-
-/** Masks in which the chosen blocks stand where they can add pairs only. */
-const withBlocks = (unit: number): fc.Arbitrary<BoolExpr> =>
-  fc.letrec<{ mask: BoolExpr }>((tie) => ({
-    mask: fc.oneof(
-      { depthSize: "small", withCrossShrink: true },
-      { weight: 5, arbitrary: fc.constant(chosenBit(unit)) },
-      { weight: 2, arbitrary: boolExpr(1) },
-      { weight: 3, arbitrary: fc.tuple(boolExpr(1), tie("mask")).map(([a, b]) => m.and(a, b)) },
-      { weight: 3, arbitrary: fc.tuple(tie("mask"), tie("mask")).map(([a, b]) => m.or(a, b)) },
-      { weight: 1, arbitrary: fc.tuple(boolExpr(0), tie("mask"), tie("mask")).map(([c, a, b]) => m.choose(c, a, b)) },
-    ),
-  })).mask;
+import { BATCH, environment, moduleOf } from "../mask/arbitrary.js";
+import { chosenBit, choosing, withBlocks } from "../mask/chosen-blocks.js";
 
 /** Blocks chosen at random: by no query at all, by all of them, or with some density. */
 function withChoices(env: MaskEnv, unit: number, heads: number, seed: number): MaskEnv {

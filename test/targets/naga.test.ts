@@ -8,7 +8,7 @@ import { nagaProblem } from "./naga.js";
 /** Each kernel that naga refuses, by name, with the first lines of what it says. */
 function refused(module: MaskModule, dims: readonly Dims[]): readonly string[] {
   return wgslVariants(module, dims, { profiles: ["gpu", "software", "simd"] }).flatMap(({ variant }) => {
-    const texts = { kernel: variant.wgsl, ...variant.split };
+    const texts = { kernel: variant.wgsl, ...variant.split, ...variant.keyOrder };
     const name = `${module.name} ${variant.headDim}x${variant.valueDim} ${variant.name}`;
     return Object.entries(texts).flatMap(([kind, text]) => {
       const problem = nagaProblem(text);

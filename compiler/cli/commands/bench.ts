@@ -1,6 +1,7 @@
 import type { MaskModule } from "../../mask/ir.js";
 import * as m from "../../mask/make.js";
 import { countTiles } from "../../tiles/plan.js";
+import type { PairOrder } from "../../../runtime/launch/key-order/plan.js";
 import type { CudaExecutor } from "../cuda-executor.js";
 import { kernelFor, openExecutor, tunedNote } from "../executor.js";
 import type { Executor } from "../executor.js";
@@ -21,6 +22,7 @@ export interface BenchFlags extends ShapeFlags, LengthFlags {
   readonly device: DeviceChoice;
   readonly tuned: boolean;
   readonly kernel?: string;
+  readonly order: PairOrder;
   readonly format: "text" | "json";
 }
 
@@ -47,7 +49,7 @@ export async function bench(argument: string, flags: BenchFlags): Promise<ExitCo
     );
   progress.update("compiling");
   const problem = timedProblem(module, env, batch);
-  const { timed: pattern, tuned } = await load(executor, problem, flags.tuned);
+  const { timed: pattern, tuned } = await load(executor, { ...problem, order: flags.order }, flags.tuned);
   const { timed: dense } = await load(executor, { ...problem, module: denseLike(module) }, false);
   if (tuned !== undefined) {
     progress.clear();

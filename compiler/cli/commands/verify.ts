@@ -1,5 +1,6 @@
 import type { Diagnostic } from "../../diagnostics/diagnostic.js";
 import type { OracleProgram } from "../../oracle/oracle.js";
+import type { PairOrder } from "../../../runtime/launch/key-order/plan.js";
 import type { CaseResult } from "../../../runtime/verify/operator.js";
 import { checkKernel } from "../flags.js";
 import { openExecutor, tunedNote } from "../executor.js";
@@ -24,6 +25,7 @@ export interface VerifyFlags extends ShapeFlags {
   readonly device: DeviceChoice;
   readonly tuned: boolean;
   readonly kernel?: string;
+  readonly order: PairOrder;
   readonly format: "text" | "json";
 }
 
@@ -36,7 +38,7 @@ export async function verify(files: readonly string[], flags: VerifyFlags): Prom
   const { operators: chosen, branched, notes } = findOperators(files, flags);
   const progress = new Progress();
   progress.update("opening the device");
-  const executor = await openExecutor(flags.device, { tuned: flags.tuned, kernel: flags.kernel });
+  const executor = await openExecutor(flags.device, { tuned: flags.tuned, kernel: flags.kernel, order: flags.order });
   progress.clear();
   const text = flags.format === "text";
   notes.forEach(say);

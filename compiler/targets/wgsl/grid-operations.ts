@@ -86,7 +86,9 @@ let shuffled = workgroupUniformLoad(&all_in_place);`;
 
   private maskPairByPair(): void {
     for (let first = 0, word = 0; first < this.columns; first += this.columnsPerWord, word++) {
-      this.text.line(`let looks_${word} = ${this.keys.looksAt("q0 + own_row", `${this.keys.first} + own_column${plus(first)}`)};`);
+      this.text.line(
+        `let looks_${word} = ${this.keys.looksAt(this.tokens.maskRow("own_row"), `${this.keys.first} + own_column${plus(first)}`)};`,
+      );
     }
     this.maskByBits();
   }

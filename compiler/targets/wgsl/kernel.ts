@@ -19,10 +19,11 @@ import { ScalarPrinter } from "../print/scalars.js";
 import { storageFor } from "./storage.js";
 import type { Storage } from "./storage.js";
 import { floatLiteral, KernelText } from "./text.js";
-import { tilePlace } from "./tile-place.js";
-import { listedKeys, tokenRows } from "./token-rows.js";
+import { listedKeys } from "./token-rows.js";
 import type { TokenRows } from "./token-rows.js";
 import { declare, printUniforms, wgsl } from "./dialect.js";
+import { wholeTiles } from "./work.js";
+import type { Work } from "./work.js";
 
 /**
  * Prints a tile program as one WGSL compute shader, laid on the threads as the schedule says. What a
@@ -32,9 +33,9 @@ export function printKernel(
   program: TileProgram,
   schedule: Schedule,
   uniforms: readonly UniformField[],
-  work: "whole tiles" | "parts of tiles" = "whole tiles",
+  work: (program: TileProgram, schedule: Schedule) => Work = wholeTiles,
 ): string {
-  return new KernelPrinter(program, schedule, uniforms, work === "parts of tiles").print();
+  return new KernelPrinter(program, schedule, uniforms, work(program, schedule)).print();
 }
 
 class KernelPrinter {
@@ -48,13 +49,13 @@ class KernelPrinter {
     private readonly program: TileProgram,
     private readonly schedule: Schedule,
     private readonly uniforms: readonly UniformField[],
-    private readonly inParts: boolean,
+    private readonly work: Work,
   ) {
     this.storage = storageFor(schedule.half);
     this.scalars = new ScalarPrinter(wgsl, [...(program.queries === undefined ? [] : [program.queries]), ...scalarRoots(program.body)]);
     const { shape } = program.module;
-    this.tokens = tokenRows(program, schedule);
-    this.operations = operationsOf(this.text, schedule, shape, this.storage, this.tokens, inParts);
+    this.tokens = work.rows;
+    this.operations = operationsOf(this.text, schedule, shape, this.storage, this.tokens, work.inParts);
   }
 
   print(): string {
@@ -66,7 +67,7 @@ class KernelPrinter {
     const mask = masks.map((each) => printLooks(each, rowsPerThread(s), this.operations.columnsPerWord, s.profile !== "gpu")).join("\n");
     const parts = [
       `// ${program.module.name} (${program.module.origin}), head dim ${headDim}, value dim ${valueDim}, ${s.name}.`,
-      `// One workgroup of ${threadsOf(s)} threads for each tile of ${s.tileQ} queries; tiles of ${s.tileK} keys.`,
+      `// One workgroup of ${threadsOf(s)} threads for each tile of ${s.tileQ} ${this.work.of}; tiles of ${s.tileK} keys.`,
       ...(this.storage.enable ? [this.storage.enable] : []),
       ...this.operations.enables,
       "",
@@ -77,9 +78,7 @@ class KernelPrinter {
         (name, i) => `@group(0) @binding(${i + 1}) var<storage, read> ${name}: array<${this.storage.type}>;`,
       ),
       "@group(0) @binding(4) var<storage, read> aux: array<u32>;",
-      `@group(0) @binding(5) var<storage, read_write> output: array<${this.storage.type}>;`,
-      "@group(0) @binding(6) var<storage, read_write> lse: array<f32>;",
-      ...(this.inParts ? partBindings : []),
+      ...this.work.bindings(this.storage),
       "",
       ...this.operations.declarations(),
       `const MASKED = f32(${floatLiteral(MASKED)});`,
@@ -109,8 +108,7 @@ class KernelPrinter {
   }
 
   private prologue(): void {
-    this.text.line(this.inParts ? ownPart : ownTile);
-    this.text.line(`${tilePlace(this.program)}
+    this.text.line(`${this.work.place}
 let query_base = (b * u.heads + h) * u.queries;
 let key_base = (b * u.kv_heads + kvh) * u.keys;
 ${this.operations.place()}`);
@@ -143,7 +141,7 @@ ${this.operations.place()}`);
           else if (how.kind !== "never") mask();
         }
       }, how);
-    new KeyTilesPrinter(this.text, this.scalars, this.schedule, this.inParts, work).print(stmt, masking?.cond);
+    new KeyTilesPrinter(this.text, this.scalars, this.schedule, this.work.inParts, work).print(stmt, masking?.cond);
   }
 }
 
@@ -156,43 +154,9 @@ function operationsOf(
   return hasMatrices(schedule) ? new MatrixOperations(text, schedule, ...rest) : new GridOperations(text, schedule, ...rest);
 }
 
-/** Which query tile of which head a workgroup computes; without parts, each has one of its own. */
-const ownTile = `let id = i32(workgroup.y * workgroups.x + workgroup.x);
-if (id >= u.tiles * u.heads * u.batch) {
-  return;
-}`;
-
-/** The parts of long tiles come first; then a workgroup for each tile, which leaves those that are in parts. */
-const ownPart = `let index = i32(workgroup.y * workgroups.x + workgroup.x);
-let total = u.tiles * u.heads * u.batch;
-var id = index - u.slots;
-var part = 0;
-var parts = 1;
-if (index < u.slots) {
-  if (index >= i32(plan[0])) {
-    return;
-  }
-  id = i32(plan[2 + 2 * (total + index)]);
-  part = i32(plan[3 + 2 * (total + index)]);
-  parts = i32(plan[2 + 2 * id]);
-} else {
-  if (id >= total) {
-    return;
-  }
-  if (plan[2 + 2 * id] > 1u) {
-    return;
-  }
-}`;
-
-const partBindings = [
-  "@group(0) @binding(7) var<storage, read> plan: array<u32>;",
-  "// [slot][query of the tile][value dim / 4, then the log2 of the sum].",
-  "@group(0) @binding(8) var<storage, read_write> scratch: array<vec4<f32>>;",
-];
-
-function maskOf({ body, list }: KeyTiles): readonly Looks[] {
+function maskOf({ body, list, chosen }: KeyTiles): readonly Looks[] {
   const masks = body.flatMap((stmt) => (stmt.op === "when" ? stmt.body : [stmt]));
-  return masks.flatMap((stmt) => (stmt.op === "mask" ? [{ looks: stmt.looks, bands: stmt.bands, where: stmt.where, list }] : []));
+  return masks.flatMap((stmt) => (stmt.op === "mask" ? [{ looks: stmt.looks, bands: stmt.bands, where: stmt.where, list, chosen }] : []));
 }
 
 /** Every scalar expression the printer will meet, so that it knows what is shared. */

@@ -34,6 +34,7 @@ export class KeyTilesPrinter {
     const before = this.text.mark();
     // Walks over lists have blocks of their own: names of an earlier walk mean something else in them.
     if (stmt.list !== undefined) this.text.block("", () => this.gathered(stmt, stmt.list!, masked));
+    else if (stmt.chosen === true) this.ofBlock(stmt, masked);
     else if (stmt.ranges.length > 0) this.inRanges(stmt, masked);
     this.scalars.leaveKeyTile();
     // What the conditions share and does not depend on the keys was found while printing the loop.
@@ -48,6 +49,12 @@ let places = i32(aux[list]);`);
     const ends = { first: "0", end: `(places + ${this.schedule.tileK - 1}) / ${this.schedule.tileK}` };
     if (this.inParts) this.share([ends]);
     this.walk(stmt, masked, this.ownEnds(ends), false);
+  }
+
+  /** The tiles of the block that the rows chose, from its first key on. */
+  private ofBlock(stmt: KeyTiles, masked: TileCond | undefined): void {
+    const { tileK } = this.schedule;
+    this.walk(stmt, masked, this.ownEnds({ first: "0", end: `(key_end - key_begin + ${tileK - 1}) / ${tileK}` }), false);
   }
 
   private inRanges(stmt: KeyTiles, masked: TileCond | undefined): void {
@@ -230,8 +237,17 @@ var run_kind = EMPTY;`);
     this.text.line(`${visited}\nif (visited) {\n  continue;\n}`);
   }
 
+  private keysOfBlock(tile: string): void {
+    const { tileK } = this.schedule;
+    this.text.line(`let place = key_begin + ${tile} * ${tileK};
+let places = key_end;
+let k0 = place;
+let k1 = min(k0 + ${tileK}, key_end) - 1;`);
+  }
+
   /** Declares the keys of a tile, or of `span` tiles, which lists do not have. */
   private keysOf(stmt: KeyTiles, tile: string, span?: string): void {
+    if (stmt.chosen === true) return this.keysOfBlock(tile);
     const { tileK } = this.schedule;
     if (stmt.list !== undefined) {
       this.text.line(`let place = ${tile} * ${tileK};

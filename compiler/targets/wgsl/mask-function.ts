@@ -10,13 +10,23 @@ import { wgsl } from "./dialect.js";
 /** Key columns of a thread whose pairs with all its rows fit into one 32-bit word. */
 export const columnsPerWord = (rows: number, columns: number): number => Math.min(Math.floor(32 / rows), columns);
 
-/** Which pairs a walk looks at, also as bands of keys for each query, `where` these hold; `list` where its keys are those of one. */
+/**
+ * Which pairs a walk looks at, also as bands of keys for each query, `where` these hold; `list` where its keys are those of
+ * one, `chosen` where its rows are the queries that chose a block.
+ */
 export interface Looks {
   readonly looks: BoolExpr;
   readonly bands?: readonly KeyBand[] | undefined;
   readonly where?: BoolExpr | undefined;
   readonly list?: string | undefined;
+  readonly chosen?: boolean | undefined;
 }
+
+/** What the functions of programs of chosen blocks are told beside their places. */
+const CHOSEN_PARAMETERS = "entries: i32, items: i32, key_end: i32, ";
+
+/** The position of the query at a row of the tile that has the `items` from `entries` on; that of the last one past them. */
+export const chosenPosition = (row: string): string => `u.offset + chosen_query(entries, min(${row}, items - 1))`;
 
 /** What answers for the pairs of a walk: bands, a mask for each pair, or both where only some tiles have bands. */
 export function printLooks(looks: Looks, rows: number, perWord: number, keepsRows: boolean): string {
@@ -66,14 +76,15 @@ function sharedConditions(ends: readonly IntExpr[]): { readonly lines: readonly 
  * the mask stands in the kernel once. What depends on one side alone is computed once for all pairs of a query or of a
  * place; with `keepsRows`, for devices that have memory for it, on both sides, else on the one that costs more.
  */
-function printMaskFunction({ looks, list }: Looks, rows: number, perWord: number, keepsRows: boolean): string {
+function printMaskFunction({ looks, list, chosen = false }: Looks, rows: number, perWord: number, keepsRows: boolean): string {
   const of = list === undefined ? "" : `_in_${list}`;
-  const [place, parameters] = list === undefined ? ["k", ""] : ["place", "list: i32, places: i32, "];
+  const [place, parameters] = list === undefined ? ["k", chosen ? CHOSEN_PARAMETERS : ""] : ["place", "list: i32, places: i32, "];
+  const firstQuery = chosen ? "first_row" : "first_q";
   const sides = oneSidedParts(looks);
-  const within = list === undefined ? "k < u.keys" : "place < places";
+  const within = list === undefined ? `k < ${chosen ? "key_end" : "u.keys"}` : "place < places";
   const pair = `${within} && ${printBool(looks, { ...wgsl, named: sides.named })}`;
   const found = `found |= select(0u, 1u, ${pair}) << u32(c * ${rows} + r);`;
-  const ofQuery = ["let q = first_q + r;"];
+  const ofQuery = [`let q = ${chosen ? chosenPosition("first_row + r") : "first_q + r"};`];
   const ofKey = [`let ${place} = first_${place} + c;`, ...(list === undefined ? [] : ["let k = listed_key(list, place);"])];
   const eachRow = (body: readonly string[]): readonly string[] => loop("r", rows, body);
   const eachPlace = (body: readonly string[]): readonly string[] => loop("c", perWord, body);
@@ -95,7 +106,7 @@ function printMaskFunction({ looks, list }: Looks, rows: number, perWord: number
       : eachPlace([...ofKey, ...keys, ...eachRow([...ofQuery, ...queries, found])]);
   const lines = ["var found = 0u;", ...sides.neither.map(declared), ...body, "return found;"];
   return `// One bit for each pair of ${rows} queries and ${perWord} keys.
-fn looks_at${of}(first_q: i32, first_${place}: i32, ${parameters}h: i32, kvh: i32, b: i32) -> u32 {
+fn looks_at${of}(${firstQuery}: i32, first_${place}: i32, ${parameters}h: i32, kvh: i32, b: i32) -> u32 {
 ${lines.map((line) => `  ${line}`).join("\n")}
 }
 `;

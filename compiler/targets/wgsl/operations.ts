@@ -123,6 +123,8 @@ export abstract class TileOperations<S extends Schedule = Schedule> {
         return this.store();
       case "storeLse":
         return this.storeLse();
+      case "storePart":
+        return this.storePart();
     }
   }
 
@@ -170,11 +172,16 @@ export abstract class TileOperations<S extends Schedule = Schedule> {
     });
   }
 
+  /** The band of the query at a row behind the thread's first. */
+  private bandOf(i: number, behind: string): string {
+    return `band_${i}(${this.tokens.position(`own_row${behind}`)}, k0, h, kvh, b)`;
+  }
+
   /** The bands of the thread's rows as `bands_i[r]`, in a loop that stays rolled: what a band is made of stands in the kernel once. */
   protected findBandsInArrays(count: number): void {
     for (let i = 0; i < count; i++) {
       this.text.line(`var bands_${i}: array<vec2<i32>, ${this.rows}>;`);
-      this.text.block(`for (var r = 0; r < ${this.rows}; r++)`, () => this.text.line(`bands_${i}[r] = ${bandOf(i, " + r")};`));
+      this.text.block(`for (var r = 0; r < ${this.rows}; r++)`, () => this.text.line(`bands_${i}[r] = ${this.bandOf(i, " + r")};`));
     }
   }
 
@@ -183,7 +190,7 @@ export abstract class TileOperations<S extends Schedule = Schedule> {
     const rolled = this.schedule.profile !== "gpu";
     if (rolled) this.findBandsInArrays(count);
     for (let i = 0; i < count; i++) {
-      if (!rolled) for (let row = 0; row < this.rows; row++) this.text.line(`let band_${i}_${row} = ${bandOf(i, plus(row))};`);
+      if (!rolled) for (let row = 0; row < this.rows; row++) this.text.line(`let band_${i}_${row} = ${this.bandOf(i, plus(row))};`);
       this.eachRowGroup((r) => {
         for (const [name, end] of [
           ["low", "x"],
@@ -219,19 +226,29 @@ export abstract class TileOperations<S extends Schedule = Schedule> {
 
   private store(): void {
     if (!this.inParts) return this.storeOutput();
-    const vectors = this.shape.valueDim / 4;
     this.text.block("if (parts > 1)", () => {
-      for (let row = 0; row < this.rows; row++) {
-        this.text.line(`let row_${row} = (index * ${this.schedule.tileQ} + own_row${plus(row)}) * ${vectors + 1};`);
-        this.eachStoredGroup((g, column) => this.text.line(`scratch[row_${row} + ${column}] = o_${row}_${g};`));
-        const [r, x] = [row >> 2, component(row)];
-        const store = `scratch[row_${row} + ${vectors}] = vec4<f32>(select(m_${r}.${x} + log2(l_${r}.${x}), MASKED, l_${r}.${x} == 0.0));`;
-        if (this.speaksForRow === undefined) this.text.line(store);
-        else this.text.block(`if (${this.speaksForRow})`, () => this.text.line(store));
-      }
+      for (let row = 0; row < this.rows; row++) this.keepPart(row, `index * ${this.schedule.tileQ} + own_row${plus(row)}`);
       this.text.line("return;");
     });
     this.storeOutput();
+  }
+
+  private storePart(): void {
+    for (let row = 0; row < this.rows; row++) {
+      const place = `first_row + own_row${plus(row)}`;
+      this.text.block(`if (${this.tokens.hasQuery(place)})`, () => this.keepPart(row, this.tokens.slot!(place)));
+    }
+  }
+
+  /** A row of O and the log2 of its sum into a slot of the scratch buffer. */
+  private keepPart(row: number, slot: string): void {
+    const vectors = this.shape.valueDim / 4;
+    this.text.line(`let row_${row} = (${slot}) * ${vectors + 1};`);
+    this.eachStoredGroup((g, column) => this.text.line(`scratch[row_${row} + ${column}] = o_${row}_${g};`));
+    const [r, x] = [row >> 2, component(row)];
+    const store = `scratch[row_${row} + ${vectors}] = vec4<f32>(select(m_${r}.${x} + log2(l_${r}.${x}), MASKED, l_${r}.${x} == 0.0));`;
+    if (this.speaksForRow === undefined) this.text.line(store);
+    else this.text.block(`if (${this.speaksForRow})`, () => this.text.line(store));
   }
 
   private storeOutput(): void {
@@ -267,8 +284,6 @@ export abstract class TileOperations<S extends Schedule = Schedule> {
 export const component = (i: number): string => "xyzw"[i % 4]!;
 
 /** `+ n`, and nothing for 0. */
-const bandOf = (i: number, row: string): string => `band_${i}(q0 + own_row${row}, k0, h, kvh, b)`;
-
 export const plus = (n: number): string => (n === 0 ? "" : ` + ${n}`);
 
 export const range = <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i));

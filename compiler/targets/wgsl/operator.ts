@@ -1,10 +1,12 @@
 import type { MaskModule } from "../../mask/ir.js";
-import { lower } from "../../program/lower.js";
+import { lower, lowerKeyOrder } from "../../program/lower.js";
+import type { KeyOrderPrograms } from "../../program/lower.js";
 import type { TileProgram } from "../../program/ir.js";
 import { chooseSchedule, legalSchedules, SHIPPED_PROFILES } from "../../schedule/profiles.js";
 import { hasMatrices, threadsOf, workgroupBytes } from "../../schedule/schedule.js";
 import type { Profile, Schedule } from "../../schedule/schedule.js";
 import type { KernelVariant, UniformField } from "../../../runtime/launch/module.js";
+import { printKeyOrderKernels } from "./key-order.js";
 import { printKernel } from "./kernel.js";
 import { printSplitKernels } from "./split.js";
 import { keyRowBytes } from "./token-rows.js";
@@ -46,10 +48,13 @@ export function wgslVariants(module: MaskModule, dims: readonly Dims[], choice: 
     );
     return schedules.map((schedule) => {
       const program = lower(shaped, schedule, module);
-      return { program, schedule, variant: variantOf(program, schedule, fields) };
+      return { program, schedule, variant: variantOf(program, schedule, fields, lowerKeyOrder(shaped, schedule, module)) };
     });
   });
 }
+
+/** Blocks of less than half a tile of keys leave most of its work undone. */
+const fills = ({ chosen: { chosen, tileK } }: KeyOrderPrograms): boolean => 2 * chosen!.unit >= tileK;
 
 function featuresOf(schedule: Schedule): GPUFeatureName[] {
   const half: GPUFeatureName[] = schedule.half === "native" ? ["shader-f16"] : [];
@@ -61,7 +66,12 @@ function featuresOf(schedule: Schedule): GPUFeatureName[] {
 /** Not in WebGPU yet, and in no list of its features: Dawn's name for it. */
 const MATRIX_FEATURE = "chromium-experimental-subgroup-matrix" as GPUFeatureName;
 
-function variantOf(program: TileProgram, schedule: Schedule, fields: readonly UniformField[]): KernelVariant {
+function variantOf(
+  program: TileProgram,
+  schedule: Schedule,
+  fields: readonly UniformField[],
+  keys: KeyOrderPrograms | undefined,
+): KernelVariant {
   const { shape } = program.module;
   return {
     name: schedule.name,
@@ -77,5 +87,6 @@ function variantOf(program: TileProgram, schedule: Schedule, fields: readonly Un
     wgsl: printKernel(program, schedule, fields),
     // A device that computes a few rows at a time has nothing to gain.
     ...(schedule.profile === "gpu" ? { split: printSplitKernels(program, schedule, fields) } : {}),
+    ...(keys !== undefined && fills(keys) ? { keyOrder: printKeyOrderKernels(keys, schedule, fields) } : {}),
   };
 }

@@ -58,7 +58,7 @@ let own_row = i32(lane) * ${this.rows};`;
     this.whereMasked(masking, () => {
       const pairByPair = (): void =>
         this.text.block(`for (var w = 0; w < ${words}; w++)`, () =>
-          this.text.line(`looks_bits[w] = ${this.keys.looksAt("q0 + own_row", `${this.keys.first} + w * ${perWord}`)};`),
+          this.text.line(`looks_bits[w] = ${this.keys.looksAt(this.tokens.maskRow("own_row"), `${this.keys.first} + w * ${perWord}`)};`),
         );
       if (this.bandsSometimes === undefined) return pairByPair();
       this.text.block("if (has_bands(k0, h, kvh, b))", () => this.bitsOfBands(this.bandsSometimes!, words));

@@ -13,6 +13,7 @@ import { floatLiteral, KernelText } from "./text.js";
 import { tilePlace } from "./tile-place.js";
 import { tokenRows } from "./token-rows.js";
 import { declare, printUniforms, wgsl } from "./dialect.js";
+import { partsOfTiles } from "./work.js";
 
 /**
  * The kernels of a launch that cuts long rows into parts, for calls with few query tiles (decoding) and
@@ -30,7 +31,7 @@ export interface SplitKernels {
 export function printSplitKernels(program: TileProgram, schedule: Schedule, uniforms: readonly UniformField[]): SplitKernels {
   return {
     plan: printPlanKernel(program, uniforms),
-    parts: printKernel(program, schedule, uniforms, "parts of tiles"),
+    parts: printKernel(program, schedule, uniforms, partsOfTiles),
     merge: printMergeKernel(program, schedule, uniforms),
   };
 }

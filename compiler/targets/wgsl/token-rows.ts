@@ -18,6 +18,11 @@ export interface TokenRows {
   readonly hasQuery: (row: string) => string;
   readonly query: (row: string) => string;
   readonly heldQuery: (row: string) => string;
+  /** The position of the query at a row of the tile, and the row by which the mask's bits are asked from there on. */
+  readonly position: (own: string) => string;
+  readonly maskRow: (own: string) => string;
+  /** Where the part of a row of the tensor goes that is merged with others, in programs that keep parts. */
+  readonly slot?: ((row: string) => string) | undefined;
   /** Of walks over all keys. */
   readonly keys: KeyRows;
 }
@@ -43,7 +48,11 @@ const allKeys = {
   looksAt: (query: string, place: string) => `looks_at(${query}, ${place}, h, kvh, b)`,
 };
 
+/** Rows of a tile are neighbours. */
+const neighbours = { position: (own: string) => `q0 + ${own}`, maskRow: (own: string) => `q0 + ${own}` };
+
 const asTheyAre: TokenRows = {
+  ...neighbours,
   keepsKeys: false,
   functions: "",
   hasQuery: (row) => `${row} < u.queries`,
@@ -89,6 +98,7 @@ export function tokenRows(program: TileProgram, schedule: Schedule): TokenRows {
   // Tables of a layout are the same for all batch entries.
   const b = some(token, (node) => node.kind === "load") ? "  let b = 0;\n" : "";
   return {
+    ...neighbours,
     keepsKeys,
     functions: `// The position of the token at a place.
 fn token_row(k: i32) -> i32 {
