@@ -8,6 +8,7 @@ import type { MaskSettings } from "../compiler/mask/build/settings.js";
 import type { MaskModule } from "../compiler/mask/ir.js";
 import { PROFILES } from "../compiler/schedule/profiles.js";
 import { sourceFile } from "../compiler/source/file.js";
+import type { PairOrder } from "../runtime/launch/key-order/plan.js";
 import type { LaunchVariable } from "../runtime/launch/module.js";
 import type { Mode, OwnContestant } from "./measure/contestant.js";
 import { queriesOf, type Workload } from "./measure/data.js";
@@ -34,6 +35,8 @@ export interface ContestantOptions {
   readonly launch?: Readonly<Partial<Record<LaunchVariable, number>>> | undefined;
   readonly repeat?: number | undefined;
   readonly variant?: string | undefined;
+  /** Where queries choose blocks of keys: which go first. */
+  readonly order?: PairOrder | undefined;
 }
 
 /** An operator as plain data, with its host scalars computed for the workload. */

@@ -1,3 +1,4 @@
+import type { PairOrder } from "../../runtime/launch/key-order/plan.js";
 import type { AttentionModule, LaunchVariable } from "../../runtime/launch/module.js";
 import type { MaskModule } from "../../compiler/mask/ir.js";
 import type { Workload } from "./data.js";
@@ -31,6 +32,8 @@ export interface OwnContestant {
   readonly repeat?: number | undefined;
   /** A kernel by name, in place of the one that is chosen for the device. */
   readonly variant?: string | undefined;
+  /** Where queries choose blocks of keys: which go first; the cheaper one where it is left out. */
+  readonly order?: PairOrder | undefined;
 }
 
 /** The masks that the peer's operators can be asked for. */
@@ -68,6 +71,8 @@ export interface Timing {
   readonly passes?: readonly (readonly number[])[] | undefined;
   /** Of an operator with selections: pairs looked at, of those that its space allows, on a sample of rows. */
   readonly density?: number | undefined;
+  /** Which went first, where queries choose blocks of keys. */
+  readonly order?: PairOrder | undefined;
   /** Why there are no times. */
   readonly failure?: string | undefined;
   /** The kernel that was chosen, of attnc's own. */
@@ -99,5 +104,6 @@ export interface Runner {
   readonly passes?: (() => readonly (readonly number[])[]) | undefined;
   /** Known after the output. */
   readonly density?: (() => number | undefined) | undefined;
+  readonly order?: (() => Promise<PairOrder | undefined>) | undefined;
   destroy(): Promise<void>;
 }

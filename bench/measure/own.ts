@@ -9,19 +9,23 @@ import { passTimer } from "./passes.js";
 
 /** Compiles a kernel and puts its tensors where the mode wants them. */
 export async function prepareOwn(device: GPUDevice, profile: DeviceProfile, contestant: OwnContestant): Promise<Runner> {
-  const { workload, mode, launch, variant, repeat = 1 } = contestant;
+  const { workload, mode, launch, variant, order, repeat = 1 } = contestant;
   const { heads, headDim, length } = workload;
   const queries = queriesOf(workload);
   const stages = [...(contestant.module.selection?.stages ?? [])];
   const module = moduleOf(contestant, stages);
   const shape = { heads, kvHeads: heads, headDim, valueDim: headDim };
-  const operator = await createAttention(device, module, shape, { profile, variant });
+  const operator = await createAttention(device, module, shape, { profile, variant, order });
   const arrays = tensorsOf(workload);
   const call = { keyLength: length, queryLength: queries, ...launch };
   const env = { N: length, NQ: queries, heads, kvHeads: heads, ...launch, params: defaults(module) };
   let looks = Array.from({ length: heads }, (_, h) => headEvaluator(contestant.mask, env, 0, h));
   const { name, tileQ, tileK } = operator.variant;
-  const shared = { mask: (h: number, q: number, k: number) => looks[h]!(q, k), kernel: { name, tileQ, tileK } };
+  const shared = {
+    mask: (h: number, q: number, k: number) => looks[h]!(q, k),
+    kernel: { name, tileQ, tileK },
+    order: () => (module.keyOrder === undefined ? Promise.resolve(undefined) : operator.lastOrder()),
+  };
 
   if (mode === "transfers") {
     let last: Float32Array = new Float32Array();

@@ -61,7 +61,7 @@ async function compare(entry: Entry): Promise<void> {
   if (runner === undefined || timing?.failure !== undefined) return;
   const out = await runner.output();
   const error = out && outputError(contestant.workload, (_, h, q, k) => runner.mask(h, q, k), out);
-  entry.timing = { error, kernel: runner.kernel, density: runner.density?.(), passes: runner.passes?.() };
+  entry.timing = { error, kernel: runner.kernel, density: runner.density?.(), passes: runner.passes?.(), order: await runner.order?.() };
 }
 
 async function guard(entry: Entry, action: () => Promise<void>): Promise<void> {

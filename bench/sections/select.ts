@@ -19,6 +19,8 @@ interface Case {
   readonly params?: Readonly<Record<string, number>> | undefined;
   /** One query at the end of the sequence, as when decoding, in place of as many as keys. */
   readonly decode?: boolean | undefined;
+  /** Which go first, in place of the cheaper one. */
+  readonly order?: "queries" | "keys" | undefined;
   readonly launch?: { readonly layer: number; readonly layers: number } | undefined;
 }
 
@@ -31,6 +33,7 @@ const CASES: readonly Case[] = [
     params: { cols: 100, diags: 800 },
   },
   { label: "MoBA 512 by 3", file: "patterns/block_means.attn", name: "moba" },
+  { label: "MoBA 512 by 3, queries first", file: "patterns/block_means.attn", name: "moba", order: "queries" },
   { label: "FlexPrefill 0.9", file: "patterns/probed_columns.attn", name: "flexprefill" },
   {
     label: "Quest, decoding",
@@ -60,6 +63,7 @@ export async function selectSection(context: Context): Promise<Section> {
     notes: [
       `${HEADS} heads, head dim ${HEAD_DIM}, f32, batch 1; queries and keys with structure: neighbours attract one another, and a few keys attract all queries.`,
       "Selection: the passes before the kernel, alone. Whole: they and the kernel. Each beside attnc's own dense causal kernel with as many queries, in turns on one device.",
+      "First: which go first where queries choose blocks of keys: a tile of queries with all blocks that one of them chose, or a block with the queries that chose it. The launch counts and takes the cheaper one.",
       "By pairs: what the density reached allows without overhead. The error is that of the whole, from dense attention in float64 under the mask that the device itself selected.",
       `Goals: the selection takes at most ${OVERHEAD_GOAL * 100}% of the dense kernel's time, and the whole is faster than the dense kernel where its pairs allow ${WORTHWHILE} times its speed.`,
       "Passes: each by itself, over and over, on what all of them together left in memory. Their sum and the selection differ by what starting them costs.",
@@ -81,7 +85,7 @@ interface Found {
   readonly timings: readonly Timing[];
 }
 
-async function measure(context: Context, { label, file, name, params, decode, launch }: Case, length: number): Promise<Found> {
+async function measure(context: Context, { label, file, name, params, decode, order, launch }: Case, length: number): Promise<Found> {
   const { options } = context;
   const shape = { heads: HEADS, kvHeads: HEADS, headDim: HEAD_DIM };
   const workload: Workload = { heads: HEADS, headDim: HEAD_DIM, length, structured: true, ...(decode === true ? { queries: 1 } : {}) };
@@ -92,7 +96,7 @@ async function measure(context: Context, { label, file, name, params, decode, la
   const common = { workload, launch, repeat: decode === true ? 16 : 1 };
   const contestants = [
     ownContestant(dense, { ...common, label: `${label}: dense`, mode: "kernel" }),
-    ownContestant(operator, { ...common, label: `${label}: whole`, mode: "kernel" }),
+    ownContestant(operator, { ...common, label: `${label}: whole`, mode: "kernel", order }),
     ownContestant(operator, { ...common, label: `${label}: selection`, mode: "selection" }),
     ownContestant(operator, { ...common, label: `${label}: passes`, mode: "passes" }),
   ];
@@ -113,6 +117,7 @@ function wholeTable(length: number, found: readonly Found[]): Table {
       { key: "whole", title: "whole, ms", kind: "milliseconds" },
       { key: "spread", title: "± quartile", kind: "percent" },
       { key: "density", title: "density", kind: "percent" },
+      { key: "order", title: "first", kind: "text" },
       { key: "ratio", title: "faster than dense", kind: "ratio" },
       { key: "byPairs", title: "by pairs", kind: "ratio" },
       { key: "maxAbs", title: "max error", kind: "error" },
@@ -132,6 +137,7 @@ function wholeTable(length: number, found: readonly Found[]): Table {
         whole: medianOf(whole.times),
         spread: summarize(whole.times).spread,
         density: whole.density,
+        order: whole.order,
         ratio,
         byPairs,
         maxAbs: whole.error?.maxAbs,
