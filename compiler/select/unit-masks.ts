@@ -109,7 +109,7 @@ function bitsOf(lowering: Lowering, mask: BoolExpr, { heads, rows, columns, coun
     ...knowledge(asked, wholeTile, factsOf({ ...lowering.module, mask: asked })),
     serves: [],
   });
-  return { kind: "bit", bits: to, row: ROW, column: COLUMN };
+  return { kind: "bit", bits: to, row: rows === undefined ? ZERO : ROW, column: COLUMN };
 }
 
 /** The matrices of earlier selections whose bits a mask reads. */

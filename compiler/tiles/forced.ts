@@ -10,9 +10,11 @@ import { simplifyBool } from "../mask/simplify.js";
  * selected. It means the same. A selection that a caller may give back promises nothing.
  */
 export function withForced(module: MaskModule): BoolExpr {
-  const certain = new Map(ownSelections(module).map((item) => [item.name, forcedPairs(item, module)]));
-  if (certain.size === 0) return module.mask;
-  return simplifyBool(mapBits(module.mask, (bit) => (certain.has(bit.input) ? m.or(bit, certain.get(bit.input)!) : bit)));
+  const certain = new Map<string, BoolExpr>();
+  const written = (mask: BoolExpr): BoolExpr => mapBits(mask, (bit) => (certain.has(bit.input) ? m.or(bit, certain.get(bit.input)!) : bit));
+  // Others may be forced by those before them.
+  for (const item of ownSelections(module)) certain.set(item.name, written(forcedPairs(item, module)));
+  return certain.size === 0 ? module.mask : simplifyBool(written(module.mask));
 }
 
 /**

@@ -132,6 +132,28 @@ test("what other layers reuse is made where no mask reads it", () => {
   expect(named(module, "a").when).toBeUndefined();
 });
 
+test("what only another selection reads is made, for the heads of that one, and stands before it", () => {
+  const { modules } = compile(
+    attention(`select a { unit q: block(8), k: block(8); score dot(mean(q), mean(k)); keep top(3) }
+      select b { unit q: block(8), k: block(4); score dot(mean(q), mean(k)); keep top(3) }
+      select c { unit q: block(8), k: block(4); score dot(mean(q), mean(k)); keep top(3); among a | k < 4 }
+      select d { unit q: block(8), k: token; score dot(mean(q), k); keep top(3); force c & k % 2 == 0 }
+      attend d if h < 2 else c if h < 4 else b`),
+  );
+  const made = (name: string): readonly number[] => {
+    const { when } = named(modules[0]!, name);
+    const env: MaskEnv = { N: 8, NQ: 8, heads: 8, kvHeads: 8 };
+    const at = (h: number) => ({ env, scalars: evaluateScalars(modules[0]!, env, h), b: 0, h, q: 0, k: 0 });
+    return [0, 1, 2, 3, 4, 5, 6, 7].filter((h) => when === undefined || evaluateBool(when, at(h)));
+  };
+  expect(selectionsOf(modules[0]!).map(({ name }) => [name, made(name).join()])).toEqual([
+    ["a", "0,1,2,3"],
+    ["c", "0,1,2,3"],
+    ["d", "0,1"],
+    ["b", "4,5,6,7"],
+  ]);
+});
+
 test("uses of a pattern that differ select for themselves, under names of their own", () => {
   const select = "select c { unit q: token, k: block(4); score dot(q, mean(k)); keep top(n) min 1 }";
   const pattern = `pattern p(n = 2) {\n  ${select}\n  attend c | c.min\n}\n`;

@@ -1,12 +1,14 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import type { BitsValue } from "../../compiler/mask/evaluate.js";
+import { interpretSelections } from "../../compiler/select/interpret.js";
 import { lowerSelections } from "../../compiler/select/lower.js";
 import type { SelectionProgram, Stage } from "../../compiler/select/ir.js";
 import { printSelectionProgram } from "../../compiler/select/print.js";
 import { verifySelectionProgram } from "../../compiler/select/verify.js";
 import { printSelection } from "../../compiler/targets/wgsl/select.js";
 import { nagaProblem } from "../targets/naga.js";
-import { selectionCase } from "./arbitrary.js";
+import { callOf, selectionCase } from "./arbitrary.js";
 import { keepTasks } from "./keep-tasks.js";
 import { POLICIES } from "./policies.js";
 
@@ -48,6 +50,23 @@ test("a product of what two selections share is computed once, and stages say wh
     ["keep d", "d"],
     ["snap d", "d"],
   ]);
+});
+
+test("a matrix that others read serves itself: one that is given back is not made for them", () => {
+  const program = lowerSelections(POLICIES.coarseToFine!)!;
+  expect(program.stages.filter(({ kind }) => kind === "keep").map(({ serves }) => serves.join())).toEqual([
+    ...["coarse", "shared", "middle", "fine"],
+  ]);
+  const call = callOf(POLICIES.coarseToFine!, { N: 150, NQ: 70, batch: 1, seed: 1 });
+  const made = interpretSelections(program, call);
+  const coarse: BitsValue = { ...made["coarse"]!, data: made["coarse"]!.data.map((_, i) => Number(i % made["coarse"]!.columns === 0)) };
+  const again = interpretSelections(program, { ...call, given: { coarse } });
+  expect(again["coarse"]).toEqual(coarse);
+  expect(again["shared"]).toEqual(made["shared"]);
+  expect(again["middle"]).not.toEqual(made["middle"]);
+  // Of blocks of 16 keys the first four lie in the first of 64.
+  const { columns, data } = again["middle"]!;
+  expect([...data].some((bit, i) => bit === 1 && i % columns > 3)).toBe(false);
 });
 
 test.each(["f32", "f16"] as const)("naga accepts all stages in %s", (dtype) => {

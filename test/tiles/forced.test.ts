@@ -50,6 +50,16 @@ test("what is forced is seen", () => {
   expect(proved(`${select("k: block(64)", "top(3)", "; force first(1); reuse every 2 steps")}\nattend c`)).toBe(false);
 });
 
+test("what others leave may be nothing; what they force is seen where they are forced", () => {
+  const two = (coarse: string, keep: string, fine: string): string =>
+    `select d { unit q: token, k: block(64); score 1; keep top(1); ${coarse} }\n${select("q: token, k: block(64)", keep, `; ${fine}`)}\nattend c`;
+  expect(proved(two("force local(1)", "threshold(1)", "force d"))).toBe(true);
+  expect(proved(two("force local(1)", "threshold(1)", "force d & k < 64"))).toBe(false);
+  expect(proved(two("force local(1); reuse every 2 steps", "threshold(1)", "force d"))).toBe(false);
+  expect(proved(two("force last(1)", "top(3)", "among d"))).toBe(false);
+  expect(proved(two("force last(1)", "top(3)", "among d; force first(1)"))).toBe(true);
+});
+
 test("cases are proved one by one", () => {
   const two = `${select("q: token, k: block(64)", "top(3)")}\nselect d { unit k: token; score 1; keep top(3); force first(1) }`;
   expect(proved(`${two}\nassign {\n when h < 2 -> c\n when h < 4 -> d\n else -> local(2)\n }`)).toBe(true);
