@@ -30,8 +30,14 @@ function axesOf(item: Selection | Flag): string {
   if (item.kind === "flag") return `[batch, ${heads}, 1, 1]`;
   const unit = item.snap ?? item.columns.unit;
   const rowUnit = item.rows === undefined ? undefined : (item.snap ?? item.rows.unit);
-  const rows = rowUnit === undefined ? "1" : rowUnit === 1 ? "queries" : `blocks of ${rowUnit} queries`;
-  const keys = unit === 1 ? "keys" : `blocks of ${unit} keys`;
+  const block = (of: "places" | undefined): string => (of === undefined ? "blocks" : "tiles of the layout");
+  const rows =
+    rowUnit === undefined
+      ? "1"
+      : rowUnit === 1 && item.rows!.of === undefined
+        ? "queries"
+        : `${block(item.rows!.of)} of ${rowUnit} queries`;
+  const keys = unit === 1 && item.columns.of === undefined ? "keys" : `${block(item.columns.of)} of ${unit} keys`;
   const columns = item.columns.kind === "keys" ? keys : `distances q - k in ${unit === 1 ? "tokens" : `blocks of ${unit}`}`;
   return `[batch, ${heads}, ${rows}, ${columns}]`;
 }
@@ -39,7 +45,7 @@ function axesOf(item: Selection | Flag): string {
 function describeSelected(item: Selection | Flag): string {
   const what = item.kind === "flag" ? "a bit for each head" : "a bit for each unit";
   const counted =
-    item.kind === "selection" && item.rows !== undefined && (item.snap ?? item.rows.unit) > 1
+    item.kind === "selection" && item.rows !== undefined && item.rows.of === undefined && (item.snap ?? item.rows.unit) > 1
       ? ", blocks of queries counted from the one that holds the first query of the call"
       : "";
   return `${what}, ${axesOf(item)}${counted}.`;

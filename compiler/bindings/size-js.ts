@@ -34,6 +34,7 @@ function printSize(size: Int): string {
       return `Math.${size.kind}(${printSize(size.a)}, ${printSize(size.b)})`;
     case "name":
     case "mask":
+    case "token":
       throw new Error(`a size of a selection depends on more than the launch: ${size.kind}`);
   }
 }

@@ -1,4 +1,5 @@
 import { compileMask } from "../mask/compile.js";
+import { withLayout } from "../mask/layout/placed.js";
 import type { MaskEnv } from "../mask/evaluate.js";
 import type { MaskModule } from "../mask/ir.js";
 import { headKey, planTiles, queryOffset } from "../tiles/plan.js";
@@ -58,7 +59,7 @@ const STRETCH = 64;
 function keyRuns(module: MaskModule, env: MaskEnv, head: number): (row: number) => readonly (readonly [number, number])[] {
   // In the order of positions, whatever order a kernel takes them in.
   const positions = { ...module, layout: undefined };
-  const plane = tilePlane(positions, planTiles(positions), env, { head, blockQ: 1, blockK: STRETCH });
+  const plane = tilePlane(positions, planTiles(positions), withLayout(module, env), { head, blockQ: 1, blockK: STRETCH });
   const looks = compileMask(module, env, 0, head);
   const offset = queryOffset(module, env);
   return (row) => {

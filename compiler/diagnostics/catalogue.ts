@@ -352,6 +352,10 @@ export interface MessageParams {
     name: string | number;
     clause: string | number;
   };
+  ATTN2340: Record<string, never>;
+  ATTN2341: {
+    what: string | number;
+  };
   ATTN2346: {
     problem: string | number;
   };
@@ -3690,6 +3694,77 @@ attention a {
   select coarse { unit q: block(64), k: block(256); score dot(mean(q), mean(k)); keep top(8) }
   select fine { unit q: block(64), k: block(16); score dot(mean(q), mean(k)); keep top(32); among coarse }
   attend fine | local(64)
+}
+\`\`\`
+`,
+  },
+  ATTN2340: {
+    title: `Units of positions beside units of places`,
+    severity: "error",
+    message: `a block of positions does not go together with a tile of places`,
+    page: `\`block(n)\` and \`page(n)\` are n neighbouring positions, whatever the \`layout\` is. \`tile(n)\` is n neighbouring places of the
+layout: a box of a grid, or a piece of a curve. In one selection, and in one operation on tensors, units are of one kind; single
+tokens, and numbers for single tokens, go together with both.
+
+\`\`\`attn wrong
+attention a {
+  space  grid(y: 16, x: 16)
+  layout tiles(4, 4)
+  select c {
+    unit  q: block(16), k: tile(16)
+    score dot(mean(q), mean(k))
+    keep  top(4)
+  }
+  attend c
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  grid(y: 16, x: 16)
+  layout tiles(4, 4)
+  select c {
+    unit  q: tile(16), k: tile(16)
+    score dot(mean(q), mean(k))
+    keep  top(4)
+  }
+  attend c
+}
+\`\`\`
+`,
+  },
+  ATTN2341: {
+    title: `Something that tiles of a layout do not have`,
+    severity: "error",
+    message: `{what} is for units of positions, and not for tiles of a layout`,
+    page: `The tokens of a \`tile(n)\` are neighbours in the order of the layout, and need not be neighbours in the sequence. So a tile has no
+first and last token, a query is in no tile that is near to it but its own, and \`snap\` has no blocks of positions to make whole.
+\`local(n)\` is for tiles of queries and tiles of keys, where it counts tiles; \`last(n)\` is for spaces that are not causal.
+
+\`\`\`attn wrong
+attention a {
+  space  grid(y: 16, x: 16)
+  layout tiles(4, 4)
+  select c {
+    unit  q: tile(16), k: tile(16)
+    score dot(mean(q), mean(k))
+    keep  top(4)
+    snap  block(64)
+  }
+  attend c
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  grid(y: 16, x: 16)
+  layout tiles(4, 4)
+  select c {
+    unit  q: tile(64), k: tile(64)
+    score dot(mean(q), mean(k))
+    keep  top(4)
+  }
+  attend c
 }
 \`\`\`
 `,

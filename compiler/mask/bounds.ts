@@ -1,6 +1,7 @@
 import type { BoolExpr, HostExpr, IntExpr, MaskModule } from "./ir.js";
 import { SCALAR_LIMIT, toScalar } from "./evaluate.js";
 import { orderBounds } from "./layout/orders.js";
+import { arePlaces } from "./layout/placed.js";
 import { moduleSelectionExpressions } from "./selection-walk.js";
 import { strideOf } from "./space.js";
 import { simplifyInt } from "./simplify.js";
@@ -59,6 +60,7 @@ export function boundsContext(module: Omit<MaskModule, "mask">, length: number, 
     },
     table: (table) => tables[table]!,
     ids: (input) => {
+      if (arePlaces(input)) return { low: 0, high: length - 1 };
       const order = module.orders?.find((spec) => spec.name === input);
       return order === undefined ? { low: -ID_LIMIT, high: ID_LIMIT } : orderBounds(order);
     },

@@ -1,7 +1,7 @@
 import { compareInts, evaluateInt, evaluateScalars, inputHead, intBinary } from "./evaluate.js";
 import type { BitsValue, IdsValue, MaskEnv, PairEnv } from "./evaluate.js";
 import type { BoolExpr, CompareOp, IntBinary, IntExpr, MaskModule } from "./ir.js";
-import { withOrders } from "./layout/orders.js";
+import { withLayout } from "./layout/placed.js";
 import { remembered } from "./one-sided.js";
 
 /** Whether the query at position `q` looks at the key at position `k`. */
@@ -14,7 +14,7 @@ type Int = (q: number, k: number) => number;
  * for all pairs is computed beforehand.
  */
 export function compileMask(module: MaskModule, env: MaskEnv, b: number, h: number): Looks {
-  return compileBool(module.mask, { env: withOrders(module, env), scalars: evaluateScalars(module, env, h), b, h });
+  return compileBool(module.mask, { env: withLayout(module, env), scalars: evaluateScalars(module, env, h), b, h });
 }
 
 /** What stays the same for all pairs that a compiled mask is asked for. */

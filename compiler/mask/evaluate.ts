@@ -1,5 +1,5 @@
 import type { BoolExpr, CompareOp, HostExpr, IntBinary, IntExpr, MaskModule, Variable } from "./ir.js";
-import { withOrders } from "./layout/orders.js";
+import { withLayout } from "./layout/placed.js";
 
 /**
  * The value of an input. `batch` is the number of batch entries it holds, 1 when all share one;
@@ -81,7 +81,7 @@ export function evaluateMask(module: MaskModule, env: MaskEnv, b: number, h: num
 /** As {@link evaluateMask} for one batch entry and head, computing what is uniform only once. */
 export function headEvaluator(module: MaskModule, env: MaskEnv, b: number, h: number): (q: number, k: number) => boolean {
   const scalars = evaluateScalars(module, env, h);
-  const all = withOrders(module, env);
+  const all = withLayout(module, env);
   return (q, k) => evaluateBool(module.mask, { env: all, scalars, b, h, q, k });
 }
 

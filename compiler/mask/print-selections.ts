@@ -67,13 +67,14 @@ function printAxes({ heads, rows, columns, dim }: TensorAxes): string {
   return `[${axes.join(", ")}]`;
 }
 
-function rowsText({ unit, last }: RowAxis): string {
-  return `${last === undefined ? "" : `last ${last} `}q${unit === 1 ? "" : ` of ${unit}`}`;
+function rowsText({ unit, last, of }: RowAxis): string {
+  return `${last === undefined ? "" : `last ${last} `}q${unit === 1 && of === undefined ? "" : ` of ${unit}`}${of === undefined ? "" : " places"}`;
 }
 
 function columnsText(axis: ColumnAxis): string {
   const name = axis.kind === "keys" ? "k" : "q - k";
   const stride = axis.kind === "keys" && axis.stride !== axis.unit ? ` every ${axis.stride}` : "";
+  if (axis.kind === "keys" && axis.of !== undefined) return `${name} of ${axis.unit} places`;
   return `${name}${axis.unit === 1 ? "" : ` of ${axis.unit}`}${stride}`;
 }
 
@@ -138,7 +139,7 @@ const headsText = ({ heads }: Selection | Flag): string => ({ query: "each head"
 function printSelection(item: Selection, of: string, text: ExpressionText): readonly string[] {
   const { rows, columns, keep, among, force, snap, when, reuse } = item;
   const unit =
-    columns.kind === "keys" ? { kind: columns.kind, unit: columns.unit, stride: columns.unit } : { kind: columns.kind, unit: columns.unit };
+    columns.kind === "keys" ? { ...columns, kind: columns.kind, stride: columns.unit } : { kind: columns.kind, unit: columns.unit };
   const units = [...(rows === undefined ? [] : [rowsText(rows)]), columnsText(unit)].join(", ");
   const lines = [`  select ${item.name} for ${headsText(item)}: ${units}`, `    score ${of}`];
   const bounds = [

@@ -1,4 +1,5 @@
 import type { BoolExpr, IntExpr, Space } from "./ir.js";
+import { placeOf } from "./layout/placed.js";
 import * as m from "./make.js";
 import type { Flag, Selection } from "./selection.js";
 
@@ -11,8 +12,10 @@ export function bitOfPair(item: Selection | Flag, space: Space): BoolExpr {
     const column = snap === undefined ? m.div(m.sub(m.q, m.k), m.int(columns.unit)) : m.sub(blockOf(m.q, snap), blockOf(m.k, snap));
     return m.bit(item.name, zero, column);
   }
-  const row = rows === undefined ? zero : m.sub(blockOf(m.q, snap ?? rows.unit), blockOf(firstQuery(space), snap ?? rows.unit));
-  return m.bit(item.name, row, blockOf(m.k, snap ?? columns.unit));
+  const column = blockOf(columns.of === undefined ? m.k : placeOf(m.k), snap ?? columns.unit);
+  if (rows === undefined) return m.bit(item.name, zero, column);
+  if (rows.of !== undefined) return m.bit(item.name, blockOf(placeOf(m.q), rows.unit), column);
+  return m.bit(item.name, m.sub(blockOf(m.q, snap ?? rows.unit), blockOf(firstQuery(space), snap ?? rows.unit)), column);
 }
 
 function blockOf(position: IntExpr, unit: number): IntExpr {

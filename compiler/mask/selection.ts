@@ -15,9 +15,14 @@ import type { BoolExpr, IntExpr } from "./ir.js";
 /** Which heads a tensor has: one for each query head, for each kv head, or one for all. */
 export type SelectionHeads = "query" | "kv" | "one";
 
+/** Units of the places of the module's layout: runs of them from place 0 on, whatever the positions of their tokens. */
+export type OfPlaces = "places";
+
 /** The queries of a call, or the last of them, in units. */
 export interface RowAxis {
   readonly unit: number;
+  /** There are ceil(N / unit) then, of which some may hold no query of the call. */
+  readonly of?: OfPlaces | undefined;
   /** The last min(last, NQ) queries of the call, always of unit 1; absent where all queries take part. */
   readonly last?: number | undefined;
 }
@@ -29,7 +34,8 @@ export interface RowAxis {
  *   i * unit on. There are ceil(N / unit).
  */
 export type ColumnAxis =
-  { readonly kind: "keys"; readonly unit: number; readonly stride: number } | { readonly kind: "offsets"; readonly unit: number };
+  | { readonly kind: "keys"; readonly unit: number; readonly stride: number; readonly of?: OfPlaces | undefined }
+  | { readonly kind: "offsets"; readonly unit: number };
 
 export interface TensorAxes {
   readonly heads: SelectionHeads;
@@ -68,7 +74,7 @@ export type Tensor = { readonly axes: TensorAxes } & (
    * keys of unit n and stride s, and dim.
    */
   | { readonly kind: "input"; readonly name: string }
-  /** The first or last position of a unit that exists, of the row or column axis. Axes: that axis alone. */
+  /** The least or greatest position of a unit that exists, of the row or column axis. Axes: that axis alone. */
   | { readonly kind: "position"; readonly end: "first" | "last" }
   /** The number of positions in a unit of the axis that exist: smaller in short blocks. Axes: that axis alone. */
   | { readonly kind: "size" }
@@ -156,6 +162,7 @@ export interface Force {
  * Its bit matrix has rows for the query units (one row where `rows` is absent) and columns for the units of `columns`:
  * - keys: `bit [q / n - first / n, k / m]`
  * - offsets: `bit [row, (q - k) / m]`
+ * An axis of places has `place of q / n`, counted from 0, or `place of k / m` in the place of these.
  * With `snap` s the matrix is coarser: a tile of s x s positions is on where the selection, taken on the endless
  * plane, touches it: keys `[q / s - first / s (or row 0), k / s]`, offsets `[0, q / s - k / s]`.
  */
@@ -163,8 +170,8 @@ export interface Selection {
   readonly kind: "selection";
   readonly name: string;
   readonly heads: SelectionHeads;
-  readonly rows?: { readonly unit: number } | undefined;
-  readonly columns: { readonly kind: "keys" | "offsets"; readonly unit: number };
+  readonly rows?: { readonly unit: number; readonly of?: OfPlaces | undefined } | undefined;
+  readonly columns: { readonly kind: "keys" | "offsets"; readonly unit: number; readonly of?: OfPlaces | undefined };
   /** Has the selection's axes, or lacks some. */
   readonly score: Tensor;
   readonly keep: Keep;

@@ -38,7 +38,7 @@ function verifyItem(item: Selection | Flag, module: MaskModule, earlier: Readonl
   if (axes.rows !== undefined && (item.rows === undefined || !sameRows(axes.rows, item.rows))) problems.push("other rows than its score");
   const { columns } = item;
   const own: ColumnAxis =
-    columns.kind === "keys" ? { kind: "keys", unit: columns.unit, stride: columns.unit } : { kind: "offsets", unit: columns.unit };
+    columns.kind === "keys" ? { ...columns, kind: "keys", stride: columns.unit } : { kind: "offsets", unit: columns.unit };
   if (axes.columns !== undefined && !sameColumns(axes.columns, own)) problems.push("other columns than its score");
   if (columns.kind === "offsets" && !(module.space.kind === "self" && module.space.causal))
     problems.push("offsets in a space that is not causal");
@@ -65,10 +65,11 @@ function serves(from: TensorAxes["heads"], to: TensorAxes["heads"]): boolean {
   return from === to || from === "one" || to === "query";
 }
 
-const sameRows = (a: RowAxis, b: RowAxis): boolean => a.unit === b.unit && a.last === b.last;
+const sameRows = (a: RowAxis, b: RowAxis): boolean => a.unit === b.unit && a.last === b.last && a.of === b.of;
 
 function sameColumns(a: ColumnAxis, b: ColumnAxis): boolean {
-  return a.kind === b.kind && a.unit === b.unit && (a.kind === "offsets" || b.kind === "offsets" || a.stride === b.stride);
+  if (a.kind === "offsets" || b.kind === "offsets") return a.kind === b.kind && a.unit === b.unit;
+  return a.unit === b.unit && a.stride === b.stride && a.of === b.of;
 }
 
 /** Whether a value with the axes `of` may stand where `axes` are. */

@@ -1,4 +1,5 @@
 import type { HostExpr, MaskModule } from "./ir.js";
+import { arePlaces } from "./layout/placed.js";
 import { moduleSelectionExpressions } from "./selection-walk.js";
 import { verifySelections } from "./verify-selections.js";
 import { walk, walkHost, type MaskNode } from "./walk.js";
@@ -24,6 +25,7 @@ export function verifyMask(module: MaskModule): readonly string[] {
   }
   const selected = new Set((module.selections ?? []).map(({ name }) => name));
   const isOrder = (name: string): boolean => (module.orders ?? []).some((order) => order.name === name);
+  const isPlaces = (name: string): boolean => module.layout !== undefined && arePlaces(name);
   const { heads, kvHeads } = module.shape;
   if (heads % kvHeads !== 0) problems.push(`${kvHeads} kv heads do not divide ${heads} heads`);
   if (module.space.kind === "cross" && module.space.causal) problems.push("a cross space is causal");
@@ -45,7 +47,8 @@ export function verifyMask(module: MaskModule): readonly string[] {
         if (node.items.length === 0) problems.push(`an empty ${node.kind}`);
         break;
       case "load":
-        if (inputs.get(node.input)?.kind !== "ids" && !isOrder(node.input)) problems.push(`${node.input} is read as ids and is not`);
+        if (inputs.get(node.input)?.kind !== "ids" && !isOrder(node.input) && !isPlaces(node.input))
+          problems.push(`${node.input} is read as ids and is not`);
         break;
       case "bit": {
         const kind = inputs.get(node.input)?.kind;

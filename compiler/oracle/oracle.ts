@@ -1,7 +1,8 @@
-import type { InputClause, ShapeClause, SpaceClause } from "../syntax/ast.js";
+import type { InputClause, LayoutClause, ShapeClause, SpaceClause } from "../syntax/ast.js";
 import { bodyMask, openPlace, phasesOf } from "./body.js";
 import { branchOf, windowsOf } from "./branch.js";
 import { evaluate } from "./expressions.js";
+import { tokensInOrder } from "./order.js";
 import { OracleError, type OracleDeclaration, type OracleProgram } from "./program.js";
 import type { OracleLaunch, Place } from "./scope.js";
 import type { OracleTensors } from "./select/scene.js";
@@ -163,5 +164,8 @@ function openAttention(
     return value;
   };
   const length = Number.isNaN(launch.N) ? undefined : launch.N;
-  return { ...place, space: readSpace(clause, (expr) => fixed(evaluate(expr, place)), extent, length) };
+  const space = readSpace(clause, (expr) => fixed(evaluate(expr, place)), extent, length);
+  const layout = node.body.clauses.find((each): each is LayoutClause => each.kind === "layout");
+  const order = layout === undefined || length === undefined ? undefined : tokensInOrder(layout, place, space, length);
+  return { ...place, space, order };
 }

@@ -45,6 +45,8 @@ export interface Place {
   readonly launch: OracleLaunch;
   /** The space of the attention; undefined while its extents are read. */
   readonly space?: OracleSpace | undefined;
+  /** The position at each place of the attention's layout; undefined where there is none. */
+  readonly order?: readonly number[] | undefined;
   readonly names: Map<string, Meaning>;
   /** The pattern whose body this is; undefined in an attention. */
   readonly pattern?: string | undefined;

@@ -1,4 +1,5 @@
 import type { MaskEnv } from "../mask/evaluate.js";
+import { withLayout } from "../mask/layout/placed.js";
 import type { MaskModule } from "../mask/ir.js";
 import { exactTiles, planTiles } from "../tiles/plan.js";
 import type { TileClass } from "../tiles/plan.js";
@@ -35,7 +36,9 @@ export interface GridOptions {
 }
 
 /** Exact classes of all tiles of one head, in the order of positions: a layout does not show. */
-export function tileGrid({ layout: _, ...module }: MaskModule, env: MaskEnv, options: GridOptions): TileGrid {
+export function tileGrid(laidOut: MaskModule, call: MaskEnv, options: GridOptions): TileGrid {
+  const module: MaskModule = { ...laidOut, layout: undefined };
+  const env = withLayout(laidOut, call);
   const cells: Cell[][] = [];
   let pairs = 0;
   for (const tile of exactTiles(module, planTiles(module), env, options)) {

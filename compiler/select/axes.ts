@@ -23,6 +23,7 @@ export function lastQuery(space: Space): Int {
 export function rowCount(space: Space, axis: RowAxis | undefined): Int {
   if (axis === undefined) return ONE;
   if (axis.last !== undefined) return min(int(axis.last), shape("NQ"));
+  if (axis.of !== undefined) return ceilDiv(shape("N"), int(axis.unit));
   if (axis.unit === 1) return shape("NQ");
   const unit = int(axis.unit);
   return add(sub(div(lastQuery(space), unit), div(firstQuery(space), unit)), ONE);
@@ -31,6 +32,7 @@ export function rowCount(space: Space, axis: RowAxis | undefined): Int {
 /** The queries of a unit, those of the call only. Without the axis, all of them. */
 export function rowSpan(space: Space, axis: RowAxis | undefined, row: Int): Span {
   if (axis === undefined) return { first: firstQuery(space), last: lastQuery(space) };
+  if (axis.of !== undefined) throw new Error("places next to one another are no run of positions");
   if (axis.last !== undefined) {
     const position = add(sub(add(lastQuery(space), ONE), min(int(axis.last), shape("NQ"))), row);
     return { first: position, last: position };
@@ -53,6 +55,7 @@ export function columnCount(axis: ColumnAxis): Int {
 
 /** The keys of a column, or its distances. */
 export function columnSpan(axis: ColumnAxis, column: Int): Span {
+  if (axis.kind === "keys" && axis.of !== undefined) throw new Error("places next to one another are no run of positions");
   const first = mul(column, int(axis.kind === "keys" ? axis.stride : axis.unit));
   if (axis.unit === 1) return { first, last: first };
   return { first, last: min(add(first, int(axis.unit - 1)), sub(shape("N"), ONE)) };

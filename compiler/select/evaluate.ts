@@ -1,6 +1,8 @@
 import { evaluateBool, evaluateHost, evaluateInt, inputHead, toScalar } from "../mask/evaluate.js";
 import type { BitsValue, MaskEnv, PairEnv } from "../mask/evaluate.js";
 import type { MaskModule } from "../mask/ir.js";
+import { withOrders } from "../mask/layout/orders.js";
+import { positions } from "../mask/layout/places.js";
 import type { RealValue } from "../mask/selection.js";
 import { intOp } from "./int.js";
 import type { Bits, Cond, Int, Real } from "./ir.js";
@@ -21,12 +23,15 @@ const SLOTS = ["b", "head", "h", "kvh", "row", "column", "dim", "product"];
 export class Evaluation {
   private readonly scalars = new Map<number, readonly number[]>();
   private readonly slots = new Map(SLOTS.map((name, slot) => [name, slot]));
+  private readonly env: MaskEnv;
 
   constructor(
     readonly module: MaskModule,
     readonly call: SelectionCall,
     private readonly memory: Memory,
-  ) {}
+  ) {
+    this.env = withOrders(module, call.env);
+  }
 
   /** A frame of a stage: the heads that its head serves. */
   frame(heads: Parameters<typeof servedHeads>[0], b: number, head: number): Frame {
@@ -83,6 +88,11 @@ export class Evaluation {
       }
       case "mask":
         return (frame) => evaluateInt(a.expr, this.pairEnv(frame, 0, 0));
+      case "token": {
+        const tokens = positions(this.module, this.call.env)!;
+        const place = this.int(a.place);
+        return (frame) => tokens[place(frame)]!;
+      }
       default: {
         const [x, y] = [this.int(a.a), this.int(a.b)];
         const { kind } = a;
@@ -138,14 +148,14 @@ export class Evaluation {
   }
 
   /** What a mask sees at a pair, for the query head that a stage's head serves first. */
-  pairEnv(frame: Frame, q: number, k: number, env: MaskEnv = this.call.env): PairEnv {
+  pairEnv(frame: Frame, q: number, k: number, env: MaskEnv = this.env): PairEnv {
     const h = frame[H]!;
     return { env, scalars: this.scalarsOf(h), b: frame[B]!, h, q, k };
   }
 
   /** What masks see that read matrices of bits by their names. */
   envWith(read: readonly Bits[]): MaskEnv {
-    return { ...this.call.env, inputs: Object.fromEntries(read.map((bits) => [bits.name, this.memory.bits(bits)])) };
+    return { ...this.env, inputs: { ...this.env.inputs, ...Object.fromEntries(read.map((bits) => [bits.name, this.memory.bits(bits)])) } };
   }
 
   realValue(value: RealValue, frame: Frame): number {

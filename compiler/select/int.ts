@@ -6,6 +6,7 @@ import type { Cond, Int, IntOp, ShapeName } from "./ir.js";
 export const int = (value: number): Int => ({ kind: "int", value });
 export const shape = (name: ShapeName): Int => ({ kind: "shape", name });
 export const named = (name: string): Extract<Int, { kind: "name" }> => ({ kind: "name", name });
+export const tokenAt = (place: Int): Int => ({ kind: "token", place });
 export const ofMask = (expr: IntExpr): Int => (expr.kind === "int" ? int(expr.value) : { kind: "mask", expr });
 
 export const ZERO = int(0);
@@ -92,6 +93,8 @@ export function intKey(a: Int): string {
       return a.name;
     case "mask":
       return JSON.stringify(a.expr);
+    case "token":
+      return `token(${intKey(a.place)})`;
     default:
       return `${a.kind}(${intKey(a.a)},${intKey(a.b)})`;
   }
@@ -107,6 +110,7 @@ export function isSize(a: Int): boolean {
       return true;
     case "name":
     case "mask":
+    case "token":
       return false;
     default:
       return isSize(a.a) && isSize(a.b);

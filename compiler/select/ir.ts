@@ -28,6 +28,8 @@ export type Int =
   | { readonly kind: "name"; readonly name: string }
   /** An expression of the mask in `h`, `kvh`, lengths, parameters and host scalars. */
   | { readonly kind: "mask"; readonly expr: IntExpr }
+  /** The position of the token at a place of the module's layout. */
+  | { readonly kind: "token"; readonly place: Int }
   | { readonly kind: IntOp; readonly a: Int; readonly b: Int };
 
 export type Cond =

@@ -5,6 +5,7 @@ import { candidate, columnCount, COLUMN, DIM, HEAD, ROW, rowCount } from "./axes
 import { readBeyondCandidates, readElementwise } from "./candidates-only.js";
 import { add, ALWAYS, int, product, shape, ZERO } from "./int.js";
 import type { Bits, Cond, Int, Real, SelectionProgram, Stage, Tensor } from "./ir.js";
+import { isOfPlaces } from "./place-units.js";
 import { servesHeads } from "./places.js";
 import { withServes } from "./reads.js";
 import { lowerFlag, lowerSelection } from "./selections.js";
@@ -45,6 +46,7 @@ export class Lowering implements ValueContext {
   private readonly wanted = new Map<TensorNode, Cond>();
   private readonly tensors = new Map<TensorNode, Tensor>();
   private readonly made = new Map<TensorNode, unknown>();
+  private readonly keyed = new Map<string, Tensor>();
   private readonly uses = new Map<TensorNode, number>();
   private readonly whole: ReadonlySet<TensorNode>;
   private numbers: Numbers = new Map();
@@ -119,6 +121,12 @@ export class Lowering implements ValueContext {
 
   readonly fresh = (): string => `i${this.loops++}`;
 
+  readonly onceFor = (key: string, make: () => Tensor): Tensor => {
+    let tensor = this.keyed.get(key);
+    if (!tensor) this.keyed.set(key, (tensor = this.stage(make)));
+    return tensor;
+  };
+
   readonly once = <T>(node: TensorNode, make: () => T): T => {
     if (!this.made.has(node)) this.made.set(node, this.stage(make));
     return this.made.get(node) as T;
@@ -186,7 +194,9 @@ export class Lowering implements ValueContext {
     const numbers: Numbers = new Map([[dot, new Map([[cursorKey(at), product]])]]);
     const value = node === dot ? product : this.stage(() => valueOf(this, node, at), numbers);
     const to = this.tensor("dot", node.axes);
-    const among = this.whole.has(node) ? ALWAYS : candidate(this.module.space, node.axes.rows, node.axes.columns, ROW, COLUMN);
+    // Which tiles of places are candidates does not rise along the axes.
+    const everywhere = this.whole.has(node) || isOfPlaces(node.axes.rows) || isOfPlaces(node.axes.columns);
+    const among = everywhere ? ALWAYS : candidate(this.module.space, node.axes.rows, node.axes.columns, ROW, COLUMN);
     const only = among.kind === "bool" ? {} : { only: among };
     const wanted = this.wanted.get(node);
     this.add({

@@ -67,6 +67,8 @@ function printSize(a: Int): string {
       return a.name;
     case "mask":
       return printInt(a.expr);
+    case "token":
+      return `token(${printSize(a.place)})`;
     case "min":
     case "max":
       return `${a.kind}(${printSize(a.a)}, ${printSize(a.b)})`;

@@ -1,9 +1,10 @@
 import type { BoolExpr } from "../mask/ir.js";
 import type { ColumnAxis, Flag, RowAxis, Selection } from "../mask/selection.js";
-import { candidate, candidateCount, COLUMN, columnCount, firstQuery, HEAD, ROW, rowCount, rowSpan } from "./axes.js";
+import { COLUMN, columnCount, firstQuery, HEAD, ROW, rowCount, rowSpan } from "./axes.js";
 import { add, ALWAYS, and, ceilDiv, div, int, le, lt, max, min, mul, NEVER, ofMask, ONE, or, shape, sub, ZERO } from "./int.js";
 import type { Bits, Cond, Int, KeepRule } from "./ir.js";
 import type { Lowering } from "./lower.js";
+import { candidateIn, candidatesOf, isOfPlaces, placesOf } from "./place-units.js";
 import { bitWords } from "./places.js";
 import { somePair, type Units } from "./unit-masks.js";
 
@@ -13,7 +14,7 @@ export function lowerSelection(lowering: Lowering, selection: Selection): Bits {
   const { name, heads, keep, force, snap } = selection;
   const columns: ColumnAxis =
     selection.columns.kind === "keys"
-      ? { kind: "keys", unit: selection.columns.unit, stride: selection.columns.unit }
+      ? { ...selection.columns, kind: "keys", stride: selection.columns.unit }
       : { kind: "offsets", unit: selection.columns.unit };
   const rows: RowAxis | undefined = selection.rows;
   const fine = { name, heads, rows: rowCount(space, rows), columns: columnCount(columns) };
@@ -34,7 +35,7 @@ export function lowerSelection(lowering: Lowering, selection: Selection): Bits {
     rule: ruleOf(keep.rule),
     ...(keep.least === undefined ? {} : { least: ofMask(keep.least) }),
     ...(keep.most === undefined ? {} : { most: ofMask(keep.most) }),
-    candidate: and(candidate(space, rows, columns, ROW, COLUMN), among),
+    candidate: and(candidateIn(lowering, rows, columns, ROW, COLUMN), among),
     forced,
     onTop: force?.onTop ?? false,
     when: heads === "query" && selection.when !== undefined ? condOf(selection.when) : ALWAYS,
@@ -80,11 +81,13 @@ function forcedUnits(lowering: Lowering, { name, force }: Selection, units: Unit
   const counted: Cond[] = [];
   if (force.first !== undefined) counted.push(lt(COLUMN, ofMask(force.first)));
   if (force.last !== undefined) {
-    const end = rows === undefined ? columnCount(columns) : candidateCount(space, rows, columns, ROW);
+    const end = rows === undefined ? columnCount(columns) : candidatesOf(lowering, rows, columns, ROW).to;
     counted.push(le(sub(end, ofMask(force.last)), COLUMN));
   }
   if (force.local !== undefined) {
-    const own = div(rowSpan(space, rows, ROW).last, int(columns.unit));
+    // The last place of a tile of queries has a token, be it a query of the call or not.
+    const last = isOfPlaces(rows) ? sub(placesOf(rows!, ROW).to, ONE) : rowSpan(space, rows, ROW).last;
+    const own = div(last, int(columns.unit));
     counted.push(and(lt(sub(own, ofMask(force.local)), COLUMN), le(COLUMN, own)));
   }
   if (force.pairs === undefined) return or(...counted);

@@ -29,6 +29,7 @@ function guess(a: Int): number {
       return typical[a.name];
     case "name":
     case "mask":
+    case "token":
       return 0;
     default:
       return intOp(a.kind, guess(a.a), guess(a.b));

@@ -15,6 +15,7 @@ function evaluateSize(size: Int, env: SizeEnv): number {
       return env[size.name];
     case "name":
     case "mask":
+    case "token":
       throw new Error("a size of a launch depends on more than its shape");
     default:
       return intOp(size.kind, evaluateSize(size.a, env), evaluateSize(size.b, env));

@@ -1,14 +1,17 @@
 import type { BoolExpr } from "../mask/ir.js";
 import * as m from "../mask/make.js";
+import { overTokens } from "../mask/layout/places.js";
 import { bitOfPair } from "../mask/selection-bits.js";
 import type { ColumnAxis, RowAxis, Selection, SelectionHeads } from "../mask/selection.js";
 import { simplifyBool } from "../mask/simplify.js";
 import { keyOf, mapLeaves, walk } from "../mask/walk.js";
 import { factsOf, knowledge, wholeTile } from "../tiles/intervals.js";
 import { COLUMN, columnSpan, firstQuery, ROW, rowSpan } from "./axes.js";
-import { add, ALWAYS, and, div, int, NEVER, not, or, sub, ZERO } from "./int.js";
+import type { Span } from "./axes.js";
+import { add, ALWAYS, and, div, int, NEVER, not, ONE, or, sub, ZERO } from "./int.js";
 import type { Bits, Cond, Int } from "./ir.js";
 import type { Lowering } from "./lower.js";
+import { isOfPlaces, placesOf } from "./place-units.js";
 import { bitWords } from "./places.js";
 
 /** The units that a mask is asked of. */
@@ -70,11 +73,16 @@ function lookup(lowering: Lowering, bit: Extract<BoolExpr, { readonly kind: "bit
   const bits = lowering.matrix(bit.input);
   if (found?.kind !== "selection" || bits === undefined || keyOf(bit) !== keyOf(simplifyBool(bitOfPair(found, space)))) return undefined;
   const { row: height, column: width } = sizesOf(found);
+  if (
+    isOfPlaces(columns) !== (found.columns.of !== undefined) ||
+    (height !== undefined && isOfPlaces(rows) !== (found.rows?.of !== undefined))
+  )
+    return undefined;
   if (columns.kind !== "keys" || found.columns.kind !== "keys" || width % columns.unit !== 0) return undefined;
   const column = width === columns.unit ? COLUMN : div(COLUMN, int(width / columns.unit));
   if (height === undefined) return { kind: "bit", bits, row: ZERO, column };
   if (rows === undefined || rows.last !== undefined || height % rows.unit !== 0) return undefined;
-  return { kind: "bit", bits, row: rowOf(firstQuery(space), rows.unit, height), column };
+  return { kind: "bit", bits, row: rowOf(isOfPlaces(rows) ? ZERO : firstQuery(space), rows.unit, height), column };
 }
 
 /** Queries and keys that a bit of a selection stands for. */
@@ -90,26 +98,33 @@ function rowOf(first: Int, unit: number, height: number): Int {
 
 function bitsOf(lowering: Lowering, mask: BoolExpr, { heads, rows, columns, counts }: Units, name: string): Cond {
   const to: Bits = { name, heads, ...counts, base: lowering.reserve(bitWords({ heads, ...counts })) };
-  const q = rowSpan(lowering.module.space, rows, ROW);
-  const k = columnSpan(columns, COLUMN);
+  const { module } = lowering;
+  const q = isOfPlaces(rows) ? firstAndLast(rows!, ROW) : rowSpan(module.space, rows, ROW);
+  const k = isOfPlaces(columns) ? firstAndLast(columns, COLUMN) : columnSpan(columns, COLUMN);
+  const pairs = overTokens(module, mask, { q: isOfPlaces(rows), k: isOfPlaces(columns) });
   // Of distances the mask is asked at k = q - distance.
   const asked =
-    columns.kind === "keys" ? mask : mapLeaves(mask, (leaf) => (leaf.kind === "var" && leaf.name === "k" ? m.sub(m.q, m.k) : leaf));
+    columns.kind === "keys" ? pairs : mapLeaves(pairs, (leaf) => (leaf.kind === "var" && leaf.name === "k" ? m.sub(m.q, m.k) : leaf));
   lowering.add({
     kind: "pairs",
     name: to.name,
     to,
     columns: columns.kind,
-    pairs: mask,
+    pairs,
     reads: matricesOf(lowering, mask),
     q0: q.first,
     q1: q.last,
     k0: k.first,
     k1: k.last,
-    ...knowledge(asked, wholeTile, factsOf({ ...lowering.module, mask: asked })),
+    ...knowledge(asked, wholeTile, factsOf({ ...module, mask: asked })),
     serves: [],
   });
   return { kind: "bit", bits: to, row: rows === undefined ? ZERO : ROW, column: COLUMN };
+}
+
+function firstAndLast(axis: RowAxis | ColumnAxis, index: Int): Span {
+  const { from, to } = placesOf(axis, index);
+  return { first: from, last: sub(to, ONE) };
 }
 
 /** The matrices of earlier selections whose bits a mask reads. */

@@ -1,8 +1,30 @@
-import type { MaskModule } from "../mask/ir.js";
 import type { SelectionHeads, Tensor as TensorNode } from "../mask/selection.js";
-import { candidate, candidateCount, columnCount, columnSpan, groupSize, rowCount, rowSpan } from "./axes.js";
-import { add, and, div, int, intKey, le, lt, max, min, mod, mul, named, ONE, product, shape, sub, ZERO } from "./int.js";
+import { columnCount, columnSpan, groupSize, rowCount, rowSpan } from "./axes.js";
+import {
+  add,
+  ALWAYS,
+  and,
+  ceilDiv,
+  div,
+  int,
+  intKey,
+  le,
+  lt,
+  max,
+  min,
+  mod,
+  mul,
+  named,
+  ONE,
+  product,
+  shape,
+  sub,
+  tokenAt,
+  ZERO,
+} from "./int.js";
 import type { Cond, Int, Real, Tensor } from "./ir.js";
+import * as units from "./place-units.js";
+import type { PlaceContext } from "./place-units.js";
 import { binary, choose, float, loop, number } from "./reals.js";
 
 /** Where a tensor is asked for its number: an index for each axis that it may have. */
@@ -19,14 +41,9 @@ export function cursorKey({ heads, head, row, column, dim }: Cursor): string {
 }
 
 /** What the definition of a number needs of the program that is being built. */
-export interface ValueContext {
-  readonly module: MaskModule;
+export interface ValueContext extends PlaceContext {
   readonly value: (node: TensorNode, at: Cursor) => Real;
-  /** A stage for numbers that a definition needs besides those of its operands. */
-  readonly map: (name: string, axes: TensorNode["axes"], value: Real) => Tensor;
   readonly loadOf: (from: Tensor, at: Cursor) => Real;
-  /** A name for the variable of a loop. */
-  readonly fresh: () => string;
   /** Makes numbers of a stage once for a node. */
   readonly once: <T>(node: TensorNode, make: () => T) => T;
 }
@@ -62,14 +79,11 @@ export function valueOf(context: ValueContext, node: TensorNode, at: Cursor): Re
         : { kind: "key", head: headFor(at, "kv"), row: at.column!, dim: at.dim! };
     case "input":
       return inputOf(context, node, at);
-    case "position": {
-      const span = spanOf(context, node, at);
-      return float(node.end === "first" ? span.first : span.last);
-    }
-    case "size": {
-      const span = spanOf(context, node, at);
-      return float(add(sub(span.last, span.first), ONE));
-    }
+    case "position":
+      if (node.axes.rows !== undefined) return units.positionOfRow(context, node.axes.rows, at.row!, node.end);
+      return units.positionOfColumn(context, node.axes.columns!, at.column!, node.end);
+    case "size":
+      return sizeOf(context, node, at);
     case "neg":
     case "abs":
     case "exp":
@@ -134,14 +148,24 @@ function inputOf({ module }: ValueContext, node: Extract<TensorNode, { kind: "in
   }
 }
 
-function spanOf({ module }: ValueContext, { axes }: TensorNode, at: Cursor) {
-  if (axes.rows !== undefined) return rowSpan(module.space, axes.rows, at.row!);
-  return columnSpan(axes.columns!, at.column!);
+/** The number of positions in a unit of the one axis that a tensor has. */
+function sizeOf(context: ValueContext, { axes: { rows, columns } }: TensorNode, at: Cursor): Real {
+  const count = (from: Int, to: Int): Real => float(sub(to, from));
+  if (rows !== undefined) {
+    if (units.isOfPlaces(rows)) return units.queriesOfRow(context, rows, at.row!);
+    const { first, last } = rowSpan(context.module.space, rows, at.row!);
+    return count(first, add(last, ONE));
+  }
+  if (units.isOfPlaces(columns)) {
+    const { from, to } = units.placesOf(columns!, at.column!);
+    return count(from, to);
+  }
+  const { first, last } = columnSpan(columns!, at.column!);
+  return count(first, add(last, ONE));
 }
 
 /** exp(a - max) / sum over candidates; both numbers of a row are stages of their own. */
 function softmax(context: ValueContext, node: Extract<TensorNode, { kind: "softmax" }>, at: Cursor): Real {
-  const { space } = context.module;
   const { rows, columns } = node.axes;
   const kept = (where: Cursor): Cond => (node.where === undefined ? and() : { kind: "nonzero", a: context.value(node.where, where) });
   const { most, sum } = context.once(node, () => {
@@ -150,14 +174,8 @@ function softmax(context: ValueContext, node: Extract<TensorNode, { kind: "softm
     const over = (op: "max" | "sum", body: (value: Real) => Real): Real => {
       const i = named(context.fresh());
       const place = { ...here, column: i };
-      return loop(
-        op,
-        i.name,
-        ZERO,
-        candidateCount(space, rows, columns!, here.row ?? ZERO),
-        body(context.value(node.a, place)),
-        kept(place),
-      );
+      const { to, among } = units.candidatesOf(context, rows, columns!, here.row ?? ZERO);
+      return loop(op, i.name, ZERO, to, body(context.value(node.a, place)), and(among(i), kept(place)));
     };
     const most = context.map(
       "largest of a row",
@@ -168,11 +186,13 @@ function softmax(context: ValueContext, node: Extract<TensorNode, { kind: "softm
     return { most, sum: context.map("sum of exp of a row", axes, over("sum", shifted)) };
   });
   const exp: Real = { kind: "exp", a: binary("sub", context.value(node.a, at), context.loadOf(most, at)) };
-  const among = and(candidate(space, rows, columns, at.row ?? ZERO, at.column!), kept(at));
+  const among = and(units.candidateIn(context, rows, columns, at.row ?? ZERO, at.column!), kept(at));
   return choose(among, binary("div", exp, context.loadOf(sum, at)), number(0));
 }
 
 function pool(context: ValueContext, node: Extract<TensorNode, { kind: "pool" }>, at: Cursor): Real {
+  const [finer, coarse] = [node.a.axes[node.over]!, node.axes[node.over]!];
+  if (units.isOfPlaces(coarse)) return poolPlaces(context, node, units.isOfPlaces(finer) ? finer.unit : undefined, at);
   const { from, to } = node.over === "rows" ? finerRows(context, node, at) : finerColumns(node, at);
   const index = (i: Int): Cursor => (node.over === "rows" ? { ...at, row: i } : { ...at, column: i });
   if (node.op === "first") return context.value(node.a, index(from));
@@ -180,6 +200,36 @@ function pool(context: ValueContext, node: Extract<TensorNode, { kind: "pool" }>
   const i = named(context.fresh());
   const found = loop(node.op === "mean" ? "sum" : node.op, i.name, from, to, context.value(node.a, index(i)));
   return node.op === "mean" ? binary("div", found, float(sub(to, from))) : found;
+}
+
+/** A unit of places takes the tokens at them, or, of finer units of places, those that it is made of. */
+function poolPlaces(context: ValueContext, node: Extract<TensorNode, { kind: "pool" }>, finer: number | undefined, at: Cursor): Real {
+  const byRow = node.over === "rows";
+  const axis = node.axes[node.over]!;
+  const index = byRow ? at.row! : at.column!;
+  const i = named(context.fresh());
+  const ofFiner = (): { from: Int; to: Int } => {
+    const from = mul(index, int(axis.unit / finer!));
+    return { from, to: min(add(from, int(axis.unit / finer!)), ceilDiv(shape("N"), int(finer!))) };
+  };
+  const { from, to } = finer === undefined ? units.placesOf(axis, index) : ofFiner();
+  // Of queries only those of the call take part, and of finer units those that hold one.
+  const takesPart = !byRow
+    ? ALWAYS
+    : finer === undefined
+      ? units.isQuery(context, i)
+      : units.candidateIn(context, node.a.axes.rows, undefined, i, ZERO);
+  const inner = finer !== undefined ? i : byRow ? units.rowAt(context, i) : tokenAt(i);
+  const body = context.value(node.a, byRow ? { ...at, row: inner } : { ...at, column: inner });
+  const found = loop(node.op === "mean" ? "sum" : (node.op as "sum" | "min" | "max"), i.name, from, to, body, takesPart);
+  if (node.op !== "mean") return found;
+  if (!byRow) return binary("div", found, float(sub(to, from)));
+  const parts =
+    finer === undefined
+      ? units.queriesOfRow(context, axis, index)
+      : loop("sum", `${i.name}n`, from, to, number(1), units.candidateIn(context, node.a.axes.rows, undefined, named(`${i.name}n`), ZERO));
+  // A unit without a query is no candidate, and its number is never asked for.
+  return binary("div", found, binary("max", parts, number(1)));
 }
 
 /** The finer rows of a row: from, and up to but without. */
@@ -202,7 +252,6 @@ function finerColumns(node: Extract<TensorNode, { kind: "pool" }>, at: Cursor) {
 }
 
 function reduce(context: ValueContext, node: Extract<TensorNode, { kind: "reduce" }>, at: Cursor): Real {
-  const { space } = context.module;
   const { rows, columns } = node.a.axes;
   const i = named(context.fresh());
   const op = node.op === "mean" ? "sum" : node.op;
@@ -212,12 +261,12 @@ function reduce(context: ValueContext, node: Extract<TensorNode, { kind: "reduce
       return mean(loop(op, i.name, ZERO, shape("headDim"), context.value(node.a, { ...at, dim: i })), shape("headDim"));
     case "columns": {
       const row = at.row ?? ZERO;
-      const to = candidateCount(space, rows, columns!, row);
-      return mean(loop(op, i.name, ZERO, to, context.value(node.a, { ...at, column: i })), columnCount(columns!));
+      const { to, among } = units.candidatesOf(context, rows, columns!, row);
+      return mean(loop(op, i.name, ZERO, to, context.value(node.a, { ...at, column: i }), among(i)), columnCount(columns!));
     }
     case "rows": {
-      const count = rowCount(space, rows);
-      const among = candidate(space, rows, columns, i, at.column ?? ZERO);
+      const count = rowCount(context.module.space, rows);
+      const among = units.candidateIn(context, rows, columns, i, at.column ?? ZERO);
       return mean(loop(op, i.name, ZERO, count, context.value(node.a, { ...at, row: i }), among), count);
     }
   }

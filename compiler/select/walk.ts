@@ -44,6 +44,24 @@ export function condReals(cond: Cond): readonly Real[] {
   }
 }
 
+/** The integers that a condition holds, those inside of numbers aside. */
+export function condInts(cond: Cond): readonly Int[] {
+  switch (cond.kind) {
+    case "lt":
+    case "le":
+      return [cond.a, cond.b];
+    case "and":
+    case "or":
+      return cond.items.flatMap(condInts);
+    case "not":
+      return condInts(cond.a);
+    case "bit":
+      return [cond.row, cond.column];
+    default:
+      return [];
+  }
+}
+
 /** The bits that a condition reads. */
 export function condBits(cond: Cond): readonly Bits[] {
   switch (cond.kind) {

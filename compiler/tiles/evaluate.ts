@@ -1,7 +1,7 @@
 import { evaluateScalars, inputHead, kvHeadOf } from "../mask/evaluate.js";
 import type { BitsValue, InputValue, MaskEnv } from "../mask/evaluate.js";
 import type { MaskModule } from "../mask/ir.js";
-import { withOrders } from "../mask/layout/orders.js";
+import { withLayout } from "../mask/layout/placed.js";
 import { fold, rangeHoldsPowerOfTwo, SUMMARY_TOKENS } from "./expr.js";
 import type { TileCond, TileExpr } from "./expr.js";
 
@@ -20,7 +20,7 @@ export interface TileFrame {
 }
 
 export function tileFrame(module: MaskModule, env: MaskEnv, b: number, h: number): TileFrame {
-  return { env: withOrders(module, env), b, h, scalars: evaluateScalars(module, env, h), q0: 0, q1: 0, k0: 0, k1: 0, place: 0, places: 0 };
+  return { env: withLayout(module, env), b, h, scalars: evaluateScalars(module, env, h), q0: 0, q1: 0, k0: 0, k1: 0, place: 0, places: 0 };
 }
 
 type Compiled<T> = (frame: TileFrame) => T;

@@ -1,6 +1,7 @@
 import { boundsContext, boundsOf, MAX_LENGTH } from "../mask/bounds.js";
 import type { BoolExpr, IntExpr, MaskModule } from "../mask/ir.js";
 import * as m from "../mask/make.js";
+import { placeOf } from "../mask/layout/placed.js";
 import { mapBits } from "../mask/map-bits.js";
 import type { Selection } from "../mask/selection.js";
 import { simplifyBool } from "../mask/simplify.js";
@@ -26,10 +27,19 @@ export function* withChosen(module: MaskModule): Iterable<BoolExpr> {
   const context = boundsContext(module, MAX_LENGTH);
   const positive = (n: IntExpr): boolean => boundsOf(n, context).low >= 1;
   for (const { name, rows, columns, keep, among } of ownSelections(module)) {
-    const aligned = rows !== undefined && columns.kind === "keys" && columns.unit % rows.unit === 0;
-    if (!aligned || keep.scope !== "row" || among !== undefined || !keepsOne(keep, positive)) continue;
+    const seen = rows !== undefined && columns.kind === "keys" && seesWhatItKeeps(rows, columns, module.space);
+    if (!seen || keep.scope !== "row" || among !== undefined || !keepsOne(keep, positive)) continue;
     yield simplifyBool(mapBits(module.mask, (bit) => (bit.input === name ? m.bool(true) : bit)));
   }
+}
+
+/**
+ * Whether every query of a row sees a key of each unit that the row may keep: the unit's first one where no unit of queries
+ * straddles two of keys. A tile of places has keys, of which causality allows some query of the row the first.
+ */
+function seesWhatItKeeps(rows: NonNullable<Selection["rows"]>, columns: Selection["columns"], { causal }: MaskModule["space"]): boolean {
+  if (rows.of === undefined && columns.of === undefined) return columns.unit % rows.unit === 0;
+  return !causal || (rows.of === undefined && rows.unit === 1);
 }
 
 /** Whether a rule keeps a unit of each row, whatever the scores are. */
@@ -56,12 +66,13 @@ function forcedPairs({ force, columns, rows }: Selection, { space }: MaskModule)
     counted(force?.first, m.div(m.sub(m.q, m.k), m.int(unit)));
     return m.or(m.bool(false), ...terms);
   }
-  const own = m.div(m.q, m.int(unit));
-  const at = m.div(m.k, m.int(unit));
+  const placed = columns.of !== undefined;
+  const own = m.div(placed ? placeOf(m.q) : m.q, m.int(unit));
+  const at = m.div(placed ? placeOf(m.k) : m.k, m.int(unit));
   counted(force?.first, at);
   // The unit of a row's last query is the query's own where no unit of queries straddles two of keys.
-  const exact = rows !== undefined && unit % rows.unit === 0;
-  if (exact) counted(force?.local, m.sub(own, at));
+  const exact = rows !== undefined && unit % rows.unit === 0 && rows.of === columns.of;
+  if (exact && force?.local !== undefined) terms.push(m.and(m.le(at, own), m.lt(m.sub(own, at), force.local)));
   const rowsEndWithQuery = space.causal && rows !== undefined;
   if (rowsEndWithQuery && exact) counted(force?.last, m.sub(own, at));
   if (!rowsEndWithQuery) counted(force?.last, m.sub(m.div(m.sub(m.variable("N"), m.int(1)), m.int(unit)), at));

@@ -83,6 +83,7 @@ function sizeText(size: Int): string {
       return `${size.kind === "min" ? "lesser" : "greater"}(${sizeText(size.a)}, ${sizeText(size.b)})`;
     case "name":
     case "mask":
+    case "token":
       throw new Error(`a size of a selection depends on more than the launch: ${size.kind}`);
   }
 }

@@ -160,6 +160,7 @@ function sizeText(size: Int): string {
       return `${size.kind}(${sizeText(size.a)}, ${sizeText(size.b)})`;
     case "name":
     case "mask":
+    case "token":
       throw new Error(`a size of a selection depends on more than the launch: ${size.kind}`);
     default:
       return `(${sizeText(size.a)} ${operators[size.kind]} ${sizeText(size.b)})`;

@@ -79,7 +79,7 @@ function buildMask(attention: AttentionModel, settings: MaskSettings, report: (d
   const reorder = reorderOf(attention, space, frame, new Lowering({ space: emptySpace, shape: emptyShape, phases: [] }, add));
   if (failed) return undefined;
 
-  const lowering = new Lowering({ space, shape, phases: attention.phases }, add);
+  const lowering = new Lowering({ space, shape, phases: attention.phases, reordered: reorder !== undefined }, add);
   const attended = lowering.values.bool(lowering.attend(attention.attend!, frame));
   checkTables(lowering, attention, shape, add);
   const params = runtimeParams(attention, frame, settings, space, lowering.positive, add);

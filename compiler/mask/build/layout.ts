@@ -25,7 +25,7 @@ export function reorderOf({ layout }: AttentionModel, space: Space, frame: Frame
       return undefined;
     }
     // Of one residue there is one class, in the order there is.
-    return modulus === 1 ? (module) => module : (module) => byResidues(module, modulus);
+    return modulus === 1 ? undefined : (module) => byResidues(module, modulus);
   }
   const order = orderOf(layout, space, frame, lowering);
   return order && ((module) => permute(module, order));

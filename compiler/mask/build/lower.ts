@@ -38,7 +38,10 @@ export interface Frame {
 }
 
 /** The part of a module that is known before its mask. */
-export type Surroundings = Pick<MaskModule, "space" | "shape" | "phases">;
+export interface Surroundings extends Pick<MaskModule, "space" | "shape" | "phases"> {
+  /** Whether a layout puts the tokens in another order than that of positions. */
+  readonly reordered?: boolean | undefined;
+}
 
 /** Lowers checked expressions to the IR: patterns and lets inlined, parameters folded, what only the host can compute hoisted. */
 export class Lowering {
@@ -56,6 +59,11 @@ export class Lowering {
     readonly add: (diagnostic: Diagnostic) => void,
   ) {
     this.selections = new Selections(this);
+  }
+
+  /** Whether units that are written as tiles are runs of places: without a layout places are positions. */
+  inTiles(written: boolean | undefined): boolean {
+    return written === true && this.around.reordered === true;
   }
 
   lower(typed: Typed, frame: Frame): Value {

@@ -3,6 +3,7 @@ import { boundsOf } from "../bounds.js";
 import type { BoolExpr, CompareOp, IntExpr } from "../ir.js";
 import * as m from "../make.js";
 import { keyOf } from "../walk.js";
+import { arePlaces } from "./placed.js";
 
 /** `constant + factor * expr + …` */
 interface Sum {
@@ -106,6 +107,8 @@ export class Digits {
       case "select":
         return single(m.select(this.bool(e.cond), this.int(e.a), this.int(e.b)));
       case "load":
+        // The place of a token is the variable itself, which is one over places.
+        if (arePlaces(e.input)) return single(e.index);
         return single(m.load(e.input, this.int(e.index)));
     }
   }

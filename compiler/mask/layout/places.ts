@@ -3,8 +3,9 @@ import type { MaskEnv } from "../evaluate.js";
 import type { BoolExpr, IntExpr, Layout, MaskModule } from "../ir.js";
 import * as m from "../make.js";
 import { simplifyBool } from "../simplify.js";
-import { mapLeaves } from "../walk.js";
+import { mapChildren, mapLeaves } from "../walk.js";
 import { withOrders } from "./orders.js";
+import { arePlaces } from "./placed.js";
 
 /**
  * The module as its tiles see it: the mask over places. The last NQ positions are queries, and a place of
@@ -19,6 +20,19 @@ export function overPlaces(module: MaskModule): MaskModule {
 /** Whether the token at place `q` is a query of the call. */
 export function queryStandsAt(layout: Layout): BoolExpr {
   return m.le(m.sub(m.variable("N"), m.variable("NQ")), tokenAt(layout, m.q));
+}
+
+/** A mask over positions for a variable, or both, that is a place: of its token, and of queries of the call only. */
+export function overTokens({ layout }: MaskModule, mask: BoolExpr, places: { readonly q: boolean; readonly k: boolean }): BoolExpr {
+  if (layout === undefined) return mask;
+  const isPlace = (leaf: IntExpr): boolean => leaf.kind === "var" && (leaf.name === "q" || leaf.name === "k") && places[leaf.name];
+  const int = (e: IntExpr): IntExpr => {
+    if (e.kind === "load" && arePlaces(e.input) && isPlace(e.index)) return e.index;
+    return isPlace(e) ? tokenAt(layout, e) : mapChildren(e, int, bool);
+  };
+  const bool = (e: BoolExpr): BoolExpr => mapChildren(e, int, bool);
+  const asked = bool(mask);
+  return simplifyBool(places.q ? m.and(queryStandsAt(layout), asked) : asked);
 }
 
 /** The position of the token at a place. */

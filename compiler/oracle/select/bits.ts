@@ -26,18 +26,23 @@ export interface MatrixShape {
 }
 
 export function matrixShape({ units, snap }: SelectText, positions: Positions): MatrixShape {
-  const { first } = positions;
+  const { first, order } = positions;
+  const isTiled = (axis: "q" | "k"): boolean => order !== undefined && units.tiles?.includes(axis) === true;
+  const places = order && Array.from(order.keys()).sort((a, b) => order[a]! - order[b]!);
   const size = snap ?? units.q ?? 1;
   // With snap a matrix has rows where the selection has; bits of distances have one.
   const rowStart = units.q === undefined ? 0 : quotient(first, size);
-  const rows = units.q === undefined ? 1 : queryUnits(positions, size).length;
-  const rowOf = (q: number): number => (units.q === undefined ? 0 : quotient(q, size) - rowStart);
+  const rows = units.q === undefined ? 1 : queryUnits(positions, size, isTiled("q")).length;
+  const rowOf = (q: number): number => {
+    if (isTiled("q")) return quotient(places![q]!, size);
+    return units.q === undefined ? 0 : quotient(q, size) - rowStart;
+  };
   const distances = units.diag !== undefined;
   const unit = units.diag ?? units.k!;
   const width = snap ?? unit;
   const columns = keyUnits(positions, width).length;
   const columnOf = (q: number, k: number): number => {
-    if (!distances) return quotient(k, width);
+    if (!distances) return quotient(isTiled("k") ? places![k]! : k, width);
     return snap === undefined ? quotient(q - k, width) : quotient(q, snap) - quotient(k, snap);
   };
   const within = (low: number, high: number, count: number): readonly number[] => {

@@ -48,7 +48,10 @@ function readSelect(clause: BlockClause, place: Place, level?: number): SelectTe
   const snap = find("snap");
   return {
     name,
-    units: Object.fromEntries(unit.units.map(({ axis, value }) => [axis.name, sizeOf(value, place)])),
+    units: {
+      ...Object.fromEntries(unit.units.map(({ axis, value }) => [axis.name, sizeOf(value, place)])),
+      tiles: unit.units.flatMap(({ axis, value }) => (isTile(value) ? [axis.name as "q" | "k"] : [])),
+    },
     score: score.value,
     group: group && { how: group.how.name as "sum", over: group.over.name === "kvh" ? "kvh" : "h" },
     keep: readKeep(keep, level),
@@ -58,8 +61,11 @@ function readSelect(clause: BlockClause, place: Place, level?: number): SelectTe
   };
 }
 
-/** `token` is 1; `block(n)` and `page(n)` are n. */
-function sizeOf(expr: Expr, place: Place): number {
+/** `tile(n)` */
+export const isTile = (expr: Expr): boolean => expr.kind === "call" && expr.callee.name === "tile";
+
+/** `token` is 1; `block(n)`, `page(n)` and `tile(n)` are n. */
+export function sizeOf(expr: Expr, place: Place): number {
   return expr.kind === "call" ? fixed(evaluate(matchArgs(expr.args, ["n"]).get("n")!, place)) : 1;
 }
 

@@ -3,6 +3,7 @@ import { evaluate, matchArgs } from "../expressions.js";
 import { OracleError } from "../program.js";
 import type { Place } from "../scope.js";
 import { fixed, type Value } from "../values.js";
+import { isTile, sizeOf } from "./clauses.js";
 import { jsDistance } from "./distance.js";
 import {
   andTensors,
@@ -162,16 +163,16 @@ function ofUnits(name: "size" | "start" | "end", expr: CallExpr, at: Context): T
   const of = expr.args[0]!.value;
   const axes =
     of.kind === "name" && of.name === "q"
-      ? { q: queryUnits(positions, units.q ?? 1) }
+      ? { q: queryUnits(positions, units.q ?? 1, units.tiles?.includes("q")) }
       : of.kind === "name" && of.name === "k"
-        ? { k: keyUnits(positions, units.k ?? 1) }
+        ? { k: keyUnits(positions, units.k ?? 1, units.tiles?.includes("k")) }
         : tensorOf(of, at).axes;
   const along = (["q", "k", "diag"] as const).find((each) => axes[each] !== undefined);
   if (along === undefined) throw new OracleError(`${name} takes what has queries or keys`);
   const axis = axes[along]!;
   const value = (i: number): number => {
-    const { start, end } = axis[i]!;
-    return name === "size" ? end - start : name === "start" ? start : end - 1;
+    const { start, end, tile } = axis[i]!;
+    return name === "size" ? (tile?.positions.length ?? end - start) : name === "start" ? start : end - 1;
   };
   return build(
     { [along]: axis },
@@ -191,10 +192,14 @@ function reduction(name: Fold, expr: CallExpr, at: Context): Tensor {
   if ((name === "min" || name === "max") && second !== undefined && unlabelled && (!isView || mentionsTensor(second, place, true)))
     return expr.args.map((arg) => tensorOf(arg.value, at)).reduce((a, b) => binaryTensor(name, a, b, ways));
   const given = matchArgs(expr.args, ["x", "size", "stride", "over", "fold"]);
-  const number = (label: string): number | undefined => (given.has(label) ? fixed(evaluate(given.get(label)!, place)) : undefined);
+  const ofTiles = given.has("size") && isTile(given.get("size")!);
+  const number = (label: string): number | undefined => {
+    if (!given.has(label)) return undefined;
+    return label === "size" && ofTiles ? sizeOf(given.get(label)!, place) : fixed(evaluate(given.get(label)!, place));
+  };
   const a = tensorOf(given.get("x")!, at);
   const over = given.get("over");
-  if (over === undefined) return pooled(name, a, given.get("x")!, number("size"), number("stride"), at);
+  if (over === undefined) return pooled(name, a, given.get("x")!, { size: number("size"), ofTiles, stride: number("stride") }, at);
   if (name === "first" || name === "last" || over.kind !== "name") throw new OracleError(`${name} does not go over an axis`);
   const fold = number("fold");
   switch (over.name) {
@@ -203,7 +208,7 @@ function reduction(name: Fold, expr: CallExpr, at: Context): Tensor {
       return diagonals(name, a, distanceUnits(positions, fold ?? at.units.diag ?? 1), ways);
     }
     case "subpage":
-      return regroup(name, a, "k", keyUnits(positions, at.units.k ?? 1), ways);
+      return regroup(name, a, "k", keyUnits(positions, at.units.k ?? 1, at.units.tiles?.includes("k")), ways);
     case "q":
     case "k":
     case "dim": {
@@ -215,7 +220,13 @@ function reduction(name: Fold, expr: CallExpr, at: Context): Tensor {
 }
 
 /** Blocks of a size, or the units of the selection; without either the whole axis. */
-function pooled(name: Fold, a: Tensor, of: Expr, size: number | undefined, stride: number | undefined, at: Context): Tensor {
+function pooled(
+  name: Fold,
+  a: Tensor,
+  of: Expr,
+  { size, ofTiles, stride }: { readonly size: number | undefined; readonly ofTiles: boolean; readonly stride: number | undefined },
+  at: Context,
+): Tensor {
   const { scene, units, place } = at;
   const { ways, positions } = scene;
   const along = (["q", "k", "diag"] as const).find((each) => a.has(each)) satisfies AxisName | undefined;
@@ -225,13 +236,14 @@ function pooled(name: Fold, a: Tensor, of: Expr, size: number | undefined, strid
     if (name === "first" || name === "last") throw new OracleError(`${name} takes a size`);
     return reduce(name, a, along, positions, ways);
   }
+  const tile = size === undefined ? along !== "diag" && units.tiles?.includes(along) : ofTiles;
   const to =
     along === "q"
-      ? queryUnits(positions, unit)
+      ? queryUnits(positions, unit, tile)
       : along === "diag"
         ? distanceUnits(positions, unit)
         : stride === undefined || stride === unit
-          ? keyUnits(positions, unit)
+          ? keyUnits(positions, unit, tile)
           : windows(positions, unit, stride);
   return regroup(name, a, along, to, ways);
 }

@@ -3,7 +3,7 @@ import { evaluate, matchArgs } from "../expressions.js";
 import type { Place } from "../scope.js";
 import { nextStamp, numberOf, truthOf, type Point } from "../values.js";
 import type { Scene } from "./scene.js";
-import type { Axis, Unit } from "./tensor.js";
+import { positionsIn, type Axis, type Unit } from "./tensor.js";
 
 /** The units of a selection: one row for all queries where there is no axis of rows. */
 export interface Grid {
@@ -25,16 +25,17 @@ export function isCounted(term: Expr): term is CallExpr {
 export function forcedBy(term: Expr, grid: Grid, place: Place, scene: Scene): readonly (readonly boolean[])[] {
   if (!isCounted(term)) return touched(truthOf(evaluate(term, place)), grid, scene);
   const n = numberOf(evaluate(matchArgs(term.args, ["n"]).get("n")!, place))(scene.point);
-  return grid.candidates.map((row, i) => {
-    const present = row.flatMap((candidate, j) => (candidate ? [j] : []));
+  return grid.candidates.map((among, i) => {
+    const present = among.flatMap((candidate, j) => (candidate ? [j] : []));
     // Counted among the candidates of the row; the own unit is the one that holds the row's last query.
-    const own = Math.floor(lastQuery(grid.rows?.[i], scene) / grid.size);
+    const row = grid.rows?.[i];
+    const own = Math.floor((row?.tile?.lastPlace ?? lastQuery(row, scene)) / grid.size);
     const chosen = {
       first: present.filter((j) => j < n),
       last: n > 0 ? present.slice(-n) : [],
       local: present.filter((j) => j > own - n && j <= own),
     }[term.callee.name as "first"];
-    return row.map((_, j) => chosen.includes(j));
+    return among.map((_, j) => chosen.includes(j));
   });
 }
 
@@ -48,11 +49,12 @@ export function touched(holds: (point: Point) => boolean, grid: Grid, { point, p
   const all = { start: first, end: first + queries };
   const found = grid.candidates.map((row) => row.map(() => false));
   (grid.rows ?? [all]).forEach((row, i) => {
-    for (let q = row.start; q < row.end; q++) {
+    for (const q of positionsIn(row)) {
       const at = { ...point, q, row: nextStamp() };
       grid.columns.forEach((column, j) => {
         if (found[i]![j] || !grid.candidates[i]![j]) return;
-        for (let c = column.start; c < column.end && !found[i]![j]; c++) {
+        for (const c of positionsIn(column)) {
+          if (found[i]![j]) break;
           at.k = grid.kind === "keys" ? c : q - c;
           if (at.k >= 0 && (!causal || at.k <= q) && holds(at)) found[i]![j] = true;
         }

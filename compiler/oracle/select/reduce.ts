@@ -2,7 +2,7 @@ import { OracleError } from "../program.js";
 import { addsExactly, UNIT, type Arithmetic } from "./arithmetic.js";
 import { divideError, expError } from "./elementwise.js";
 import { forEachPlace, joined, origin, without, zeros, type At, type Axis, type AxisName, type Tensor, type Unit } from "./tensor.js";
-import { inside, isCandidate, type Positions } from "./units.js";
+import { inside, isCandidate, isEmpty, type Positions } from "./units.js";
 
 export type Fold = "sum" | "mean" | "min" | "max" | "first" | "last";
 
@@ -110,6 +110,7 @@ export function dot(a: Tensor, b: Tensor, ways: readonly Arithmetic[]): Tensor {
 export function takesPart(positions: Positions, axes: Tensor["axes"], at: At): boolean {
   const columns = axes.k === undefined ? undefined : axes.k[at.k];
   const row: Unit | undefined = axes.q?.[at.q];
+  if (row !== undefined && isEmpty(row)) return false;
   return columns === undefined || isCandidate(positions, row, columns);
 }
 

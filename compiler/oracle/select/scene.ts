@@ -22,6 +22,8 @@ export interface UnitSizes {
   readonly q?: number | undefined;
   readonly k?: number | undefined;
   readonly diag?: number | undefined;
+  /** Which of them are tiles. */
+  readonly tiles?: readonly ("q" | "k")[] | undefined;
 }
 
 /** Where a tensor expression is evaluated: for one batch entry and head of a call. */
@@ -39,5 +41,5 @@ export function sceneOf(place: Place, tensors: OracleTensors, b: number, h: numb
   if (space === undefined) throw new OracleError("there is no space here");
   const kvh = Math.floor(h / (launch.heads / launch.kvHeads));
   const point: Point = { b, h, kvh, q: 0, k: 0, head: nextStamp(), row: nextStamp() };
-  return { point, tensors, positions: positionsOf(space, launch.N, launch.NQ), ways, known: new Map() };
+  return { point, tensors, positions: positionsOf(space, launch.N, launch.NQ, place.order), ways, known: new Map() };
 }

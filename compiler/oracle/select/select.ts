@@ -86,11 +86,11 @@ export function budgets(rows: number, columns: number, scope: "row" | "head"): r
 }
 
 function gridOf({ units }: SelectText, positions: Positions): Grid {
-  const rows = units.q === undefined ? undefined : queryUnits(positions, units.q);
+  const rows = units.q === undefined ? undefined : queryUnits(positions, units.q, units.tiles?.includes("q"));
   const kind = units.diag === undefined ? "keys" : "distances";
   const size = units.diag ?? units.k;
   if (size === undefined) throw new OracleError("a selection counts keys or distances");
-  const columns = kind === "keys" ? keyUnits(positions, size) : distanceUnits(positions, size);
+  const columns = kind === "keys" ? keyUnits(positions, size, units.tiles?.includes("k")) : distanceUnits(positions, size);
   const candidates = (rows ?? [undefined]).map((row) => columns.map((column) => isCandidate(positions, row, column)));
   return { rows, columns, kind, size, candidates };
 }

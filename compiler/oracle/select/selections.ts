@@ -109,7 +109,7 @@ function madeSelection(whole: SelectText, place: Place, least: boolean): Entry {
   if (space === undefined) throw new OracleError("there is no space here");
   const text = least ? leastOf(whole) : whole;
   meetOthers(text, place);
-  const matrix = matrixShape(text, positionsOf(space, launch.N, launch.NQ));
+  const matrix = matrixShape(text, positionsOf(space, launch.N, launch.NQ, place.order));
   const heads = remembered((b) => selectHeads(text, place, tensorsOf(selected, text.name), b, waysOf(selected)));
   const bits = remembered((b) => heads(b).map((head) => keptBits(head, matrix)));
   const base = baseName(text.name, place);

@@ -5,7 +5,13 @@ import type { Arithmetic } from "./arithmetic.js";
 export interface Unit {
   readonly start: number;
   readonly end: number;
+  /** Of a tile: the positions in it, rising, of which `start` is the least and `end` is behind the greatest; and its last place. */
+  readonly tile?: { readonly positions: readonly number[]; readonly lastPlace: number } | undefined;
 }
+
+/** The positions of a unit. */
+export const positionsIn = ({ start, end, tile }: Unit): readonly number[] =>
+  tile?.positions ?? Array.from({ length: end - start }, (_, i) => start + i);
 
 /** What lies along an axis: units of positions, of distances, or the elements of a vector. */
 export type Axis = readonly Unit[];
@@ -136,5 +142,10 @@ export function without(axes: Axes, name: AxisName): Axes {
 }
 
 export function sameAxis(a: Axis, b: Axis): boolean {
-  return a.length === b.length && a.every((unit, i) => unit.start === b[i]!.start && unit.end === b[i]!.end);
+  return a.length === b.length && a.every((unit, i) => sameUnit(unit, b[i]!));
+}
+
+function sameUnit(a: Unit, b: Unit): boolean {
+  if (a.start !== b.start || a.end !== b.end || (a.tile === undefined) !== (b.tile === undefined)) return false;
+  return a.tile === undefined || a.tile.positions.every((position, i) => position === b.tile!.positions[i]);
 }

@@ -1,6 +1,6 @@
 import type { OracleSpace } from "../space.js";
 import { quotient } from "../values.js";
-import type { Axis, Unit } from "./tensor.js";
+import { positionsIn, type Axis, type Unit } from "./tensor.js";
 
 /** The positions of a call. */
 export interface Positions {
@@ -9,10 +9,12 @@ export interface Positions {
   readonly queries: number;
   readonly keys: number;
   readonly causal: boolean;
+  /** The position at each place, where there is a layout. */
+  readonly order?: readonly number[] | undefined;
 }
 
-export function positionsOf(space: OracleSpace, N: number, NQ: number): Positions {
-  return { first: space.kind === "cross" ? 0 : N - NQ, queries: NQ, keys: N, causal: space.causal };
+export function positionsOf(space: OracleSpace, N: number, NQ: number, order?: readonly number[]): Positions {
+  return { first: space.kind === "cross" ? 0 : N - NQ, queries: NQ, keys: N, causal: space.causal, order };
 }
 
 /** Blocks of n that hold some of the positions from `start` to `end`: they start at multiples of n, and end pieces are short. */
@@ -22,8 +24,27 @@ function blocks(start: number, end: number, n: number): Axis {
   return units;
 }
 
-export const queryUnits = ({ first, queries }: Positions, n: number): Axis => blocks(first, first + queries, n);
-export const keyUnits = ({ keys }: Positions, n: number): Axis => blocks(0, keys, n);
+/** Runs of n places from place 0 on, with those of their tokens that are at `first` or behind it; some may have none. */
+function tiles(order: readonly number[], first: number, n: number): Axis {
+  const units: Unit[] = [];
+  for (let at = 0; at < order.length; at += n) {
+    const positions = order
+      .slice(at, at + n)
+      .filter((position) => position >= first)
+      .sort((a, b) => a - b);
+    const lastPlace = Math.min(at + n, order.length) - 1;
+    units.push({ start: positions[0] ?? 0, end: (positions.at(-1) ?? -1) + 1, tile: { positions, lastPlace } });
+  }
+  return units;
+}
+
+/** Blocks of n queries or keys; as tiles, runs of places where there is a layout. */
+export const queryUnits = ({ first, queries, order }: Positions, n: number, tile = false): Axis =>
+  tile && order !== undefined ? tiles(order, first, n) : blocks(first, first + queries, n);
+export const keyUnits = ({ keys, order }: Positions, n: number, tile = false): Axis =>
+  tile && order !== undefined ? tiles(order, 0, n) : blocks(0, keys, n);
+/** Whether a unit holds nothing: a tile without a query of the call. */
+export const isEmpty = ({ tile }: Unit): boolean => tile?.positions.length === 0;
 /** Distances q - k from 0 on, as many as there are keys. */
 export const distanceUnits = ({ keys }: Positions, n: number): Axis => blocks(0, keys, n);
 
@@ -52,6 +73,7 @@ export const elements = (count: number): Axis => blocks(0, count, 1);
  * where there is no row. The same holds for a column of distances: the row's last query has a key that far away.
  */
 export function isCandidate({ causal, first, queries }: Positions, row: Unit | undefined, column: Unit): boolean {
+  if (row !== undefined && isEmpty(row)) return false;
   const end = row === undefined ? first + queries : row.end;
   return !causal || column.start < end;
 }
@@ -59,8 +81,10 @@ export function isCandidate({ causal, first, queries }: Positions, row: Unit | u
 /** The units of an axis that lie in a larger one. */
 export function inside(axis: Axis, unit: Unit): readonly number[] {
   const found: number[] = [];
-  axis.forEach(({ start, end }, i) => {
-    if (start >= unit.start && end <= unit.end) found.push(i);
+  const members = unit.tile && new Set(unit.tile.positions);
+  axis.forEach((each, i) => {
+    const lies = members === undefined ? each.start >= unit.start && each.end <= unit.end : positionsIn(each).every((p) => members.has(p));
+    if (lies && !isEmpty(each)) found.push(i);
   });
   return found;
 }

@@ -25,6 +25,10 @@ export function checkForce(
       const wrong = misplaced(term, units, force);
       const matched = wrong === undefined ? matchArguments(part, [{ name: "n", required: true }], context) : undefined;
       if (wrong !== undefined) report(context, "ATTN2318", part.span, { forms: wrong });
+      if (wrong === undefined && term === "local" && units.q?.tile !== units.k?.tile) {
+        report(context, "ATTN2341", part.span, { what: "`local(n)` of tokens" });
+        failed = true;
+      }
       const n = matched && checkAmount(matched.get("n")!, `\`n\` of \`${term}\``, true, context);
       if (n === undefined) failed = true;
       else force[term] = n;

@@ -51,7 +51,7 @@ function readSelect(clause: BlockClause, context: Context): readonly SelectModel
   const keeps = clauses.keep && checkKeep(clauses.keep, context);
   const among = clauses.among && checkAmong(clauses.among, name, context);
   const force = clauses.force && units && checkForce(clauses.force, { name, units }, context);
-  const snap = clauses.snap && checkSnap(clauses.snap, context);
+  const snap = clauses.snap && units && checkSnap(clauses.snap, units, context);
   const reuse = checkReuse(clauses.at, clauses.reuse, context);
   const failed =
     (clauses.group !== undefined && group === undefined) ||

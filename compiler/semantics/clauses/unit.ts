@@ -8,8 +8,8 @@ import type { Typed } from "../typed.js";
 type Axis = "q" | "k" | "diag";
 
 const forms: Readonly<Record<Axis, readonly string[]>> = {
-  q: ["token", "block"],
-  k: ["token", "block", "page"],
+  q: ["token", "block", "tile"],
+  k: ["token", "block", "page", "tile"],
   diag: ["token", "block"],
 };
 
@@ -32,8 +32,13 @@ export function checkUnits(clause: UnitClause, context: Context): SelectUnits | 
   }
   if (failed) return undefined;
   const problem = combination(units);
-  if (problem === undefined) return units;
-  report(context, "ATTN2316", clause.span, { problem });
+  if (problem !== undefined) {
+    report(context, "ATTN2316", clause.span, { problem });
+    return undefined;
+  }
+  const inPositions = [units.q, units.k].find((unit) => unit?.size !== undefined && unit.tile === undefined);
+  if (inPositions === undefined || (units.q?.tile ?? units.k?.tile) === undefined) return units;
+  report(context, "ATTN2340", inPositions.span, {});
   return undefined;
 }
 
@@ -44,7 +49,7 @@ function combination(units: SelectUnits): string | undefined {
   return units.q === undefined ? undefined : "distances are selected for all queries of a call, without `q: …`";
 }
 
-/** `token`, `block(64)`, `page(64)` */
+/** `token`, `block(64)`, `page(64)`, `tile(64)` */
 function checkUnit(axis: Axis, expr: Expr, context: Context): UnitModel | undefined {
   const allowed = forms[axis];
   const { span } = expr;
@@ -61,12 +66,17 @@ function checkUnit(axis: Axis, expr: Expr, context: Context): UnitModel | undefi
   }
   const matched = matchArguments(expr, [{ name: "n", required: true }], context);
   const size = matched && checkConstantInt(matched.get("n")!, context, `the size of a ${expr.callee.name}`);
-  return size === undefined || size.type.kind === "error" ? undefined : { size, span };
+  if (size === undefined || size.type.kind === "error") return undefined;
+  return { size, ...(expr.callee.name === "tile" ? { tile: true } : {}), span };
 }
 
 /** `snap block(64)`: the size. */
-export function checkSnap(clause: SnapClause, context: Context): Typed | undefined {
+export function checkSnap(clause: SnapClause, units: SelectUnits, context: Context): Typed | undefined {
   const { value } = clause;
+  if ((units.q?.tile ?? units.k?.tile) !== undefined) {
+    report(context, "ATTN2341", clause.value.span, { what: "`snap`" });
+    return undefined;
+  }
   if (value.kind !== "call" || value.callee.name !== "block") {
     report(context, "ATTN2334", value.span, {});
     return undefined;

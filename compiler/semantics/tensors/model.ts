@@ -28,6 +28,8 @@ export type TensorTyped = { readonly shape: TensorShape; readonly span: Span } &
       readonly a: TensorTyped;
       /** Absent: the unit of the selection. */
       readonly unit?: Typed | undefined;
+      /** Whether the unit that is given is one of places: `tile(n)`. */
+      readonly tile?: boolean | undefined;
       readonly stride?: Typed | undefined;
     }
   | {
@@ -60,6 +62,8 @@ export interface TensorLet {
 /** What a selection counts in: tokens where there is no size. */
 export interface UnitModel {
   readonly size?: Typed | undefined;
+  /** Runs of places of the layout in the place of positions: `tile(n)`. */
+  readonly tile?: true | undefined;
   readonly span: Span;
 }
 

@@ -1,10 +1,12 @@
 import type { CallExpr, Expr } from "../../syntax/ast.js";
-import { report } from "../context.js";
+import { matchArguments } from "../arguments.js";
+import { report, type Context } from "../context.js";
 import { checkConstantInt, hint } from "../expressions.js";
 import { argumentsOf, checkTensor, errorTensor, reportShape, type TensorContext } from "./check.js";
 import { elementwise } from "./elements.js";
 import type { PoolOp, ReduceOp, TensorTyped } from "./model.js";
 import { mentionsTensor } from "./names.js";
+import type { Typed } from "../typed.js";
 import { describeShape } from "./shape.js";
 
 /**
@@ -26,10 +28,12 @@ export function checkReduction(op: PoolOp, expr: CallExpr, at: TensorContext): T
     const given = matched.get(name);
     return given && checkConstantInt(given, context, `the \`${name}\` of \`${op}\``);
   };
-  const [size, stride, fold] = [sized("size"), sized("stride"), sized("fold")];
+  const tile = tileSize(matched.get("size"), context);
+  const [size, stride, fold] = [tile === undefined ? sized("size") : tile.size, sized("stride"), sized("fold")];
+  if (tile !== undefined && tile.size === undefined) return errorTensor(expr.span);
   if ([size, stride, fold].some((each) => each?.type.kind === "error")) return errorTensor(expr.span);
   const over = matched.get("over");
-  if (over === undefined && fold === undefined) return blocks(op, a, { size, stride }, expr, at);
+  if (over === undefined && fold === undefined) return blocks(op, a, { size, stride, tile: tile !== undefined }, expr, at);
   if (over === undefined || size !== undefined || stride !== undefined || op === "first" || op === "last") {
     report(context, "ATTN2107", expr.span, { name: op, most: "a size of blocks, or `over` an axis" });
     return errorTensor(expr.span);
@@ -53,10 +57,22 @@ function checkExtremes(op: "min" | "max", expr: CallExpr, at: TensorContext): Te
   return parts.reduce((a, b) => elementwise(op, a, b, expr.span, `\`${op}\``, at));
 }
 
-type Sizes = { readonly [key in "size" | "stride"]: ReturnType<typeof checkConstantInt> | undefined };
+/** `tile(n)` in the place of a size: so many places of the layout. */
+function tileSize(expr: Expr | undefined, context: Context): { readonly size: Typed | undefined } | undefined {
+  if (expr?.kind !== "call" || expr.callee.name !== "tile") return undefined;
+  const matched = matchArguments(expr, [{ name: "n", required: true }], context);
+  const size = matched && checkConstantInt(matched.get("n")!, context, "the size of a tile");
+  return { size: size?.type.kind === "error" ? undefined : size };
+}
+
+interface Sizes {
+  readonly size: Typed | undefined;
+  readonly stride: Typed | undefined;
+  readonly tile: boolean;
+}
 
 /** Over blocks of a size, the units of the selection, or everything. */
-function blocks(op: PoolOp, a: TensorTyped, { size, stride }: Sizes, expr: CallExpr, at: TensorContext): TensorTyped {
+function blocks(op: PoolOp, a: TensorTyped, { size, stride, tile }: Sizes, expr: CallExpr, at: TensorContext): TensorTyped {
   const { context, units } = at;
   const { rows, columns } = a.shape;
   if (rows && columns !== undefined) {
@@ -69,8 +85,13 @@ function blocks(op: PoolOp, a: TensorTyped, { size, stride }: Sizes, expr: CallE
     return reportShape("`stride`", "a tensor over keys, and a size before it", a, context);
   }
   const ofUnit = rows ? (isLast(a) ? undefined : units?.q) : columns === "keys" ? units?.k : units?.diag;
+  if (stride !== undefined && tile) return reportShape("`stride`", "a size in keys before it", a, context);
+  if ((tile || (size === undefined && ofUnit?.tile !== undefined)) && (op === "first" || op === "last")) {
+    report(context, "ATTN2341", expr.span, { what: `\`${op}\`` });
+    return errorTensor(expr.span);
+  }
   if (size !== undefined || ofUnit !== undefined) {
-    return { kind: "pool", op, over, a, unit: size, stride, shape: a.shape, span: expr.span };
+    return { kind: "pool", op, over, a, unit: size, stride, tile, shape: a.shape, span: expr.span };
   }
   if (op === "first" || op === "last") {
     report(context, "ATTN2332", expr.span, { name: op });

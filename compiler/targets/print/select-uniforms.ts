@@ -1,7 +1,7 @@
 import type { BoolExpr, IntExpr } from "../../mask/ir.js";
 import { some, walk } from "../../mask/walk.js";
 import type { SelectionProgram } from "../../select/ir.js";
-import { maskNodes } from "../../select/mask-nodes.js";
+import { maskNodes, usesTokens } from "../../select/mask-nodes.js";
 import { readsOf } from "../../select/walk.js";
 import type { UniformField, UniformSource } from "../../../runtime/launch/module.js";
 import { uniformName } from "./names.js";
@@ -20,7 +20,8 @@ export function selectionUniforms(program: SelectionProgram, sizes: Sizes): read
   const int = (name: string, source: UniformSource): UniformField => ({ name, type: "i32", source });
   const fields: UniformField[] = shapeNames.map((name) => int(uniformName(name), { kind: "shape", name }));
   fields.push({ name: "scale", type: "f32", source: { kind: "plainScale" } });
-  const nodes = program.stages.flatMap(maskNodes);
+  const tokens = module.layout !== undefined && usesTokens(program) ? [module.layout.token] : [];
+  const nodes = [...program.stages.flatMap(maskNodes), ...tokens];
   const mentions = (kind: string, name: string): boolean =>
     nodes.some((node) => some(node, (each) => each.kind === kind && "name" in each && each.name === name));
   for (const name of launchVariables) if (mentions("var", name)) fields.push(int(name, { kind: "launch", name }));

@@ -1,7 +1,7 @@
 import { isSize } from "../../select/int.js";
 import type { Cond, Int, Real } from "../../select/ir.js";
 import { bitRow, elementOf, inputElement } from "../../select/places.js";
-import { realChildren, realInts } from "../../select/walk.js";
+import { condInts, realChildren, realInts } from "../../select/walk.js";
 import { comparison, intLiteral, printBool, printInt } from "./expressions.js";
 import type { KernelDialect, Statements } from "./kernel-dialect.js";
 import { uniformName } from "./names.js";
@@ -44,6 +44,8 @@ export class SelectValues {
         return a.name;
       case "mask":
         return printInt(a.expr, this.dialect);
+      case "token":
+        return `token_at(b, ${this.int(a.place)})`;
       case "add":
       case "sub":
       case "mul":
@@ -217,24 +219,8 @@ function intsOf(value: Real): readonly Int[] {
   return [...realInts(value), ...(cond === undefined ? [] : condInts(cond))];
 }
 
-function condInts(cond: Cond): readonly Int[] {
-  switch (cond.kind) {
-    case "lt":
-    case "le":
-      return [cond.a, cond.b];
-    case "and":
-    case "or":
-      return cond.items.flatMap(condInts);
-    case "not":
-      return condInts(cond.a);
-    case "bit":
-      return [cond.row, cond.column];
-    default:
-      return [];
-  }
-}
-
 function intMentions(a: Int, names: readonly string[]): boolean {
   if (a.kind === "name") return names.includes(a.name);
+  if (a.kind === "token") return intMentions(a.place, names);
   return "a" in a && (intMentions(a.a, names) || intMentions(a.b, names));
 }

@@ -2,6 +2,7 @@ import type { FloatInput, MaskModule } from "../../mask/ir.js";
 import { lowerSelections } from "../../select/lower.js";
 import type { Int, SelectionProgram, Stage } from "../../select/ir.js";
 import { walkReals } from "../../select/walk.js";
+import { printInt } from "../print/expressions.js";
 import { uniformName } from "../print/names.js";
 import { Sizes } from "../print/select-sizes.js";
 import { selectionUniforms } from "../print/select-uniforms.js";
@@ -13,6 +14,7 @@ import { printDot } from "./select-dot.js";
 import { printKeep } from "./select-keep.js";
 import { printKeepFew, unlessFew } from "./select-keep-few.js";
 import { printMap } from "./select-map.js";
+import { wgslKernel } from "./select-text.js";
 import type { StageText } from "./select-text.js";
 
 /** The kernels of a selection program, and what a launcher computes for them. */
@@ -85,7 +87,12 @@ function shader(
   uniforms: readonly UniformField[],
 ): string {
   const half = module.shape.dtype === "f16";
-  const functions = [...before, ...tensorFunctions(half), ...inputs.map(inputFunction)].join("\n");
+  const functions = [
+    ...tokenFunction(module, before.join() + body),
+    ...before,
+    ...tensorFunctions(half),
+    ...inputs.map(inputFunction),
+  ].join("\n");
   return [
     `// ${module.name} (${module.origin}): ${stage.name}.`,
     "",
@@ -134,6 +141,12 @@ fn scratch_bit(row: i32, column: i32) -> bool {
   return ((scratch[row + (column >> 5u)] >> u32(column & 31)) & 1u) != 0u;
 }`,
   ];
+}
+
+/** Where there is a layout, for stages that ask: the position of the token at a place. */
+function tokenFunction({ layout }: MaskModule, text: string): readonly string[] {
+  if (layout === undefined || !text.includes("token_at(")) return [];
+  return [`\nfn token_at(b: i32, k: i32) -> i32 {\n  return ${printInt(layout.token, wgslKernel)};\n}`];
 }
 
 /** An input has as many heads as the query heads, the kv heads, or one. */

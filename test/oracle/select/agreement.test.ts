@@ -116,6 +116,33 @@ pattern some_blocks(n = 3) {
     attend left`,
 }; // prettier-ignore
 
+/** Selections of tiles of a layout: programs of grids, with the number of their tokens. */
+const tiled: Readonly<Record<string, readonly [body: string, N: number]>> = {
+  "boxes of a grid": ["space grid(y: 6, x: 7)\nlayout tiles(2, 3)\nselect b { unit q: tile(6), k: tile(6); score dot(mean(q), mean(k)); keep top(3) }\nattend b", 42],
+  "tokens choose boxes": ["space grid(t: 2, y: 5, x: 4)\nlayout tiles(2, 2, 2)\nselect b { unit q: token, k: tile(8); score softmax(dot(q, mean(k)) * scale); keep top_p(0.6) min 1; force current }\nattend b", 40],
+  "tiles choose tokens": ["space grid(y: 6, x: 6) + text(3)\nlayout tiles(3, 3)\nselect b { unit q: tile(9), k: token; score dot(max(q), k); keep top(5); force q.y == k.y | text }\nattend b", 39],
+  "a Hilbert-like curve, all of a head": ["space grid(y: 6, x: 9)\nlayout curve(gilbert)\nselect b { unit q: tile(8), k: tile(4); score dot(mean(mean(q, tile(4))), min(k)); keep top(11) over head; force local(1) }\nattend b & near(x, window: 5)", 54],
+  "a curve through a box": ["space grid(t: 3, y: 4, x: 5)\nlayout curve(gilbert)\nselect b { unit k: tile(5); score mean(dot(q, mean(k)), over: q); keep fraction(0.3); force first(1) + last(1) }\nattend b", 60],
+  "a causal grid by bits": ["space grid(y: 8, x: 4) causal\nlayout curve(morton)\nselect b { unit q: tile(8), k: tile(4); score softmax(dot(sum(q), mean(k))) / size(k) + size(q); keep top(2); force current }\nattend b", 32],
+  "residues": ["space seq causal\nlayout residues(2)\nprobe p = softmax(dot(q.last(20), k) * scale)\nselect b { unit q: tile(16), k: tile(16); score dot(mean(q), mean(k)) - 0.25 * abs(end(q) - start(k)); keep top(3); force q == k }\nselect c { unit k: tile(32); score sum(p, over: q); keep top(2) }\nattend b & (q - k) % 2 == 0 | c", 150],
+  "tiles among tiles": ["space grid(y: 8, x: 8)\nlayout curve(hilbert)\nselect a { unit q: tile(16), k: tile(16); score dot(mean(q), mean(k)); keep top(2) }\nselect b { unit q: tile(4), k: tile(4); score dot(max(q), mean(k)); among a & q.x >= k.x; keep top(3); force a & q == k }\nattend b", 64],
+  "no layout": ["space seq causal\nselect b { unit q: tile(8), k: tile(8); score dot(mean(q), mean(k, tile(8))); keep top(2); force local(1) }\nattend b", 37],
+}; // prettier-ignore
+
+test.each(Object.entries(tiled))("tiles, %s: interpreter and oracle agree", (_, [body, N]) => {
+  for (const NQ of [N, Math.ceil(N / 3), 1]) {
+    for (const exact of [true, false]) {
+      const { checks, difference } = interpreted(bodyOf(body), launchOf(N, NQ, exact), batch);
+      expect(
+        checks.filter((check) => !check.ok),
+        `${NQ} queries`,
+      ).toEqual([]);
+      expect(checks.length).toBeGreaterThan(0);
+      expect(difference).toBe(undefined);
+    }
+  }
+});
+
 const inputShapes = (N: number, NQ: number): Readonly<Record<string, readonly number[]>> => {
   const rows = Math.floor((N - 1) / 8) - Math.floor((N - NQ) / 8) + 1;
   return {

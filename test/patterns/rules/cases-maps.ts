@@ -4,7 +4,7 @@ import { bestWith, never, shareWith } from "./kept.js";
 import { blockSparse } from "./minference.js";
 import { among, blockMeans, div, keysOf, perRow, pooledRow, queryOf } from "./pieces.js";
 import { idsOf } from "../formula.js";
-import { blocksOf, dot, fourBits, range, softmax, sum } from "./tensors.js";
+import { blocksOf, dot, fourBits, meanOf, range, softmax, sum } from "./tensors.js";
 
 /** Levels of the pyramid, and the shares of the mass that they end at. */
 const shares = [[1, 0.3], [2, 0.5], [4, 0.7], [8, 0.9]] as const; // prettier-ignore
@@ -119,14 +119,33 @@ export const mapCases: readonly Case[] = [
   })), // prettier-ignore
   {
     pattern: "block_maps.attn#biformer",
-    sizes: { N: 98 },
-    launch: () => ({ params: { region: 14, n: 2 } }),
+    sizes: { N: 6 * 9 },
+    launch: () => ({ params: { height: 6, width: 9, region: 3, n: 2 } }),
     rule: (call) => {
+      // Position 9 y + x lies in region 3 (y / 3) + x / 3.
+      const regionOf = (i: number): number => 3 * div(div(i, 9), 3) + div(i % 9, 3);
+      const inside = (region: number): number[] => range(54).filter((i) => regionOf(i) === region);
       const row = perRow((h, region) => {
-        const { q, k } = blockMeans(call, h, 14, 14);
-        return bestWith(k.map((mean) => dot(q[region]!, mean)), 2, never); // prettier-ignore
+        const q = meanOf(inside(region).map((i) => queryOf(call, h, i)));
+        return bestWith(range(6).map((other) => dot(q, meanOf(inside(other).map((j) => keysOf(call, h)[j]!)))), 2, never); // prettier-ignore
       });
-      return (h, i, j) => row(h, div(i, 14)).has(div(j, 14));
+      return (h, i, j) => row(h, regionOf(i)).has(regionOf(j));
+    },
+  },
+  {
+    // On a strip of two rows the curve goes through squares of two by two: down, across and up, and the other way round.
+    pattern: "block_maps.attn#psa_curve",
+    sizes: { N: 2 * 8 },
+    launch: () => ({ params: { frames: 1, height: 2, width: 8, block: 4, p: 0.5 } }),
+    rule: (call) => {
+      const squareOf = (i: number): number => div(i % 8, 2);
+      const inside = (square: number): number[] => range(16).filter((i) => squareOf(i) === square);
+      const row = perRow((h, square) => {
+        const q = meanOf(inside(square).map((i) => queryOf(call, h, i)));
+        const scores = range(4).map((other) => call.scale * dot(q, meanOf(inside(other).map((j) => keysOf(call, h)[j]!))));
+        return shareWith(softmax(scores), 0.5, never);
+      });
+      return (h, i, j) => row(h, squareOf(i)).has(squareOf(j));
     },
   },
   ...[false, true].map((low): Case => ({

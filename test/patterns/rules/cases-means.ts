@@ -1,10 +1,27 @@
 import type { Case } from "./case.js";
 import { bestWith, shareWith } from "./kept.js";
 import { mobaBlocks } from "./key-blocks.js";
-import { added, among, blockMeans, byToken, div, groupHeads, keysOf, kvOf, meansUpTo, perRow, queryOf } from "./pieces.js";
-import { blocksOf, dot, meanVector, range, softmax, sum, topPlaces } from "./tensors.js";
+import { added, among, byToken, div, groupHeads, keysOf, kvOf, meansUpTo, perRow, queryOf, type Pairs } from "./pieces.js";
+import type { Call } from "./selected.js";
+import { blocksOf, dot, meanOf, meanVector, range, softmax, sum, topPlaces } from "./tensors.js";
 
 const grouped = { heads: 4, kvHeads: 2 };
+
+/** VMoBA over blocks of tokens that `blockOf` tells apart. */
+function vmoba(call: Call, blockOf: (i: number) => number): Pairs {
+  const blocks = Math.max(...range(call.N).map(blockOf)) + 1;
+  const inside = range(blocks).map((block) => range(call.N).filter((i) => blockOf(i) === block));
+  const heads = range(call.heads).map((h) => {
+    const means = inside.map((block) => meanOf(block.map((j) => keysOf(call, h)[j]!)));
+    const flat = range(call.N).flatMap((i) => {
+      const gate = means.map((mean) => dot(queryOf(call, h, i), mean));
+      const [low, high] = [Math.min(...gate), Math.max(...gate)];
+      return gate.map((x) => (x - low) / Math.max(high - low, 0.001));
+    });
+    return shareWith(flat, 0.25, (place) => blockOf(div(place, blocks)) === place % blocks);
+  });
+  return (h, i, j) => heads[h]!.has(i * blocks + blockOf(j));
+}
 
 /** Attentions of block_means.attn: blocks of keys by one vector for each. */
 export const meanCases: readonly Case[] = [
@@ -25,19 +42,20 @@ export const meanCases: readonly Case[] = [
     pattern: "block_means.attn#vmoba",
     sizes: { N: 44 },
     launch: () => ({ params: { block: 8, p: 0.25 } }),
-    rule: (call) => {
-      const blocks = blocksOf(call.N, 8);
-      const heads = range(call.heads).map((h) => {
-        const { k } = blockMeans(call, h, 1, 8);
-        const flat = range(call.N).flatMap((i) => {
-          const gate = k.map((mean) => dot(queryOf(call, h, i), mean));
-          const [low, high] = [Math.min(...gate), Math.max(...gate)];
-          return gate.map((x) => (x - low) / Math.max(high - low, 0.001));
-        });
-        return shareWith(flat, 0.25, (place) => div(div(place, blocks), 8) === place % blocks);
-      });
-      return (h, i, j) => heads[h]!.has(i * blocks + div(j, 8));
-    },
+    rule: (call) => vmoba(call, (i) => div(i, 8)),
+  },
+  {
+    // Patches of two by two in all of the frames.
+    pattern: "block_means.attn#vmoba_2d",
+    sizes: { N: 2 * 4 * 6 },
+    launch: () => ({ params: { frames: 2, height: 4, width: 6, rows: 2, columns: 2, p: 0.25 } }),
+    rule: (call) => vmoba(call, (i) => 3 * div(div(i, 6) % 4, 2) + div(i % 6, 2)),
+  },
+  {
+    pattern: "block_means.attn#vmoba_3d",
+    sizes: { N: 4 * 4 * 4 },
+    launch: () => ({ params: { frames: 4, height: 4, width: 4, depth: 2, rows: 2, columns: 2, p: 0.25 } }),
+    rule: (call) => vmoba(call, (i) => 4 * div(i, 32) + 2 * div(div(i, 4) % 4, 2) + div(i % 4, 2)),
   },
   {
     pattern: "block_means.attn#kinetics_blocks",

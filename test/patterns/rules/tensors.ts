@@ -49,3 +49,6 @@ export function fourBits(x: readonly number[]): number[] {
   const step = Math.max(...x.map(Math.abs)) / 7;
   return x.map((each) => Math.round(each / step) * step);
 }
+
+/** The mean of all of them. */
+export const meanOf = (vectors: Vectors): number[] => meanVector(vectors, 0, vectors.length);

@@ -3,6 +3,7 @@ import type { Span } from "../../../source/file.js";
 import type { KeepModel, SelectModel } from "../../../semantics/tensors/model.js";
 import type { Typed } from "../../../semantics/typed.js";
 import type { BoolExpr, HostExpr, IntExpr } from "../../ir.js";
+import { arePlaces } from "../../layout/placed.js";
 import * as m from "../../make.js";
 import type { Force, Keep, RealValue, Reuse, SelectionHeads } from "../../selection.js";
 import { simplifyBool, simplifyInt } from "../../simplify.js";
@@ -41,10 +42,21 @@ export class Amounts {
   }
 
   /** What a pair of a candidate satisfies; undefined where that is causality alone. */
-  among({ among }: SelectModel): BoolExpr | undefined {
+  among({ among }: SelectModel, sizes: UnitSizes): BoolExpr | undefined {
     if (among === undefined) return undefined;
-    const mask = this.allowed(this.bool(among, "what a selection is made among"));
+    const mask = this.inUnits(this.allowed(this.bool(among, "what a selection is made among")), sizes, among.span);
     return keyOf(mask) === keyOf(this.allowed(m.bool(true))) ? undefined : mask;
+  }
+
+  /** A mask of pairs that have places where it asks for these: units of tiles it reads are those of the selection. */
+  private inUnits(mask: BoolExpr, sizes: UnitSizes, span: Span): BoolExpr {
+    const asks = some(
+      mask,
+      (e) =>
+        e.kind === "load" && arePlaces(e.input) && !(e.index.kind === "var" && e.index.name === "q" ? sizes.ofPlaces.q : sizes.ofPlaces.k),
+    );
+    if (asks) this.at.lowering.add(diagnostic("ATTN2340", span, {}));
+    return mask;
   }
 
   /** A mask and causality. */
@@ -57,12 +69,17 @@ export class Amounts {
     if (force === undefined) return keep.onTop ? { onTop: true } : undefined;
     const pairs = force.masks.map((mask) => this.bool(mask, "what is forced"));
     // Where a unit of queries lies in one of keys, its own unit is the one of its last query.
-    const ownUnit = force.current !== undefined && sizes.k !== undefined && sizes.q !== undefined && sizes.k % sizes.q === 0;
+    const sameKind = sizes.ofPlaces.q === sizes.ofPlaces.k;
+    const ownUnit = force.current !== undefined && sizes.k !== undefined && sizes.q !== undefined && sizes.k % sizes.q === 0 && sameKind;
     const nearest = force.current !== undefined && sizes.diag !== undefined;
     if (force.current !== undefined && !ownUnit && !nearest) pairs.push(m.eq(m.q, m.k));
     const first = this.atLeast(force.first && this.count(force.first, "`n` of `first`"), nearest);
     const local = this.atLeast(force.local && this.count(force.local, "`n` of `local`"), ownUnit);
-    const touched = pairs.length === 0 ? undefined : this.allowed(m.or(...pairs));
+    const { causal } = this.at.lowering.around.space;
+    if (force.last !== undefined && causal && (sizes.ofPlaces.q || sizes.ofPlaces.k)) {
+      this.at.lowering.add(diagnostic("ATTN2341", force.last.span, { what: "`last(n)` in a causal space" }));
+    }
+    const touched = pairs.length === 0 ? undefined : this.inUnits(this.allowed(m.or(...pairs)), sizes, force.span);
     return {
       ...(touched === undefined ? {} : { pairs: touched }),
       ...(first === undefined ? {} : { first }),

@@ -1,7 +1,7 @@
 import type { SelectModel } from "../../../semantics/tensors/model.js";
 import type { Span } from "../../../source/file.js";
 import type { ColumnAxis, Tensor } from "../../selection.js";
-import { axesOf, describeColumns, describeRows, keys, reportUnits, strideOf } from "../tensors/axes.js";
+import { axesOf, describeColumns, describeRows, inUnits, keys, reportUnits, sameColumns, sameKind, strideOf } from "../tensors/axes.js";
 import { lowerTensor, reportMultiple, type TensorFrame, type UnitSizes } from "../tensors/lower.js";
 
 /** The score of a selection, joined over the heads that share it, in its units: what is finer is added up. */
@@ -22,9 +22,9 @@ function inRows(score: Tensor, units: UnitSizes, span: Span, at: TensorFrame): T
   const { rows } = score.axes;
   if (rows === undefined) return score;
   if (units.q === undefined) return at.make.reduce("sum", "rows", score);
-  const wanted = { unit: units.q };
+  const wanted = inUnits(units.q, units.ofPlaces.q);
   if (rows.last !== undefined) reportUnits(describeRows(rows), describeRows(wanted), span, at.lowering.add);
-  else if (wanted.unit < rows.unit) reportUnits(describeRows(rows), describeRows(wanted), span, at.lowering.add);
+  else if (wanted.unit < rows.unit || !sameKind(rows, wanted)) reportUnits(describeRows(rows), describeRows(wanted), span, at.lowering.add);
   else if (wanted.unit % rows.unit !== 0) reportMultiple(describeRows(wanted), wanted.unit, rows.unit, span, at);
   return at.make.poolRows("sum", score, wanted);
 }
@@ -32,9 +32,10 @@ function inRows(score: Tensor, units: UnitSizes, span: Span, at: TensorFrame): T
 function inColumns(score: Tensor, units: UnitSizes, span: Span, at: TensorFrame): Tensor {
   const { columns } = score.axes;
   if (columns === undefined) return score;
-  const wanted: ColumnAxis = units.k === undefined ? { kind: "offsets", unit: units.diag! } : keys(units.k);
-  const finer = strideOf(columns) === columns.unit && columns.unit <= wanted.unit;
+  const wanted: ColumnAxis =
+    units.k === undefined ? { kind: "offsets", unit: units.diag! } : { ...keys(units.k), ...inUnits(units.k, units.ofPlaces.k) };
+  const finer = strideOf(columns) === columns.unit && columns.unit <= wanted.unit && sameKind(columns, wanted);
   if (!finer) reportUnits(describeColumns(columns), describeColumns(wanted), span, at.lowering.add);
   else if (wanted.unit % columns.unit !== 0) reportMultiple(describeColumns(wanted), wanted.unit, columns.unit, span, at);
-  return wanted.unit === columns.unit ? score : at.make.poolColumns("sum", score, wanted);
+  return sameColumns(columns, wanted) ? score : at.make.poolColumns("sum", score, wanted);
 }

@@ -7,6 +7,7 @@ import { bitOfPair } from "../../selection-bits.js";
 import type { Flag, Selection, SelectionHeads, Tensor } from "../../selection.js";
 import type { Frame, Lowering } from "../lower.js";
 import { lowerTensor, reportMultiple, size, type TensorFrame, type UnitSizes } from "../tensors/lower.js";
+import { inUnits } from "../tensors/axes.js";
 import { TensorMaker } from "../tensors/make.js";
 import { TensorTable } from "../tensors/table.js";
 import type { BoolValue } from "../value.js";
@@ -75,15 +76,15 @@ export class Selections {
     const heads: SelectionHeads = select.group?.over ?? "query";
     const amounts = new Amounts(at, heads);
     // What it reads of others comes first, so that they stand before it.
-    const among = amounts.among(select);
+    const among = amounts.among(select, units);
     const force = amounts.force(select, units);
     const reuse = amounts.reuse(select);
     return {
       kind: "selection",
       name: "",
       heads,
-      ...(units.q === undefined ? {} : { rows: { unit: units.q } }),
-      columns: units.diag === undefined ? { kind: "keys", unit: units.k! } : { kind: "offsets", unit: units.diag },
+      ...(units.q === undefined ? {} : { rows: inUnits(units.q, units.ofPlaces.q) }),
+      columns: units.diag === undefined ? { kind: "keys", ...inUnits(units.k!, units.ofPlaces.k) } : { kind: "offsets", unit: units.diag },
       score: scoreOf(select, units, at),
       keep: amounts.keep(select.keep),
       ...(among === undefined ? {} : { among }),
@@ -131,12 +132,13 @@ function leastOf(selection: Selection): Selection {
 }
 
 function sizesOf(units: SelectUnits, at: TensorFrame): UnitSizes {
-  const of = (axis: keyof SelectUnits): UnitSizes => {
+  const of = (axis: keyof SelectUnits): Partial<UnitSizes> => {
     const unit = units[axis];
     if (unit === undefined) return {};
     return { [axis]: unit.size === undefined ? 1 : size(unit.size, "the size of a unit", at) };
   };
-  return { ...of("q"), ...of("k"), ...of("diag") };
+  const ofPlaces = { q: at.lowering.inTiles(units.q?.tile), k: at.lowering.inTiles(units.k?.tile) };
+  return { ...of("q"), ...of("k"), ...of("diag"), ofPlaces };
 }
 
 /** A size that holds whole units. */

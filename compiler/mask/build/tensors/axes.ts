@@ -1,7 +1,7 @@
 import { diagnostic } from "../../../diagnostics/report.js";
 import type { Diagnostic } from "../../../diagnostics/diagnostic.js";
 import type { Span } from "../../../source/file.js";
-import type { ColumnAxis, RowAxis, SelectionHeads, TensorAxes } from "../../selection.js";
+import type { ColumnAxis, OfPlaces, RowAxis, SelectionHeads, TensorAxes } from "../../selection.js";
 
 type Add = (diagnostic: Diagnostic) => void;
 
@@ -34,11 +34,11 @@ function finer(a: SelectionHeads, b: SelectionHeads): SelectionHeads {
 }
 
 export function sameRows(a: RowAxis, b: RowAxis): boolean {
-  return a.unit === b.unit && a.last === b.last;
+  return a.unit === b.unit && a.last === b.last && a.of === b.of;
 }
 
 export function sameColumns(a: ColumnAxis, b: ColumnAxis): boolean {
-  return a.kind === b.kind && a.unit === b.unit && strideOf(a) === strideOf(b);
+  return a.kind === b.kind && a.unit === b.unit && strideOf(a) === strideOf(b) && ofOf(a) === ofOf(b);
 }
 
 export function strideOf(axis: ColumnAxis): number {
@@ -49,13 +49,32 @@ export function keys(unit: number, stride = unit): ColumnAxis {
   return { kind: "keys", unit, stride };
 }
 
-export function describeRows({ unit, last }: RowAxis): string {
+/** Units of neighbouring places where there is a layout in which they are not positions. */
+export function inUnits(unit: number, ofPlaces: boolean): { readonly unit: number; readonly of?: OfPlaces } {
+  return ofPlaces ? { unit, of: "places" } : { unit };
+}
+
+const ofOf = (axis: ColumnAxis): OfPlaces | undefined => (axis.kind === "keys" ? axis.of : undefined);
+
+/**
+ * Whether the units of an axis lie in those of a coarser one as far as their kinds go: positions one by one lie in both
+ * positions and places.
+ */
+export function sameKind(finer: RowAxis | ColumnAxis, coarser: RowAxis | ColumnAxis): boolean {
+  const of = (axis: RowAxis | ColumnAxis): OfPlaces | undefined => ("of" in axis ? axis.of : undefined);
+  const single = finer.unit === 1 && of(finer) === undefined && !("stride" in finer && finer.stride !== 1);
+  return single || of(finer) === of(coarser);
+}
+
+export function describeRows({ unit, last, of }: RowAxis): string {
   if (last !== undefined) return `the last ${last} queries`;
+  if (of !== undefined) return `tiles of ${unit} queries`;
   return unit === 1 ? "queries" : `blocks of ${unit} queries`;
 }
 
 export function describeColumns(axis: ColumnAxis): string {
   const what = axis.kind === "keys" ? "keys" : "distances";
   if (strideOf(axis) !== axis.unit) return `windows of ${axis.unit} ${what}, one every ${strideOf(axis)}`;
+  if (ofOf(axis) !== undefined) return `tiles of ${axis.unit} keys`;
   return axis.unit === 1 ? what : `blocks of ${axis.unit} ${what}`;
 }

@@ -3,7 +3,7 @@ import type { ElementOp, TensorLet, TensorTyped } from "../../../semantics/tenso
 import type { Typed } from "../../../semantics/typed.js";
 import type { Tensor, TensorBinary } from "../../selection.js";
 import type { Frame, Lowering } from "../lower.js";
-import { axesOf, describeColumns, describeRows, keys, noAxes, reportUnits, strideOf } from "./axes.js";
+import { axesOf, describeColumns, describeRows, inUnits, keys, noAxes, reportUnits, sameColumns, sameKind, strideOf } from "./axes.js";
 import { jensenShannonDistance } from "./distance.js";
 import { lowBit } from "./low-bit.js";
 import type { TensorMaker } from "./make.js";
@@ -13,6 +13,8 @@ export interface UnitSizes {
   readonly q?: number | undefined;
   readonly k?: number | undefined;
   readonly diag?: number | undefined;
+  /** Which of them are runs of places. */
+  readonly ofPlaces: { readonly q: boolean; readonly k: boolean };
 }
 
 /** What a tensor expression is lowered in. */
@@ -153,22 +155,24 @@ function pool(typed: Extract<TensorTyped, { readonly kind: "pool" }>, at: Tensor
   const a = lowerTensor(typed.a, at);
   const { span } = typed;
   const given = typed.unit && size(typed.unit, "the size of a block", at);
+  const inTiles = (axis: "q" | "k"): boolean => (given === undefined ? (units?.ofPlaces[axis] ?? false) : lowering.inTiles(typed.tile));
   if (typed.over === "rows") {
-    const unit = given ?? units!.q!;
+    const wanted = inUnits(given ?? units!.q!, inTiles("q"));
     const rows = a.axes.rows!;
-    if (rows.last !== undefined) reportUnits(describeRows(rows), describeRows({ unit }), span, lowering.add);
-    else if (unit % rows.unit !== 0) reportMultiple(describeRows({ unit }), unit, rows.unit, span, at);
-    return make.poolRows(typed.op, a, { unit });
+    if (rows.last !== undefined || !sameKind(rows, wanted)) reportUnits(describeRows(rows), describeRows(wanted), span, lowering.add);
+    else if (wanted.unit % rows.unit !== 0) reportMultiple(describeRows(wanted), wanted.unit, rows.unit, span, at);
+    return make.poolRows(typed.op, a, wanted);
   }
   const columns = a.axes.columns!;
   const unit = given ?? (columns.kind === "keys" ? units!.k! : units!.diag!);
   const stride = typed.stride === undefined ? unit : size(typed.stride, "the stride of windows", at);
-  const wanted = columns.kind === "keys" ? keys(unit, stride) : { kind: columns.kind, unit };
-  if (strideOf(columns) !== columns.unit) reportUnits(describeColumns(columns), describeColumns(wanted), span, lowering.add);
+  const wanted = columns.kind === "keys" ? { ...keys(unit, stride), ...inUnits(unit, inTiles("k")) } : { kind: columns.kind, unit };
+  if (strideOf(columns) !== columns.unit || !sameKind(columns, wanted))
+    reportUnits(describeColumns(columns), describeColumns(wanted), span, lowering.add);
   for (const part of [unit, stride]) {
     if (part % columns.unit !== 0) reportMultiple(describeColumns(wanted), part, columns.unit, span, at);
   }
-  return unit === columns.unit && stride === unit ? a : make.poolColumns(typed.op, a, wanted);
+  return sameColumns(columns, wanted) ? a : make.poolColumns(typed.op, a, wanted);
 }
 
 export function reportMultiple(what: string, found: number, of: number, span: TensorTyped["span"], { lowering }: TensorFrame): void {
@@ -182,8 +186,8 @@ function diagonals(typed: Extract<TensorTyped, { readonly kind: "diagonals" }>, 
   const { kind, causal } = lowering.around.space;
   if (kind !== "self" || !causal) lowering.add(diagnostic("ATTN2330", typed.span, { what: "`over: diag`" }));
   const { rows, columns } = a.axes;
-  if (rows!.unit !== 1) reportUnits(describeRows(rows!), "diagonals", typed.span, lowering.add);
-  if (columns!.unit !== 1) reportUnits(describeColumns(columns!), "diagonals", typed.span, lowering.add);
+  if (rows!.unit !== 1 || rows!.of !== undefined) reportUnits(describeRows(rows!), "diagonals", typed.span, lowering.add);
+  if (columns!.unit !== 1 || !sameKind(columns!, keys(2))) reportUnits(describeColumns(columns!), "diagonals", typed.span, lowering.add);
   const axes = axesOf({ heads: a.axes.heads, columns: { kind: "offsets", unit }, dim: false });
   return make.node({ kind: "diagonals", op: typed.op, a, axes });
 }
@@ -195,8 +199,9 @@ function fold(typed: Extract<TensorTyped, { readonly kind: "fold" }>, unit: numb
   const a = lowerTensor(typed.a, at);
   const columns = a.axes.columns!;
   const stride = strideOf(columns);
-  const wanted = keys(unit!);
-  if (wanted.unit % stride !== 0) reportMultiple(describeColumns(wanted), wanted.unit, stride, span, at);
+  const wanted = { ...keys(unit!), ...inUnits(unit!, at.units?.ofPlaces.k ?? false) };
+  if (wanted.of !== undefined || !sameKind(columns, wanted)) lowering.add(diagnostic("ATTN2341", span, { what: "`fold`" }));
+  else if (wanted.unit % stride !== 0) reportMultiple(describeColumns(wanted), wanted.unit, stride, span, at);
   else if (columns.unit % stride !== 0) reportMultiple(describeColumns(columns), columns.unit, stride, span, at);
   const before = Math.ceil(columns.unit / stride) - 1;
   const expected = Math.ceil(wanted.unit / stride) + before;

@@ -1,7 +1,7 @@
 import type { Span } from "../../../source/file.js";
 import type { Diagnostic } from "../../../diagnostics/diagnostic.js";
 import type { ColumnAxis, PoolOp, RowAxis, Tensor, TensorAxes, TensorBinary, TensorUnary } from "../../selection.js";
-import { axesOf, joinAxes, noAxes } from "./axes.js";
+import { axesOf, joinAxes, noAxes, sameRows } from "./axes.js";
 import type { TensorTable } from "./table.js";
 
 /** Constructors of tensors: they work out axes, and report operands that do not go together. */
@@ -34,7 +34,7 @@ export class TensorMaker {
 
   /** Rows in units of `rows`; the tensor itself where they are already. */
   poolRows(op: PoolOp, a: Tensor, rows: RowAxis): Tensor {
-    if (a.axes.rows!.unit === rows.unit) return a;
+    if (sameRows(a.axes.rows!, rows)) return a;
     return this.table.make({ kind: "pool", op, over: "rows", a, axes: axesOf({ ...a.axes, rows }) });
   }
 

@@ -1,7 +1,8 @@
-import type { FloatInput, MaskModule } from "../../../mask/ir.js";
+import type { FloatInput, Layout, MaskModule } from "../../../mask/ir.js";
 import type { Int, SelectionProgram, Stage } from "../../../select/ir.js";
 import { lowerSelections } from "../../../select/lower.js";
 import { walkReals } from "../../../select/walk.js";
+import { printInt } from "../../print/expressions.js";
 import { uniformName } from "../../print/names.js";
 import { selectionUniforms } from "../../print/select-uniforms.js";
 import { Sizes } from "../../print/select-sizes.js";
@@ -12,6 +13,7 @@ import { printUniforms } from "../dialect.js";
 import { elementType } from "../family.js";
 import { printHelpers } from "../helpers.js";
 import { indent } from "../pattern.js";
+import { cppKernel } from "./dialect.js";
 import { printPairs, printSnap } from "./bits.js";
 import { printDot } from "./dot.js";
 import { printKeep } from "./keep.js";
@@ -120,9 +122,10 @@ function printStages(
 /** What all stages have: the launch's numbers, memory, inputs, and functions of them. */
 function printBase(module: MaskModule, floats: readonly FloatInput[], text: string): string {
   const functions = [
+    ...(module.layout !== undefined && text.includes("token_at(") ? [tokenFunction(module.layout)] : []),
     ...(text.includes("scratch_bit(") ? [SCRATCH_BIT] : []),
     ...floats.filter(({ name }) => text.includes(`input_${name}(`)).map(inputFunction),
-    printHelpers(module, text),
+    printHelpers(module, text + (module.layout === undefined ? "" : printInt(module.layout.token, cppKernel))),
   ].filter((each) => each !== "");
   return `struct Selection {
   const SelectionUniforms& u;
@@ -130,6 +133,10 @@ function printBase(module: MaskModule, floats: readonly FloatInput[], text: stri
   unsigned int* scratch;
 ${floats.map(({ name }) => `  const float* floats_${name};\n`).join("")}${functions.map((each) => `\n${indent(each)}\n`).join("")}};`;
 }
+
+/** The position of the token at a place. */
+const tokenFunction = ({ token }: Layout): string =>
+  `__device__ __forceinline__ int token_at([[maybe_unused]] int b, int k) const {\n  return ${printInt(token, cppKernel)};\n}`;
 
 const SCRATCH_BIT = `__device__ __forceinline__ bool scratch_bit(int row, int column) const {
   return (scratch[row + (column >> 5)] >> (column & 31) & 1u) != 0u;

@@ -1,0 +1,101 @@
+import type { MaskModule } from "../mask/ir.js";
+import type { ColumnAxis, RowAxis, TensorAxes } from "../mask/selection.js";
+import { candidate, candidateCount, columnCount, columnSpan, firstQuery, rowSpan } from "./axes.js";
+import { add, ALWAYS, int, le, min, mul, named, shape, sub, tokenAt, ZERO } from "./int.js";
+import type { Cond, Int, Real, Tensor } from "./ir.js";
+import { binary, choose, float, loop, number } from "./reals.js";
+
+/**
+ * Units of places of a layout: which positions they hold is found place by place. Their least and greatest positions,
+ * and how many queries a unit of rows holds, are tensors of a few numbers that other stages read. Float32 holds every
+ * position.
+ */
+export interface PlaceContext {
+  readonly module: MaskModule;
+  readonly map: (name: string, axes: TensorAxes, value: Real) => Tensor;
+  readonly fresh: () => string;
+  /** Makes a tensor once for a program. */
+  readonly onceFor: (key: string, make: () => Tensor) => Tensor;
+}
+
+/** Whether an axis has units of places. */
+export const isOfPlaces = (axis: RowAxis | ColumnAxis | undefined): boolean => axis !== undefined && "of" in axis && axis.of !== undefined;
+
+/** The places of a unit: from, and up to but without. */
+export function placesOf({ unit }: { readonly unit: number }, index: Int): { readonly from: Int; readonly to: Int } {
+  const from = mul(index, int(unit));
+  return { from, to: min(add(from, int(unit)), shape("N")) };
+}
+
+/** The row of the call that the token at a place has; negative where it is no query of the call. */
+export const rowAt = ({ module: { space } }: PlaceContext, place: Int): Int => sub(tokenAt(place), firstQuery(space));
+
+/** Whether the token at a place is a query of the call. */
+export const isQuery = (context: PlaceContext, place: Int): Cond => le(ZERO, rowAt(context, place));
+
+/** The least or the greatest position of the queries of a row: -1 for the greatest of none. */
+export function positionOfRow(context: PlaceContext, axis: RowAxis, row: Int, end: "first" | "last"): Real {
+  if (!isOfPlaces(axis)) return float(rowSpan(context.module.space, axis, row)[end]);
+  const none = end === "last" ? number(-1) : float(shape("N"));
+  const tensor = overRow(context, axis, `${end} query of a tile`, end === "last" ? "max" : "min", (place) =>
+    choose(isQuery(context, place), float(tokenAt(place)), none),
+  );
+  return { kind: "load", from: tensor, at: { head: ZERO, row } };
+}
+
+/** The least or the greatest position of the keys of a column. */
+export function positionOfColumn(context: PlaceContext, axis: ColumnAxis, column: Int, end: "first" | "last"): Real {
+  if (!isOfPlaces(axis)) return float(columnSpan(axis, column)[end]);
+  const tensor = context.onceFor(`${end} key ${axis.unit}`, () => {
+    const i = named(context.fresh());
+    const { from, to } = placesOf(axis, named("column"));
+    const value = loop(end === "last" ? "max" : "min", i.name, from, to, float(tokenAt(i)));
+    return context.map(`${end} key of a tile`, { heads: "one", columns: axis, dim: false }, value);
+  });
+  return { kind: "load", from: tensor, at: { head: ZERO, column } };
+}
+
+/** How many queries of the call a unit of rows holds. */
+export function queriesOfRow(context: PlaceContext, axis: RowAxis, row: Int): Real {
+  const one = (place: Int): Real => choose(isQuery(context, place), number(1), number(0));
+  return { kind: "load", from: overRow(context, axis, "queries of a tile", "sum", one), at: { head: ZERO, row } };
+}
+
+function overRow(context: PlaceContext, axis: RowAxis, name: string, op: "sum" | "min" | "max", body: (place: Int) => Real): Tensor {
+  return context.onceFor(`${name} ${axis.unit}`, () => {
+    const i = named(context.fresh());
+    const { from, to } = placesOf(axis, named("row"));
+    return context.map(name, { heads: "one", rows: axis, dim: false }, loop(op, i.name, from, to, body(i)));
+  });
+}
+
+/** Whether a pair of a row and a column is a candidate. A row without a query has none. */
+export function candidateIn(
+  context: PlaceContext,
+  rows: RowAxis | undefined,
+  columns: ColumnAxis | undefined,
+  row: Int,
+  column: Int,
+): Cond {
+  const { space } = context.module;
+  if (!isOfPlaces(rows) && !isOfPlaces(columns)) return candidate(space, rows, columns, row, column);
+  if (rows === undefined) return ALWAYS;
+  if (!space.causal || columns === undefined)
+    return isOfPlaces(rows) ? nonzero(number(0), positionOfRow(context, rows, row, "last")) : ALWAYS;
+  return nonzero(positionOfColumn(context, columns, column, "first"), positionOfRow(context, rows, row, "last"));
+}
+
+const nonzero = (least: Real, most: Real): Cond => ({ kind: "nonzero", a: binary("le", least, most) });
+
+/** The columns among which the candidates of a row are: as many from the first on, of those that pass the test. */
+export function candidatesOf(
+  context: PlaceContext,
+  rows: RowAxis | undefined,
+  columns: ColumnAxis,
+  row: Int,
+): { readonly to: Int; readonly among: (column: Int) => Cond } {
+  if (!isOfPlaces(rows) && !isOfPlaces(columns)) {
+    return { to: candidateCount(context.module.space, rows, columns, row), among: () => ALWAYS };
+  }
+  return { to: columnCount(columns), among: (column) => candidateIn(context, rows, columns, row, column) };
+}
