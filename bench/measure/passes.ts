@@ -6,9 +6,9 @@ const MOST_REPEATS = 64;
 
 /** The milliseconds of the stages of an operator's selections, each by itself. */
 export interface PassTimer {
-  /** Runs each stage once more; the milliseconds of all of them together. */
+  /** Runs each stage once more; the milliseconds of all of them together. The first round, the warm-up, finds out how often they are run at a time. */
   round(): Promise<number>;
-  /** `[stage][round]`, but for the first round: the warm-up. */
+  /** `[stage][round]`, without the warm-up. */
   times(): readonly (readonly number[])[];
 }
 
@@ -21,20 +21,29 @@ export function passTimer(current: SelectionStage[], run: (launches: number) => 
   const all = [...current];
   const times: number[][] = all.map(() => []);
   const show = (stages: readonly SelectionStage[]): void => void current.splice(0, current.length, ...stages);
-  let repeats: readonly number[] | undefined;
+  const repeats: number[] = [];
   return {
     round: async () => {
       show(all);
       await run(1);
-      const found: number[] = [];
+      let sum = 0;
       for (const [i, stage] of all.entries()) {
         show([stage]);
-        found.push(await run(repeats?.[i] ?? 1));
+        const known = repeats[i];
+        if (known === undefined) repeats[i] = await enough(run);
+        else times[i]!.push(await run(known));
+        sum += times[i]!.at(-1) ?? 0;
       }
-      if (repeats === undefined) repeats = found.map((ms) => Math.min(Math.max(Math.round(LEAST_MS / ms), 1), MOST_REPEATS));
-      else found.forEach((ms, i) => times[i]!.push(ms));
-      return found.reduce((sum, ms) => sum + ms, 0);
+      return sum;
     },
     times: () => times,
   };
+}
+
+/** How many launches take long enough: one by itself is mostly what it costs to start it. */
+async function enough(run: (launches: number) => Promise<number>): Promise<number> {
+  await run(1);
+  let launches = 1;
+  while (launches < MOST_REPEATS && (await run(launches)) * launches < LEAST_MS) launches *= 4;
+  return launches;
 }

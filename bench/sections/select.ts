@@ -35,6 +35,8 @@ const CASES: readonly Case[] = [
   { label: "MoBA 512 by 3", file: "patterns/block_means.attn", name: "moba" },
   { label: "MoBA 512 by 3, queries first", file: "patterns/block_means.attn", name: "moba", order: "queries" },
   { label: "FlexPrefill 0.9", file: "patterns/probed_columns.attn", name: "flexprefill" },
+  // So few that there is something to gain on the bench's tensors.
+  { label: "FlexPrefill 0.4", file: "patterns/probed_columns.attn", name: "flexprefill", params: { gamma: 0.4 } },
   {
     label: "Quest, decoding",
     file: "patterns/page_bounds.attn",
@@ -66,6 +68,7 @@ export async function selectSection(context: Context): Promise<Section> {
       "First: which go first where queries choose blocks of keys: a tile of queries with all blocks that one of them chose, or a block with the queries that chose it. The launch counts and takes the cheaper one.",
       "By pairs: what the density reached allows without overhead. The error is that of the whole, from dense attention in float64 under the mask that the device itself selected.",
       `Goals: the selection takes at most ${OVERHEAD_GOAL * 100}% of the dense kernel's time, and the whole is faster than the dense kernel where its pairs allow ${WORTHWHILE} times its speed.`,
+      "Quest is a method for decoding: one query, beside the dense kernel with one query. For all queries of a prompt its bounds alone would take longer than dense attention: two products for each pair of a query and a page.",
       "Passes: each by itself, over and over, on what all of them together left in memory. Their sum and the selection differ by what starting them costs.",
     ],
     tables,
