@@ -104,11 +104,11 @@ test("what is selected is read by its position, in whatever order the tokens are
     const bits = { c: someBits(N + 1, N) };
     expectPermuted(moduleOf(over(program, unit)), { ...env(N, Math.ceil(N / of)), inputs: bits });
   });
-  fc.assert(property, { numRuns: 80 });
+  fc.assert(property, { numRuns: 40 });
   const residues = fc.property(residuePrograms(300), units, part, ({ program, N }, unit, of) => {
     expectPermuted(moduleOf(over(program, unit)), { ...env(N, Math.ceil(N / of)), inputs: { c: someBits(N + 1, N) } });
   });
-  fc.assert(residues, { numRuns: 15 });
+  fc.assert(residues, { numRuns: 6 });
 });
 
 test("coordinates that the mask was written with are coordinates of places, whatever they have become", () => {

@@ -139,3 +139,21 @@ test("computes the published shares of a video grid", () => {
   const unstrided = shares(gna([1, 1, 1], "layout tiles(2, 8, 8)"), N, 128, 7);
   expect(unstrided.computed).toBeCloseTo(0.184, 3);
 });
+
+test("what is selected by tiles of the layout fills the kernel's tiles: none is masked", () => {
+  for (const [unit, layout] of [
+    ["tile(64)", "tiles(8, 8)"],
+    ["tile(128)", "curve(gilbert)"],
+    ["tile(64)", "curve(morton)"],
+  ] as const) {
+    const select = `select c { unit q: ${unit}, k: ${unit}; score dot(mean(q), mean(k)); keep top(4) }`;
+    const module = moduleOf(attention(`layout ${layout}\n${select}\nattend c`, { space: "grid(y: 32, x: 32)" }));
+    const units = 1024 / Number(/\d+/.exec(unit)![0]);
+    // Two of five units, so that rows differ.
+    const data = Uint8Array.from({ length: units * units }, (_, i) => Number((i * 7) % 5 < 2));
+    const c = { kind: "bits", batch: 1, heads: 1, rows: units, columns: units, data } as const;
+    const [found] = countTiles(module, { ...env(1024), inputs: { c } }, { blockQ: 64, blockK: 32 });
+    const kept = data.reduce((sum, bit) => sum + bit, 0);
+    expect(found).toMatchObject({ partial: 0, full: (kept * (1024 / units) ** 2) / (64 * 32) });
+  }
+});
