@@ -1,10 +1,10 @@
-import { bindGroupLayout, KERNEL_BINDINGS } from "./bind-layout.js";
+import { KERNEL_BINDINGS } from "./bind-layout.js";
 import type { ResolvedCall } from "./call.js";
 import { foldWorkgroups } from "./dispatch.js";
 import { AttnError } from "./errors.js";
 import { USAGE_STORAGE } from "./gpu-flags.js";
+import { compileKernel, type Kernel } from "./kernel.js";
 import type { KernelVariant } from "./module.js";
-import { compilePipeline } from "./pipeline.js";
 
 /** How rows are cut into parts. */
 export interface SplitOptions {
@@ -86,11 +86,6 @@ const SPLIT_BINDINGS: Record<Name, readonly GPUBufferBindingType[]> = {
 /** Storage buffers that a launch in parts binds at a time. */
 const PARTS_STORAGE_BUFFERS = SPLIT_BINDINGS.parts.length - 1;
 
-interface Kernel {
-  readonly pipeline: GPUComputePipeline;
-  readonly layout: GPUBindGroupLayout;
-}
-
 /** The compiled kernels of launches in parts. */
 export type SplitPipelines = Record<Name, Kernel>;
 
@@ -98,11 +93,7 @@ export type SplitPipelines = Record<Name, Kernel>;
 export async function splitPipelines(device: GPUDevice, label: string, variant: KernelVariant): Promise<SplitPipelines | undefined> {
   const texts = variant.split;
   if (texts === undefined || device.limits.maxStorageBuffersPerShaderStage < PARTS_STORAGE_BUFFERS) return undefined;
-  const kernel = async (name: Name): Promise<Kernel> => {
-    const layout = bindGroupLayout(device, `attnc ${name}`, SPLIT_BINDINGS[name]);
-    const pipelineLayout = () => device.createPipelineLayout({ label: `attnc ${name}`, bindGroupLayouts: [layout] });
-    return { layout, pipeline: await compilePipeline(device, `${label} ${name}`, texts[name], pipelineLayout) };
-  };
+  const kernel = (name: Name): Promise<Kernel> => compileKernel(device, label, name, SPLIT_BINDINGS[name], texts[name]);
   const [plan, parts, merge] = await Promise.all([kernel("plan"), kernel("parts"), kernel("merge")]);
   return { plan, parts, merge };
 }

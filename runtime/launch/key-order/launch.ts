@@ -1,16 +1,15 @@
-import { bindGroupLayout } from "../bind-layout.js";
 import type { ConstantBuffers } from "../constant-buffers.js";
 import { foldWorkgroups } from "../dispatch.js";
 import { MODE_READ, USAGE_COPY_DST, USAGE_COPY_SRC, USAGE_INDIRECT, USAGE_MAP_READ, USAGE_STORAGE } from "../gpu-flags.js";
 import { GrowingBuffer } from "../growing-buffer.js";
+import { compileKernel, type Kernel } from "../kernel.js";
 import type { KernelVariant } from "../module.js";
-import { compilePipeline } from "../pipeline.js";
 import type { WholeBindings } from "../split.js";
 import { keyOrderWords } from "./fields.js";
 import { CHOOSE_WGSL, COUNT_WGSL, FILL_WGSL, PARTS_OF_ROWS_WGSL } from "./list-kernels.js";
 import type { KeyOrderPlan } from "./plan.js";
 
-type Name = "parts" | "count" | "choose" | "fill" | "chosen" | "rest" | "merge";
+type KeyOrderKernel = "parts" | "count" | "choose" | "fill" | "chosen" | "rest" | "merge";
 
 const LIST_BINDINGS: readonly GPUBufferBindingType[] = ["uniform", "read-only-storage", "storage"];
 const TILE_BINDINGS: readonly GPUBufferBindingType[] = [
@@ -20,7 +19,7 @@ const TILE_BINDINGS: readonly GPUBufferBindingType[] = [
   "uniform",
 ];
 
-const BINDINGS: Record<Name, readonly GPUBufferBindingType[]> = {
+const KEY_ORDER_BINDINGS: Record<KeyOrderKernel, readonly GPUBufferBindingType[]> = {
   parts: LIST_BINDINGS,
   count: LIST_BINDINGS,
   choose: [...LIST_BINDINGS, "storage"],
@@ -30,23 +29,15 @@ const BINDINGS: Record<Name, readonly GPUBufferBindingType[]> = {
   merge: ["uniform", "read-only-storage", "read-only-storage", "storage", "storage", "uniform"],
 };
 
-interface Kernel {
-  readonly pipeline: GPUComputePipeline;
-  readonly layout: GPUBindGroupLayout;
-}
-
 /** The compiled kernels of launches in key order; `rest` where each query has a part without the selection. */
-export type KeyOrderPipelines = Readonly<Record<Exclude<Name, "rest">, Kernel>> & { readonly rest?: Kernel };
+export type KeyOrderPipelines = Readonly<Record<Exclude<KeyOrderKernel, "rest">, Kernel>> & { readonly rest?: Kernel };
 
 /** Undefined where the variant has none. */
 export async function keyOrderPipelines(device: GPUDevice, label: string, variant: KernelVariant): Promise<KeyOrderPipelines | undefined> {
   const texts = variant.keyOrder;
   if (texts === undefined) return undefined;
-  const kernel = async (name: Name, text: string): Promise<Kernel> => {
-    const layout = bindGroupLayout(device, `attnc ${name}`, BINDINGS[name]);
-    const pipelineLayout = () => device.createPipelineLayout({ label: `attnc ${name}`, bindGroupLayouts: [layout] });
-    return { layout, pipeline: await compilePipeline(device, `${label} ${name}`, text, pipelineLayout) };
-  };
+  const kernel = (name: KeyOrderKernel, text: string): Promise<Kernel> =>
+    compileKernel(device, label, name, KEY_ORDER_BINDINGS[name], text);
   const [parts, count, choose, fill, chosen, merge, rest] = await Promise.all([
     kernel("parts", PARTS_OF_ROWS_WGSL),
     kernel("count", COUNT_WGSL),
