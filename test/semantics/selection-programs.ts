@@ -79,8 +79,9 @@ const keep = fc
     fc.constantFrom("", " over head"),
   )
   .map((parts) => `keep ${parts.join("")}`);
-const force = (rows: boolean, distances: boolean): fc.Arbitrary<string> => {
+const force = (rows: boolean, distances: boolean, earlier?: string): fc.Arbitrary<string> => {
   const terms = ["first(1)", "current", ...(distances ? [] : ["last(2)", "q - k < 5", "k == 3"]), ...(rows ? ["local(2)"] : [])];
+  if (earlier !== undefined) terms.push(earlier, `${earlier} & k % 2 == 0`);
   return fc
     .uniqueArray(fc.constantFrom(...terms), { minLength: 1, maxLength: 2 })
     .map((chosen) => `force ${chosen.map((term) => `(${term})`).join(" | ")}`);
@@ -88,12 +89,24 @@ const force = (rows: boolean, distances: boolean): fc.Arbitrary<string> => {
 const reuse = fc.constantFrom("reuse every 4 steps", "at layer in [1, 3]; reuse later layers");
 const group = fc.constantFrom("group sum over kvh", "group max over h", "group mean over kvh");
 
-function select(name: string): fc.Arbitrary<string> {
+/** What a selection is made among, where there is an earlier one. */
+const among = (earlier: string): fc.Arbitrary<string> =>
+  fc
+    .constantFrom(earlier, `!${earlier} & q - k < 30`, `${earlier} | local(n)`, "k % 3 == 0", `${earlier} if h < 2 else all`)
+    .map((mask) => `among ${mask}`);
+
+function select(name: string, earlier?: string): fc.Arbitrary<string> {
   return fc.tuple(fc.boolean(), fc.boolean(), unitSize, unitSize).chain(([distances, own, n, m]) => {
     const rows = own && !distances;
     const unit = distances ? `diag: block(${m})` : `${rows ? `q: block(${n}), ` : ""}k: block(${m})`;
     const score = tensor({ rows, columns: distances ? "offsets" : "keys", dim: false, grain: "unit" }, 3);
-    const others = fc.tuple(optional(group), optional(force(rows, distances)), optional(reuse), optional(fc.constant("snap block(8)")));
+    const others = fc.tuple(
+      optional(group),
+      optional(force(rows, distances, earlier)),
+      optional(reuse),
+      optional(fc.constant("snap block(8)")),
+      earlier === undefined ? fc.constant("") : optional(among(earlier)),
+    );
     return fc
       .tuple(score, keep, others)
       .map(
@@ -119,7 +132,7 @@ export const selectionProgram: fc.Arbitrary<string> = fc
     tensor({ rows: true, columns: "keys", dim: false, grain: "token" }, 2).map((text) => text.replace(/\bp\b/g, "given")),
     flag,
     select("a"),
-    select("b"),
+    select("b", "a"),
     attend,
   )
   .map(

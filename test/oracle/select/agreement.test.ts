@@ -110,6 +110,10 @@ pattern some_blocks(n = 3) {
   attend b
 }
 `,
+  "among whole tiles": `space seq causal
+    select x { unit q: block(4), k: block(4); score dot(mean(q), mean(k)); keep top(1); snap block(8) }
+    select y { unit q: block(2), k: block(2); score dot(mean(q), mean(k)); keep top(5); among x }
+    attend y`,
   "nothing to choose among": `space seq cross
     select none_of { unit q: block(4), k: block(4); score dot(mean(q), mean(k)); keep top(0) }
     select left { unit q: block(4), k: block(4); score dot(mean(q), mean(k)); keep top(3); among none_of; force first(1) }
