@@ -368,6 +368,9 @@ export interface MessageParams {
     reason: string | number;
     instead: string | number;
   };
+  ATTN2349: {
+    name: string | number;
+  };
   ATTN2350: {
     kind: string | number;
   };
@@ -3871,6 +3874,32 @@ attention a {
     reuse later layers
   }
   attend chosen | local(64)
+}
+\`\`\`
+`,
+  },
+  ATTN2349: {
+    title: `Weights of what is no mean`,
+    severity: "error",
+    message: `\`weight\` goes with \`mean\`, and this is \`{name}\``,
+    hint: `multiply by the weights before: \`sum(w * x, over: q)\``,
+    page: `\`mean(x, weight: w)\` is the sum of x times w over the sum of w, along the axis or over the blocks that the mean goes over.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  let    w = sqrt(sum(q * q, over: dim))
+  select c { unit k: token; score dot(sum(q, over: q, weight: w), k); keep top(128) }
+  attend c | local(64)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  let    w = sqrt(sum(q * q, over: dim))
+  select c { unit k: token; score dot(mean(q, over: q, weight: w), k); keep top(128) }
+  attend c | local(64)
 }
 \`\`\`
 `,

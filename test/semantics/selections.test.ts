@@ -20,6 +20,8 @@ test("scores that fit their units", () => {
     "dot(mean(q), mean(k))",
     "dot(q, k)",
     "dot4(q, k) * scale",
+    "dot(mean(q, weight: sum(q, over: dim)), mean(k, weight: 2 + sum(k, over: dim)))",
+    "mean(p, over: q, weight: sum(q.last(64), over: dim))",
     "dot(low_bit(mean(q), bits: 8), low_bit(mean(k) * 2, 2))",
     "dot(mean(q), mean(k)) * scale + log(size(k))",
     "max(dot(q, min(k)), dot(q, max(k)))",
@@ -56,6 +58,8 @@ test("scores that do not", () => {
   expect(within("k.last(3)")).toEqual(['ATTN2111 "k.last(3)"']);
   expect(within("dott(q, k)")).toEqual(['ATTN2005 "dott"']);
   expect(within("dot4(q, sum(k, over: dim))")).toEqual(['ATTN2311 "sum(k, over: dim)"']);
+  expect(within("dot(mean(q, weight: 2), mean(k))")).toEqual(['ATTN2311 "2"']);
+  expect(within("dot(max(q, 64, weight: k), mean(k))")).toEqual(['ATTN2349 "k"']);
   expect(within("dot(q, low_bit(p, bits: 4))")).toEqual(['ATTN2311 "p"']);
   expect(within("dot(q, low_bit(k, bits: 9))")).toEqual(['ATTN3001 "9"']);
   expect(within("dot(q, low_bit(k, bits: 1))")).toEqual(['ATTN3001 "1"']);

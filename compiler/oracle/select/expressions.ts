@@ -185,19 +185,29 @@ function ofUnits(name: "size" | "start" | "end", expr: CallExpr, at: Context): T
 /** `max(a, b)`, `mean(p, over: q)`, `mean(k, 32, stride: 16)`, `mean(q)`. */
 function reduction(name: Fold, expr: CallExpr, at: Context): Tensor {
   const { scene, place } = at;
-  const { ways, positions } = scene;
+  const { ways } = scene;
   const [first, second] = expr.args.map((arg) => arg.value);
   const unlabelled = expr.args.every((arg) => arg.label === undefined);
   const isView = (first?.kind === "name" && (first.name === "q" || first.name === "k")) || first?.kind === "member";
   if ((name === "min" || name === "max") && second !== undefined && unlabelled && (!isView || mentionsTensor(second, place, true)))
     return expr.args.map((arg) => tensorOf(arg.value, at)).reduce((a, b) => binaryTensor(name, a, b, ways));
-  const given = matchArgs(expr.args, ["x", "size", "stride", "over", "fold"]);
+  const given = matchArgs(expr.args, ["x", "size", "stride", "over", "fold", "weight"]);
+  const a = tensorOf(given.get("x")!, at);
+  const weight = given.get("weight");
+  if (weight === undefined) return folded(name, a, given, at);
+  const w = tensorOf(weight, at);
+  return binaryTensor("/", folded("sum", binaryTensor("*", a, w, ways), given, at), folded("sum", w, given, at), ways);
+}
+
+/** Over an axis, or over blocks, as the arguments of a call say. */
+function folded(name: Fold, a: Tensor, given: ReadonlyMap<string, Expr>, at: Context): Tensor {
+  const { scene, place } = at;
+  const { ways, positions } = scene;
   const ofTiles = given.has("size") && isTile(given.get("size")!);
   const number = (label: string): number | undefined => {
     if (!given.has(label)) return undefined;
     return label === "size" && ofTiles ? sizeOf(given.get(label)!, place) : fixed(evaluate(given.get(label)!, place));
   };
-  const a = tensorOf(given.get("x")!, at);
   const over = given.get("over");
   if (over === undefined) return pooled(name, a, given.get("x")!, { size: number("size"), ofTiles, stride: number("stride") }, at);
   if (name === "first" || name === "last" || over.kind !== "name") throw new OracleError(`${name} does not go over an axis`);

@@ -38,7 +38,10 @@ function reuseFrom({ name, span }: Identifier, context: Context): "failed" {
     symbol?.kind === "select"
       ? ["it is made in every call of this operator", `write \`${name}\` where it is to be read: in \`attend\`, \`among\` or \`force\``]
       : symbol !== undefined
-        ? [`it is ${withArticle(describeSymbol(symbol))}`, "a `select` of another call comes back from the caller: see `reuse later layers`"]
+        ? [
+            `it is ${withArticle(describeSymbol(symbol))}`,
+            "a `select` of another call comes back from the caller: see `reuse later layers`",
+          ]
         : [
             "what another call selected comes from the caller",
             "write `at layer in [..]` and `reuse later layers`, or `reuse every n steps`; the caller passes `selected` of that call as `reuse`",

@@ -19,7 +19,7 @@ import { describeShape } from "./shape.js";
 export function checkReduction(op: PoolOp, expr: CallExpr, at: TensorContext): TensorTyped {
   if (isElementwise(op, expr, at)) return checkExtremes(op as "min" | "max", expr, at);
   const { context } = at;
-  const matched = argumentsOf(expr, ["x"], ["size", "stride", "over", "fold"], context);
+  const matched = argumentsOf(expr, ["x"], ["size", "stride", "over", "fold", "weight"], context);
   if (matched === undefined) return errorTensor(expr.span);
   const a = checkTensor(matched.get("x")!, at);
   if (a.kind === "error") return a;
@@ -33,15 +33,41 @@ export function checkReduction(op: PoolOp, expr: CallExpr, at: TensorContext): T
   if (tile !== undefined && tile.size === undefined) return errorTensor(expr.span);
   if ([size, stride, fold].some((each) => each?.type.kind === "error")) return errorTensor(expr.span);
   const over = matched.get("over");
-  if (over === undefined && fold === undefined) return blocks(op, a, { size, stride, tile: tile !== undefined }, expr, at);
-  if (over === undefined || size !== undefined || stride !== undefined || op === "first" || op === "last") {
-    report(context, "ATTN2107", expr.span, { name: op, most: "a size of blocks, or `over` an axis" });
+  const made = (how: PoolOp, of: TensorTyped): TensorTyped => {
+    if (of.kind === "error") return of;
+    if (over === undefined && fold === undefined) return blocks(how, of, { size, stride, tile: tile !== undefined }, expr, at);
+    if (over === undefined || size !== undefined || stride !== undefined || how === "first" || how === "last") {
+      report(context, "ATTN2107", expr.span, { name: op, most: "a size of blocks, or `over` an axis" });
+      return errorTensor(expr.span);
+    }
+    const reduced = reduce(how, of, over, expr, at, fold);
+    if (reduced.kind === "error" || fold === undefined || reduced.kind === "diagonals") return reduced;
+    if (reduced.shape.columns !== "keys") return reportShape("`fold`", "a tensor over keys", reduced, context);
+    return { kind: "pool", op: how, over: "columns", a: reduced, unit: fold, shape: reduced.shape, span: expr.span };
+  };
+  const weight = matched.get("weight");
+  return weight === undefined ? made(op, a) : weighted(op, a, weight, made, expr, at);
+}
+
+/** `mean(q, weight: w)`: the sum of all times their weights over the sum of the weights. */
+function weighted(
+  op: PoolOp,
+  a: TensorTyped,
+  weight: Expr,
+  made: (how: PoolOp, of: TensorTyped) => TensorTyped,
+  expr: CallExpr,
+  at: TensorContext,
+): TensorTyped {
+  if (op !== "mean") {
+    report(at.context, "ATTN2349", weight.span, { name: op });
     return errorTensor(expr.span);
   }
-  const reduced = reduce(op, a, over, expr, at, fold);
-  if (reduced.kind === "error" || fold === undefined || reduced.kind === "diagonals") return reduced;
-  if (reduced.shape.columns !== "keys") return reportShape("`fold`", "a tensor over keys", reduced, context);
-  return { kind: "pool", op, over: "columns", a: reduced, unit: fold, shape: reduced.shape, span: expr.span };
+  const w = checkTensor(weight, at);
+  if (w.kind === "error") return w;
+  const where = "a mean with `weight`";
+  const sum = made("sum", elementwise("mul", a, w, weight.span, where, at));
+  // What is wrong with the sum has been said.
+  return sum.kind === "error" ? sum : elementwise("div", sum, made("sum", w), expr.span, where, at);
 }
 
 /** `max(k, 16)` pools the keys; `max(a, b)` and `max(a, 0.5)` take the greater of two numbers. */

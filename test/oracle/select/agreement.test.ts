@@ -57,6 +57,11 @@ const programs: Readonly<Record<string, string>> = {
     select s { unit q: token, k: block(16); score fold(softmax(dot(q, w) * scale, where: end(w) <= end(q)), 1, 2, 2, 2, 1); group sum over kvh; keep top(2); force first(1) + local(2) }
     attend s`,
   "low bits": "space seq causal\nselect s { unit q: token, k: token; score dot(low_bit(q, bits: 3), low_bit(k, bits: 5)); keep top(5) }\nattend s",
+  "weighted means": `space seq causal
+    let    w = abs(sum(q, over: dim)) + 1
+    select s { unit q: block(4), k: block(4); score dot(mean(q, weight: w), mean(k, weight: exp(-abs(sum(k, over: dim))))); keep top(3) }
+    attend s`,
+  "a weighted mean of all queries": "space seq full\nselect s { unit k: token; score mean(softmax(dot(q, k) * scale), over: q, weight: abs(sum(q, over: dim)) + 1); keep top(5) }\nattend s",
   "low bits of means": "space seq full\nselect s { unit q: block(4), k: block(4); score dot4(mean(q), mean(k)); keep top(3) }\nattend s",
   levels: "space seq causal\nselect lv { unit q: block(4), k: block(4); score dot(mean(q), mean(k)) + 9; keep levels(1: top(2), 2: top_p(0.6), 4: fraction(0.9)); force current }\nattend lv.level(1) | lv.level(2) & k % 2 == 0 | lv.level(4) & k % 4 == 0 & lv",
   smoothed: "space seq causal\nselect s { unit k: token; score avg_pool(sum(softmax(dot(q.last(8), k) * scale), over: q), 5); keep top(9) }\nattend s | local(4)",

@@ -80,6 +80,15 @@ test("diagonals: distance by distance, in groups, a mean by the number of querie
   expect(diag("token", "sum(dot(q.last(2), k), over: diag)")).toEqual([6, 3, 1]);
 });
 
+test("a mean with weights: the weighted sum over the sum of the weights, of blocks and of an axis", () => {
+  const call: Call = { q: [[[1, 0], [3, 0]]], k: [[[1, 1], [2, 3], [5, 2]]] }; // prettier-ignore
+  const of = (score: string): number[] => scoresOf(selected("seq full", `unit k: block(2)\nscore ${score}\nkeep top(1)`, call));
+  // Keys 1, 2 and 5 with weights 2, 5 and 7.
+  expect(of("dot(mean(q), mean(k, weight: sum(k, over: dim)))")).toEqual(near([(2 * (1 * 2 + 2 * 5)) / 7, 10]));
+  // Queries 1 and 3, weights 1 and 3.
+  expect(of("dot(mean(q, over: q, weight: sum(q, over: dim)), mean(k))")).toEqual(near([2.5 * 1.5, 2.5 * 5]));
+});
+
 test("few bits: the greatest element of a vector is the greatest number, half way goes to the even one, zeros stay", () => {
   // Steps 2, 1 and none; dot with (1, 10, 100) shows the elements.
   const call: Call = { q: [[[1, 10, 100]]], k: [[[14, 3, -5], [7, 2.5, -1.5], [0, 0, 0]]] }; // prettier-ignore

@@ -1,7 +1,7 @@
 import type { Case } from "./case.js";
 import { bestWith, shareWith } from "./kept.js";
 import { mobaBlocks } from "./key-blocks.js";
-import { added, among, byToken, div, groupHeads, keysOf, kvOf, meansUpTo, perRow, queryOf, type Pairs } from "./pieces.js";
+import { added, among, blockMeans, byToken, div, groupHeads, keysOf, kvOf, meansUpTo, perRow, queryOf, type Pairs } from "./pieces.js";
 import type { Call } from "./selected.js";
 import { blocksOf, dot, meanOf, meanVector, range, softmax, sum, topPlaces } from "./tensors.js";
 
@@ -30,6 +30,20 @@ export const meanCases: readonly Case[] = [
     sizes: { N: 53, ...grouped },
     launch: () => ({ params: { block: 8, n: 3 } }),
     rule: (call) => byToken(8, (h, i) => mobaBlocks(queryOf(call, h, i), keysOf(call, h), i, 8, 3)),
+  },
+  {
+    pattern: "block_means.attn#act_qkv",
+    sizes: { N: 60, NQ: 20, ...grouped },
+    launch: () => ({ params: { page: 4, n: 4, recent: 6 } }),
+    rule: (call) => {
+      const pages = range(call.heads).map((h) => {
+        const queries = call.q[h]!;
+        const lengths = queries.map((query) => Math.sqrt(dot(query, query)));
+        const probe = queries[0]!.map((_, c) => sum(queries.map((query, i) => query[c]! * lengths[i]!)) / sum(lengths));
+        return topPlaces(blockMeans(call, h, 1, 4).k.map((mean) => dot(probe, mean)), 4); // prettier-ignore
+      });
+      return (h, i, j) => j <= i && (i - j < 6 || pages[h]!.has(div(j, 4)));
+    },
   },
   {
     pattern: "block_means.attn#flash_moba",
