@@ -9,6 +9,7 @@ import type { MaskModule } from "../compiler/mask/ir.js";
 import { PROFILES } from "../compiler/schedule/profiles.js";
 import { sourceFile } from "../compiler/source/file.js";
 import type { PairOrder } from "../runtime/launch/key-order/plan.js";
+import { wgslSelection } from "../compiler/targets/wgsl/select.js";
 import type { LaunchVariable } from "../runtime/launch/module.js";
 import type { Mode, OwnContestant } from "./measure/contestant.js";
 import { queriesOf, type Workload } from "./measure/data.js";
@@ -42,12 +43,12 @@ export interface ContestantOptions {
 /** An operator as plain data, with its host scalars computed for the workload. */
 export function ownContestant({ mask, module }: Operator, options: ContestantOptions): OwnContestant {
   const { scalars, ...plain } = module;
-  const { heads, headDim, length } = options.workload;
+  const { heads, length } = options.workload;
   const queries = queriesOf(options.workload);
   const params = Object.fromEntries(module.params.map((param) => [param.name, param.default ?? 0]));
   const launch = { layer: 0, layers: 1, step: 0, steps: 1, phase: 0, ...options.launch };
   const values =
     scalars && Array.from({ length: heads }, (_, h) => scalars.evaluate({ h, kvh: h, N: length, NQ: queries, ...launch, params }));
-  const sizes = module.selection?.sizes({ batch: 1, heads, kvHeads: heads, headDim, N: length, NQ: queries });
+  const sizes = wgslSelection(mask)?.sizes;
   return { kind: "own", mask, module: plain, scalars: values, floats: scalars?.floats, sizes, ...options };
 }

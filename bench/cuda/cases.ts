@@ -8,6 +8,7 @@ import type { MaskSettings } from "../../compiler/mask/build/settings.js";
 import type { MaskModule } from "../../compiler/mask/ir.js";
 import { evaluateScalars } from "../../compiler/mask/evaluate.js";
 import { reuseRules } from "../../compiler/mask/reuse.js";
+import { wholeEnv } from "../../runtime/launch/selection/parts.js";
 import { sizeEvaluator } from "../../compiler/select/sizes.js";
 import { cudaSelection } from "../../compiler/targets/cuda/select/source.js";
 import { unvisitedKeys } from "../../compiler/tiles/visit.js";
@@ -125,8 +126,9 @@ function prepareSelecting(module: MaskModule, one: VerifyCase, pool: Pool): Prep
     const { shape, data } = randomFloats(spec, sizes, source) as Extract<VerifyInput, { kind: "floats" }>;
     return { ...pool.add(new Int32Array(data.buffer), shape), floats: true };
   });
-  const { matrices, sizes: numbers } = cudaSelection(module, [])!;
-  const extents = sizeEvaluator(numbers)({ batch, heads, kvHeads, headDim: module.shape.headDim, N: keys, NQ: queries });
+  const { matrices, sizes: numbers, program } = cudaSelection(module, [])!;
+  const shape = { batch, heads, kvHeads, headDim: module.shape.headDim, N: keys, NQ: queries };
+  const extents = sizeEvaluator(numbers)(wholeEnv(module.space.kind, program.parts, shape));
   return {
     name: `${one.name}, ${keys} keys`,
     ...{ batch, heads, kvHeads, queries, keys },

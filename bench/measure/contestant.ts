@@ -1,5 +1,6 @@
 import type { PairOrder } from "../../runtime/launch/key-order/plan.js";
 import type { AttentionModule, LaunchVariable } from "../../runtime/launch/module.js";
+import type { Int } from "../../compiler/select/ir.js";
 import type { MaskModule } from "../../compiler/mask/ir.js";
 import type { Workload } from "./data.js";
 import type { OutputError } from "./error.js";
@@ -25,8 +26,8 @@ export interface OwnContestant {
   readonly scalars?: readonly (readonly number[])[] | undefined;
   /** Of the scalars those that are floats. */
   readonly floats?: readonly number[] | undefined;
-  /** Sizes of the module's selections, likewise. */
-  readonly sizes?: readonly number[] | undefined;
+  /** Sizes of the module's selections, as expressions: likewise. */
+  readonly sizes?: readonly Int[] | undefined;
   readonly launch?: Readonly<Partial<Record<LaunchVariable, number>>> | undefined;
   /** Launches put into one submission, whose time is divided by it; 1 where it is left out. */
   readonly repeat?: number | undefined;

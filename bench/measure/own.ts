@@ -1,7 +1,9 @@
 import { headEvaluator } from "../../compiler/mask/evaluate.js";
 import type { BitsValue } from "../../compiler/mask/evaluate.js";
+import { sizeEvaluator } from "../../compiler/select/sizes.js";
 import { createAttention, type AttentionModule, type DeviceProfile } from "../../runtime/index.js";
 import type { SelectionStage } from "../../runtime/launch/module.js";
+import { wholeEnv } from "../../runtime/launch/selection/parts.js";
 import type { OwnContestant, Runner } from "./contestant.js";
 import { queriesOf, tensorsOf, type Workload } from "./data.js";
 import { emptyBuffer, readBuffer, uploadBuffer } from "./gpu-buffers.js";
@@ -88,7 +90,7 @@ function moduleOf({ module, scalars, floats, sizes }: OwnContestant, stages: Sel
   return {
     ...rest,
     ...(scalars && { scalars: { count: scalars[0]?.length ?? 0, floats, evaluate: ({ h }) => scalars[h] ?? [] } }),
-    ...(selection && sizes && { selection: { ...selection, reuse: undefined, sizes: () => sizes, stages } }),
+    ...(selection && sizes && { selection: { ...selection, reuse: undefined, sizes: sizeEvaluator(sizes), stages } }),
   };
 }
 
@@ -100,8 +102,14 @@ interface SelectedBuffer {
   readonly columns: number;
 }
 
-function selectedBuffers(device: GPUDevice, { module, sizes = [] }: OwnContestant, queryHeads: number): readonly SelectedBuffer[] {
-  return (module.selection?.matrices ?? []).map((matrix): SelectedBuffer => {
+function selectedBuffers(device: GPUDevice, contestant: OwnContestant, queryHeads: number): readonly SelectedBuffer[] {
+  const { module, sizes: expressions = [], workload } = contestant;
+  const { selection, space } = module;
+  if (selection === undefined) return [];
+  const { heads, headDim, length } = workload;
+  const shape = { batch: 1, heads, kvHeads: heads, headDim, N: length, NQ: queriesOf(workload) };
+  const sizes = sizeEvaluator(expressions)(wholeEnv(space, selection.parts, shape));
+  return selection.matrices.map((matrix): SelectedBuffer => {
     const [rows, columns] = [sizes[matrix.rows]!, sizes[matrix.columns]!];
     const heads = matrix.heads === "one" ? 1 : queryHeads;
     return { name: matrix.name, buffer: emptyBuffer(device, 4 * heads * rows * Math.ceil(columns / 32)), heads, rows, columns };

@@ -16,6 +16,7 @@ export function selectionText(spec: SelectionSpec, mask: MaskModule, sizes: read
     ["matrices", dataText(spec.matrices)],
     ["reuse", printReuse(mask, names)],
     ["scratch", dataText(spec.scratch)],
+    ["parts", dataText(spec.parts)],
     ["floatInputs", dataText(spec.floatInputs)],
     ["stages", `[${spec.stages.map(stageText).join(", ")}]`],
     ["uniforms", dataText(spec.uniforms)],

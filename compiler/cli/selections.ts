@@ -7,6 +7,7 @@ import { headsOf } from "../select/memory.js";
 import { sizeEvaluator } from "../select/sizes.js";
 import { selectedBits } from "../../runtime/launch/selection/lists.js";
 import type { SelectedBits } from "../../runtime/launch/selection/lists.js";
+import { wholeEnv } from "../../runtime/launch/selection/parts.js";
 import { writeNpy } from "../../runtime/tensor/npy.js";
 import { badOption, pairs } from "./flags.js";
 import { EXIT, Stop } from "./stop.js";
@@ -28,7 +29,7 @@ export function selectionShapes(module: MaskModule, env: MaskEnv, batch: number)
   const program = lowerSelections(module);
   if (program === undefined) return [];
   const { heads, kvHeads, N, NQ } = env;
-  const sizes = { batch, heads, kvHeads, headDim: module.shape.headDim, N, NQ };
+  const sizes = wholeEnv(module.space.kind, program.parts, { batch, heads, kvHeads, headDim: module.shape.headDim, N, NQ });
   return program.matrices.map(({ bits, reusable }) => {
     const [rows, columns] = sizeEvaluator([bits.rows, bits.columns])(sizes);
     return { name: bits.name, batch, heads: headsOf(bits.heads, env), rows: rows!, columns: columns!, reusable };

@@ -682,6 +682,18 @@ export interface MessageParams {
     found: string | number;
     remedy: string | number;
   };
+  ATTN5218: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5219: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
   ATTN5230: {
     field: string | number;
     expected: string | number;
@@ -4969,6 +4981,24 @@ spare where the number of columns is no multiple of 32: they are 0.
     hint: `{remedy}`,
     page: `With \`reuse later layers\` a selection is made at the layers that \`at\` names, and at the others the caller gives it back under
 \`reuse\`. With \`reuse every n steps\` it is made at step 0, n, 2 n and so on, and may be given back in between.
+`,
+  },
+  ATTN5218: {
+    title: `Selections do not fit, even in parts`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `What selections compute on their way to a choice, scores above all, lies in one buffer. A call for which it would be too
+large is run in parts: some batch entries and heads, and strips of their queries. Here even the smallest part needs more than
+there may be. Results that all queries have a part in, such as scores that are ranked over a whole head, are kept whole.
+`,
+  },
+  ATTN5219: {
+    title: `The bound on the memory of selections is none`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `\`selectionBytes\` bounds the buffer of what selections compute on their way to a choice. Calls that need more are run in parts.
 `,
   },
   ATTN5230: {

@@ -1,7 +1,7 @@
 import type { Space } from "../mask/ir.js";
 import type { ColumnAxis, RowAxis } from "../mask/selection.js";
 import { add, ALWAYS, ceilDiv, div, int, le, max, min, mul, named, ONE, shape, sub, ZERO } from "./int.js";
-import type { Cond, Int } from "./ir.js";
+import type { Cond, Int, RowRange, Stage } from "./ir.js";
 
 /** Positions, inclusive at both ends. */
 export interface Span {
@@ -18,6 +18,19 @@ export function firstQuery(space: Space): Int {
 export function lastQuery(space: Space): Int {
   return sub(space.kind === "self" ? shape("N") : shape("NQ"), ONE);
 }
+
+/** Rows of the units of all queries: those that a part's strip has. */
+export function stripRows(space: Space, unit: number): RowRange {
+  const first = sub(div(add(firstQuery(space), shape("firstQuery")), int(unit)), div(firstQuery(space), int(unit)));
+  const last = sub(div(add(firstQuery(space), sub(shape("endQuery"), ONE)), int(unit)), div(firstQuery(space), int(unit)));
+  return { first, count: add(sub(last, first), ONE) };
+}
+
+/** The most rows that a strip has. */
+export const stripRoom = (space: Space, unit: number): Int => min(div(shape("stripQueries"), int(unit)), rowCount(space, { unit }));
+
+/** The rows that a stage computes. */
+export const rowsOf = ({ to, rows }: Stage): RowRange => rows ?? { first: ZERO, count: to.rows ?? ONE };
 
 /** How many query units a call has. */
 export function rowCount(space: Space, axis: RowAxis | undefined): Int {

@@ -4,9 +4,10 @@ import type { MaskModule } from "../mask/ir.js";
 import { withOrders } from "../mask/layout/orders.js";
 import { positions } from "../mask/layout/places.js";
 import type { RealValue } from "../mask/selection.js";
+import type { SizeEnv } from "../../runtime/launch/module.js";
 import { intOp } from "./int.js";
 import type { Bits, Cond, Int, Real } from "./ir.js";
-import type { Memory, SelectionCall } from "./memory.js";
+import { storedRow, type Memory, type SelectionCall, type StoredBits } from "./memory.js";
 import { inputElement, keyElement, queryElement, servedHeads } from "./places.js";
 
 /** The values of the names in scope, by slot. */
@@ -19,7 +20,7 @@ type CondOf = (frame: Frame) => boolean;
 const [B, HEAD, H, KVH, ROW, COLUMN, DIM, PRODUCT] = [0, 1, 2, 3, 4, 5, 6, 7];
 const SLOTS = ["b", "head", "h", "kvh", "row", "column", "dim", "product"];
 
-/** Makes closures of the expressions of a program for one call. What they load is what `memory` holds by then. */
+/** Makes closures of the expressions of a program for a part of a call. What they load is what `memory` holds by then. */
 export class Evaluation {
   private readonly scalars = new Map<number, readonly number[]>();
   private readonly slots = new Map(SLOTS.map((name, slot) => [name, slot]));
@@ -29,6 +30,7 @@ export class Evaluation {
     readonly module: MaskModule,
     readonly call: SelectionCall,
     private readonly memory: Memory,
+    private readonly sizes: SizeEnv,
   ) {
     this.env = withOrders(module, call.env);
   }
@@ -50,8 +52,8 @@ export class Evaluation {
     return frame;
   }
 
-  bitAt({ heads, rows, columns, data }: BitsValue, frame: Frame, row: number, column: number): boolean {
-    return data[((frame[B]! * heads + frame[HEAD]!) * rows + row) * columns + column] !== 0;
+  bitAt(bits: StoredBits, frame: Frame, row: number, column: number): boolean {
+    return bits.data[storedRow(bits, frame[B]!, frame[HEAD]!, row) * bits.columns + column] !== 0;
   }
 
   /** A bit of a matrix that the mask reads, of the head that serves a frame's. */
@@ -79,7 +81,7 @@ export class Evaluation {
       case "int":
         return () => a.value;
       case "shape": {
-        const value = this.shape(a.name);
+        const value = this.sizes[a.name];
         return () => value;
       }
       case "name": {
@@ -168,11 +170,6 @@ export class Evaluation {
     return slot;
   }
 
-  private shape(name: Extract<Int, { kind: "shape" }>["name"]): number {
-    const { call } = this;
-    return name === "batch" ? call.batch : name === "headDim" ? call.headDim : call.env[name];
-  }
-
   private scalarsOf(h: number): readonly number[] {
     let scalars = this.scalars.get(h);
     if (!scalars) {
@@ -246,10 +243,11 @@ export class Evaluation {
   }
 
   private load({ from, at }: Extract<Real, { kind: "load" }>): RealOf {
-    const { heads, rows, columns, dim, data } = this.memory.tensor(from);
+    const stored = this.memory.tensor(from);
+    const { columns, dim, data } = stored;
     const index = (each: Int | undefined): IntOf => (each === undefined ? () => 0 : this.int(each));
     const [head, row, column, d] = [at.head, at.row, at.column, at.dim].map(index) as [IntOf, IntOf, IntOf, IntOf];
-    return (frame) => data[(((frame[B]! * heads + head(frame)) * rows + row(frame)) * columns + column(frame)) * dim + d(frame)]!;
+    return (frame) => data[(storedRow(stored, frame[B]!, head(frame), row(frame)) * columns + column(frame)) * dim + d(frame)]!;
   }
 
   private input({ input, at }: Extract<Real, { kind: "input" }>): RealOf {

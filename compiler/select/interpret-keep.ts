@@ -1,6 +1,7 @@
-import type { BitsValue } from "../mask/evaluate.js";
 import type { Evaluation, Frame } from "./evaluate.js";
+import { eachHead } from "./interpret-rows.js";
 import type { KeepStage } from "./ir.js";
+import { storedRow, type StoredBits } from "./memory.js";
 
 /** A unit that may be kept. */
 interface Unit {
@@ -8,10 +9,9 @@ interface Unit {
   readonly score: number;
 }
 
-/** What a keep stage keeps, as the bits of `value`, which are all 0. */
-export function keepUnits(stage: KeepStage, evaluation: Evaluation, value: BitsValue): BitsValue {
-  const { batch, heads, rows, columns, data } = value;
-  const ranges = stage.scope === "head" ? [[0, rows] as const] : Array.from({ length: rows }, (_, row) => [row, row + 1] as const);
+/** What a keep stage keeps in a part of a call, as bits of `to`. */
+export function keepUnits(stage: KeepStage, evaluation: Evaluation, to: StoredBits): void {
+  const { columns, data } = to;
   const [when, candidate, isForced] = [stage.when, stage.candidate, stage.forced].map((cond) => evaluation.cond(cond)) as [
     CondOf,
     CondOf,
@@ -19,25 +19,23 @@ export function keepUnits(stage: KeepStage, evaluation: Evaluation, value: BitsV
   ];
   const score = evaluation.real(stage.score);
   const count = countOf(stage, evaluation);
-  for (let b = 0; b < batch; b++) {
-    for (let head = 0; head < heads; head++) {
-      const frame = evaluation.frame(stage.to.heads, b, head);
-      if (!when(frame)) continue;
-      for (const [from, to] of ranges) {
-        const forced: Unit[] = [];
-        const others: Unit[] = [];
-        for (let at = from * columns; at < to * columns; at++) {
-          evaluation.place(frame, Math.floor(at / columns), at % columns);
-          if (candidate(frame)) (isForced(frame) ? forced : others).push({ at, score: score(frame) });
-        }
-        rank(others);
-        for (const { at } of [...forced, ...others.slice(0, count({ forced, others }, frame))]) {
-          data[(b * heads + head) * rows * columns + at] = 1;
+  eachHead(stage, evaluation, (b, head, all, frame) => {
+    for (const rows of stage.scope === "head" ? [all] : all.map((row) => [row])) {
+      const forced: Unit[] = [];
+      const others: Unit[] = [];
+      for (const row of rows) {
+        const start = storedRow(to, b, head, row) * columns;
+        data.fill(0, start, start + columns);
+        if (!when(frame)) continue;
+        for (let column = 0; column < columns; column++) {
+          evaluation.place(frame, row, column);
+          if (candidate(frame)) (isForced(frame) ? forced : others).push({ at: start + column, score: score(frame) });
         }
       }
+      rank(others);
+      for (const { at } of [...forced, ...others.slice(0, count({ forced, others }, frame))]) data[at] = 1;
     }
-  }
-  return value;
+  });
 }
 
 type CondOf = (frame: Frame) => boolean;

@@ -2,80 +2,117 @@ import { evaluateBool } from "../mask/evaluate.js";
 import type { BitsValue } from "../mask/evaluate.js";
 import { Evaluation } from "./evaluate.js";
 import type { Frame } from "./evaluate.js";
-import { ALWAYS, and, ONE } from "./int.js";
+import { ALWAYS, and, ONE, shape, ZERO } from "./int.js";
 import { keepUnits } from "./interpret-keep.js";
+import { eachHead } from "./interpret-rows.js";
 import type { Bits, DotStage, PairsStage, SelectionProgram, SnapStage, Stage, Tensor } from "./ir.js";
-import { headsOf, Memory } from "./memory.js";
-import type { SelectionCall, StoredTensor } from "./memory.js";
+import { headsOf, Memory, storedRow } from "./memory.js";
+import type { Origin, SelectionCall, StoredBits, StoredTensor } from "./memory.js";
+import { firstHead, headCount } from "./places.js";
+import { partRuns, undivided, wholeEnv, type CallShape, type Division } from "../../runtime/launch/selection/parts.js";
 
 /**
  * Runs a selection program on the CPU, element by element, in float32 at every operation: slow and obvious, the oracle
- * of the printed stages. Gives the bit matrices by the names of selections and flags.
+ * of the printed stages. Gives the bit matrices by the names of selections and flags. The call is run whole, or in parts of
+ * the given size.
  */
-export function interpretSelections(program: SelectionProgram, call: SelectionCall): Readonly<Record<string, BitsValue>> {
-  const memory = runStages(program, call);
-  return Object.fromEntries(program.matrices.map(({ bits }) => [bits.name, memory.bits(bits)]));
+export function interpretSelections(
+  program: SelectionProgram,
+  call: SelectionCall,
+  division?: Division,
+): Readonly<Record<string, BitsValue>> {
+  const memory = runStages(program, call, division);
+  const value = ({ kind, batch, heads, rows, columns, data }: StoredBits): BitsValue => ({ kind, batch, heads, rows, columns, data });
+  return Object.fromEntries(program.matrices.map(({ bits }) => [bits.name, value(memory.bits(bits))]));
 }
 
-/** As {@link interpretSelections}, with what every stage has written. */
-export function runStages(program: SelectionProgram, call: SelectionCall): Memory {
+/** As {@link interpretSelections}, with what every stage has written last. */
+export function runStages({ module, stages, matrices, parts: rules }: SelectionProgram, call: SelectionCall, division?: Division): Memory {
   const memory = new Memory();
-  const evaluation = new Evaluation(program.module, call, memory);
   const { given = {} } = call;
-  for (const { bits } of program.matrices) {
+  for (const { bits } of matrices) {
     const value = given[bits.name];
-    if (value !== undefined) memory.writeBits(bits, value);
+    if (value !== undefined) memory.writeBits(bits, { ...value, first: START });
   }
-  for (const stage of program.stages) if (stage.serves.some((name) => given[name] === undefined)) runStage(stage, evaluation, memory);
+  const needed = stages.filter(({ serves }) => serves.some((name) => given[name] === undefined));
+  const lengths = shapeOf(call);
+  const space = module.space.kind;
+  const divided = { space, rules, shape: lengths, division: division ?? undivided(space, rules, lengths) };
+  for (const run of partRuns(needed, divided)) {
+    const evaluation = new Evaluation(module, call, memory, { ...lengths, ...run.part });
+    for (const stage of run.stages) runStage(stage, evaluation, memory);
+  }
   return memory;
 }
+
+/** Expressions of a program for a whole call. */
+export function evaluateWhole({ module, parts }: SelectionProgram, call: SelectionCall, memory: Memory): Evaluation {
+  return new Evaluation(module, call, memory, wholeEnv(module.space.kind, parts, shapeOf(call)));
+}
+
+const shapeOf = ({ env: { heads, kvHeads, N, NQ }, batch, headDim }: SelectionCall): CallShape => ({
+  batch,
+  heads,
+  kvHeads,
+  headDim,
+  N,
+  NQ,
+});
 
 /** What one stage writes. */
 export function runStage(stage: Stage, evaluation: Evaluation, memory: Memory): void {
   switch (stage.kind) {
     case "map":
-      memory.writeTensor(stage.to, fillNumbers(stage.to, evaluation, evaluation.real(stage.value)));
+    case "dot": {
+      const stored = tensorOf(stage.to, evaluation, memory);
+      fillNumbers(stage, stored, evaluation, stage.kind === "map" ? evaluation.real(stage.value) : dotOf(stage, evaluation));
       return;
-    case "dot":
-      memory.writeTensor(stage.to, fillNumbers(stage.to, evaluation, dotOf(stage, evaluation)));
-      return;
+    }
     case "keep":
-      memory.writeBits(stage.to, keepUnits(stage, evaluation, emptyBits(stage.to, evaluation)));
+      keepUnits(stage, evaluation, bitsOf(stage.to, evaluation, memory));
       return;
     case "pairs":
-      memory.writeBits(stage.to, fillBits(stage.to, evaluation, somePairOf(stage, evaluation)));
+      fillBits(stage, evaluation, memory, somePairOf(stage, evaluation));
       return;
     case "snap":
-      memory.writeBits(stage.to, fillBits(stage.to, evaluation, touchesOf(stage, evaluation, memory)));
+      fillBits(stage, evaluation, memory, touchesOf(stage, evaluation, memory));
       return;
     case "flag": {
       const value = evaluation.real(stage.value);
-      memory.writeBits(
-        stage.to,
-        fillBits(stage.to, evaluation, (frame) => value(frame) !== 0),
-      );
+      fillBits(stage, evaluation, memory, (frame) => value(frame) !== 0);
       return;
     }
   }
 }
 
-function fillNumbers(to: Tensor, evaluation: Evaluation, value: (frame: Frame) => number): StoredTensor {
-  const { batch, env } = evaluation.call;
-  const [rows, columns, dim] = [to.rows, to.columns, to.dim].map((each) => evaluation.size(each ?? ONE)) as [number, number, number];
-  const heads = headsOf(to.heads, env);
-  const data = new Float32Array(batch * heads * rows * columns * dim);
-  let at = 0;
-  for (let b = 0; b < batch; b++) {
-    for (let head = 0; head < heads; head++) {
-      const frame = evaluation.frame(to.heads, b, head);
-      for (let row = 0; row < rows; row++) {
-        for (let column = 0; column < columns; column++) {
-          for (let d = 0; d < dim; d++) data[at++] = value(evaluation.place(frame, row, column, d));
-        }
+/** Where what the mask reads begins. */
+const START: Origin = { b: 0, head: 0, row: 0 };
+
+/** Where what a part computes begins. */
+function originOf({ heads, firstRow }: Tensor | Bits, evaluation: Evaluation): Origin {
+  return { b: evaluation.size(shape("firstBatch")), head: evaluation.size(firstHead[heads]), row: evaluation.size(firstRow ?? ZERO) };
+}
+
+/** Room for a tensor: that of an earlier part of the same rows, or with numbers that are none. */
+function tensorOf(to: Tensor, evaluation: Evaluation, memory: Memory): StoredTensor {
+  const first = originOf(to, evaluation);
+  return memory.tensorFrom(to, first, () => {
+    const [rows, columns, dim] = [to.rows, to.columns, to.dim].map((each) => evaluation.size(each ?? ONE)) as [number, number, number];
+    const [batch, heads] = [evaluation.size(shape("partBatch")), evaluation.size(headCount[to.heads])];
+    return { first, batch, heads, rows, columns, dim, data: new Float32Array(batch * heads * rows * columns * dim).fill(NaN) };
+  });
+}
+
+function fillNumbers(stage: Stage, stored: StoredTensor, evaluation: Evaluation, value: (frame: Frame) => number): void {
+  const { columns, dim, data } = stored;
+  eachHead(stage, evaluation, (b, head, rows, frame) => {
+    for (const row of rows) {
+      let at = storedRow(stored, b, head, row) * columns * dim;
+      for (let column = 0; column < columns; column++) {
+        for (let d = 0; d < dim; d++) data[at++] = value(evaluation.place(frame, row, column, d));
       }
     }
-  }
-  return { heads, rows, columns, dim, data };
+  });
 }
 
 function dotOf(stage: DotStage, evaluation: Evaluation): (frame: Frame) => number {
@@ -93,26 +130,28 @@ function dotOf(stage: DotStage, evaluation: Evaluation): (frame: Frame) => numbe
   };
 }
 
-function emptyBits(bits: Bits, evaluation: Evaluation): BitsValue {
-  const [rows, columns] = [evaluation.size(bits.rows), evaluation.size(bits.columns)];
-  const { batch, env } = evaluation.call;
-  const heads = headsOf(bits.heads, env);
-  return { kind: "bits", batch, heads, rows, columns, data: new Uint8Array(batch * heads * rows * columns) };
+/** Room for a matrix: that which the mask reads is there for the whole call. */
+function bitsOf(to: Bits, evaluation: Evaluation, memory: Memory): StoredBits {
+  const isScratch = to.base !== undefined;
+  const first = isScratch ? originOf(to, evaluation) : START;
+  return memory.bitsFrom(to, first, () => {
+    const [rows, columns] = [evaluation.size(to.rows), evaluation.size(to.columns)];
+    const { call } = evaluation;
+    const batch = isScratch ? evaluation.size(shape("partBatch")) : call.batch;
+    const heads = isScratch ? evaluation.size(headCount[to.heads]) : headsOf(to.heads, call.env);
+    return { first, kind: "bits", batch, heads, rows, columns, data: new Uint8Array(batch * heads * rows * columns) };
+  });
 }
 
-function fillBits(to: Bits, evaluation: Evaluation, bit: (frame: Frame) => boolean): BitsValue {
-  const value = emptyBits(to, evaluation);
-  const { batch, heads, rows, columns, data } = value;
-  let at = 0;
-  for (let b = 0; b < batch; b++) {
-    for (let head = 0; head < heads; head++) {
-      const frame = evaluation.frame(to.heads, b, head);
-      for (let row = 0; row < rows; row++) {
-        for (let column = 0; column < columns; column++) data[at++] = bit(evaluation.place(frame, row, column)) ? 1 : 0;
-      }
+function fillBits(stage: Stage & { readonly to: Bits }, evaluation: Evaluation, memory: Memory, bit: (frame: Frame) => boolean): void {
+  const stored = bitsOf(stage.to, evaluation, memory);
+  const { columns, data } = stored;
+  eachHead(stage, evaluation, (b, head, rows, frame) => {
+    for (const row of rows) {
+      const at = storedRow(stored, b, head, row) * columns;
+      for (let column = 0; column < columns; column++) data[at + column] = bit(evaluation.place(frame, row, column)) ? 1 : 0;
     }
-  }
-  return value;
+  });
 }
 
 function somePairOf(stage: PairsStage, evaluation: Evaluation): (frame: Frame) => boolean {

@@ -4,14 +4,20 @@
  * call. It knows neither threads nor a target, but says how the elements of a stage are shared out.
  *
  * Tensors lie in one scratch buffer, `[batch][head][row][column][dim]` without the axes that they lack. Matrices of
- * bits lie there too, or in the aux buffer of the launch where the mask reads them.
+ * bits lie there too, or in the aux buffer of the launch where the mask reads them. Those that are not needed at the same
+ * time may lie in the same words.
+ *
+ * A launch may go through a call in parts, one after another: some batch entries and heads, and of these the stages of a
+ * loop over strips for some rows at a time. See `CallPart`.
  */
 
 import type { BoolExpr, FloatInput, IntExpr, MaskModule } from "../mask/ir.js";
 import type { RealValue, SelectionHeads, TensorUnary } from "../mask/selection.js";
 import type { TileCond } from "../tiles/expr.js";
+import type { CallPart, PartRules } from "../../runtime/launch/module.js";
 
-export type ShapeName = "batch" | "heads" | "kvHeads" | "headDim" | "N" | "NQ";
+/** The shape of a call, and what a part of it has. */
+export type ShapeName = "batch" | "heads" | "kvHeads" | "headDim" | "N" | "NQ" | keyof CallPart;
 
 export type IntOp = "add" | "sub" | "mul" | "div" | "mod" | "min" | "max";
 
@@ -82,8 +88,15 @@ export type Real =
       readonly body: Real;
     };
 
-/** Numbers in the scratch buffer. Extents are known at launch. */
-export interface Tensor {
+interface Rows {
+  /** Positions of a row, where rows are the units of all queries of a call; absent for those of its last queries. */
+  readonly rowUnit?: number | undefined;
+  /** The row that is stored first, where only those of a strip are. */
+  readonly firstRow?: Int | undefined;
+}
+
+/** Numbers in the scratch buffer, of the batch entries and heads of a part. Extents are known at launch. */
+export interface Tensor extends Rows {
   readonly name: string;
   /** First word. */
   readonly base: Int;
@@ -94,7 +107,7 @@ export interface Tensor {
 }
 
 /** A matrix of bits for each batch entry and head; each row starts a new word. In the aux buffer where `base` is absent. */
-export interface Bits {
+export interface Bits extends Rows {
   readonly name: string;
   readonly base?: Int | undefined;
   readonly heads: SelectionHeads;
@@ -105,11 +118,24 @@ export interface Bits {
 export type KeepRule =
   { readonly kind: "top"; readonly n: Int } | { readonly kind: "mass" | "threshold" | "fraction"; readonly value: RealValue };
 
+/** Rows of a stage's result, counted from the one that holds the first query of the call. */
+export interface RowRange {
+  readonly first: Int;
+  readonly count: Int;
+}
+
 interface StageBase {
   /** For people: what it computes. */
   readonly name: string;
   /** Selections and flags that need it. */
   readonly serves: readonly string[];
+  /**
+   * Where it is run for strips of rows: the number of its loop, in which other stages may stand. What is written there is
+   * read for the same rows inside of it, or after it.
+   */
+  readonly strips?: number | undefined;
+  /** Rows that it computes at a time; absent where it computes all. */
+  readonly rows?: RowRange | undefined;
 }
 
 /**
@@ -205,4 +231,6 @@ export interface SelectionProgram {
   readonly matrices: readonly { readonly bits: Bits; readonly reusable: boolean }[];
   /** Words of the scratch buffer. */
   readonly scratch: Int;
+  /** Into which parts a launch may divide a call. */
+  readonly parts: PartRules;
 }

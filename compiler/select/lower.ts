@@ -1,13 +1,16 @@
 import type { MaskModule } from "../mask/ir.js";
 import type { Flag, Selection, Tensor as TensorNode, TensorAxes } from "../mask/selection.js";
 import { tensorChildren } from "../mask/selection-walk.js";
+import { arrange } from "./arrange.js";
 import { candidate, columnCount, COLUMN, DIM, HEAD, ROW, rowCount } from "./axes.js";
 import { readBeyondCandidates, readElementwise } from "./candidates-only.js";
-import { add, ALWAYS, int, product, shape, ZERO } from "./int.js";
-import type { Bits, Cond, Int, Real, SelectionProgram, Stage, Tensor } from "./ir.js";
+import { ALWAYS, shape, ZERO } from "./int.js";
+import type { Bits, Cond, Real, SelectionProgram, Stage, Tensor } from "./ir.js";
+import { partRules } from "./part-rules.js";
 import { isOfPlaces } from "./place-units.js";
 import { servesHeads } from "./places.js";
 import { withServes } from "./reads.js";
+import { placeInScratch } from "./scratch.js";
 import { lowerFlag, lowerSelection } from "./selections.js";
 import { shareOf } from "./share.js";
 import { cursorKey, headFor, isStored, valueOf } from "./values.js";
@@ -23,14 +26,17 @@ export function lowerSelections(module: MaskModule): SelectionProgram | undefine
     lowering.addMatrix(bits);
     return { bits, reusable: each.kind === "selection" && each.reuse !== undefined };
   });
+  const arranged = arrange(lowering.stages, module.space);
+  const scratch = placeInScratch(arranged);
   return {
     module,
     stages: withServes(
-      lowering.stages,
+      arranged,
       matrices.map(({ bits }) => bits.name),
     ),
     matrices,
-    scratch: lowering.words,
+    scratch,
+    parts: partRules(arranged),
   };
 }
 
@@ -40,8 +46,6 @@ type Numbers = Map<TensorNode, Map<string, Real>>;
 /** Collects the stages of one program. What is stored is stored once for a node. */
 export class Lowering implements ValueContext {
   readonly stages: Stage[] = [];
-  /** Words of the scratch buffer that are taken. */
-  words: Int = ZERO;
   private readonly matrices = new Map<string, Bits>();
   private readonly wanted = new Map<TensorNode, Cond>();
   private readonly tensors = new Map<TensorNode, Tensor>();
@@ -91,18 +95,12 @@ export class Lowering implements ValueContext {
     this.matrices.set(bits.name, bits);
   }
 
-  /** Takes words of the scratch buffer. */
-  reserve(words: Int): Int {
-    const base = this.words;
-    this.words = add(base, words);
-    return base;
+  /** A matrix of bits that only stages read. */
+  bits(name: string, of: Omit<Bits, "name" | "base">): Bits {
+    return { ...of, name, base: ZERO };
   }
 
-  readonly map = (name: string, axes: TensorAxes, value: Real): Tensor => {
-    const to = this.tensor(name, axes);
-    this.add({ kind: "map", name, to, value, share: shareOf(to, value), serves: [] });
-    return to;
-  };
+  readonly map = (name: string, axes: TensorAxes, value: Real): Tensor => this.fill(this.tensor(name, axes), value);
 
   add(stage: Stage): void {
     this.stages.push(stage);
@@ -152,26 +150,29 @@ export class Lowering implements ValueContext {
     const rows = axes.rows === undefined ? undefined : rowCount(space, axes.rows);
     const columns = axes.columns === undefined ? undefined : columnCount(axes.columns);
     const dim = axes.dim ? shape("headDim") : undefined;
-    const heads = axes.heads === "query" ? shape("heads") : axes.heads === "kv" ? shape("kvHeads") : int(1);
-    const extents = [rows, columns, dim].flatMap((each) => each ?? []);
-    return { name, base: this.reserve(product(shape("batch"), heads, ...extents)), heads: axes.heads, rows, columns, dim };
+    const rowUnit = axes.rows?.last === undefined && !isOfPlaces(axes.rows) ? axes.rows?.unit : undefined;
+    return { name, base: ZERO, heads: axes.heads, rows, rowUnit, columns, dim };
   }
 
+  private fill(to: Tensor, value: Real): Tensor {
+    this.add({ kind: "map", name: to.name, to, value, share: shareOf(to, value), serves: [] });
+    return to;
+  }
+
+  readonly stored = (node: TensorNode): Tensor => this.store(node);
+
   private store(node: TensorNode): Tensor {
-    let tensor = this.tensors.get(node);
-    if (!tensor) {
-      const dot = this.dotOf(node);
-      tensor =
-        dot === undefined
-          ? this.map(
-              node.kind,
-              node.axes,
-              this.stage(() => valueOf(this, node, cursorOf(node.axes))),
-            )
-          : this.dot(node, dot);
-      this.tensors.set(node, tensor);
-    }
-    return tensor;
+    const known = this.tensors.get(node);
+    if (known) return known;
+    const dot = this.dotOf(node);
+    const tensor = this.tensor(dot === undefined ? node.kind : "dot", node.axes);
+    // A sum over strips reads what it has so far.
+    this.tensors.set(node, tensor);
+    if (dot !== undefined) return this.dot(node, dot, tensor);
+    return this.fill(
+      tensor,
+      this.stage(() => valueOf(this, node, cursorOf(node.axes))),
+    );
   }
 
   /** The product from which a node is computed element by element, where nothing else reads it: they are one stage. */
@@ -185,7 +186,7 @@ export class Lowering implements ValueContext {
     return dot !== undefined && JSON.stringify(dot.axes) === JSON.stringify(node.axes) ? dot : undefined;
   }
 
-  private dot(node: TensorNode, dot: Extract<TensorNode, { kind: "dot" }>): Tensor {
+  private dot(node: TensorNode, dot: Extract<TensorNode, { kind: "dot" }>, to: Tensor): Tensor {
     const at = cursorOf(node.axes);
     const [rows, columns] = dot.a.axes.columns === undefined && dot.b.axes.rows === undefined ? [dot.a, dot.b] : [dot.b, dot.a];
     const a = this.stage(() => this.value(rows, { ...at, column: undefined, dim: DIM }));
@@ -193,7 +194,6 @@ export class Lowering implements ValueContext {
     const product: Real = { kind: "product" };
     const numbers: Numbers = new Map([[dot, new Map([[cursorKey(at), product]])]]);
     const value = node === dot ? product : this.stage(() => valueOf(this, node, at), numbers);
-    const to = this.tensor("dot", node.axes);
     // Which tiles of places are candidates does not rise along the axes.
     const everywhere = this.whole.has(node) || isOfPlaces(node.axes.rows) || isOfPlaces(node.axes.columns);
     const among = everywhere ? ALWAYS : candidate(this.module.space, node.axes.rows, node.axes.columns, ROW, COLUMN);

@@ -23,13 +23,37 @@ export interface SelectionCall {
   readonly given?: Readonly<Record<string, BitsValue>> | undefined;
 }
 
-/** A tensor of a call with its extents, all axes `[batch][head][row][column][dim]`, 1 where it lacks one. */
+/** The batch entry, head and row that are stored first. */
+export interface Origin {
+  readonly b: number;
+  readonly head: number;
+  readonly row: number;
+}
+
+/** What a tensor holds of a call, all axes `[batch][head][row][column][dim]`, 1 where it lacks one. */
 export interface StoredTensor {
+  readonly first: Origin;
+  readonly batch: number;
   readonly heads: number;
   readonly rows: number;
   readonly columns: number;
   readonly dim: number;
   readonly data: Float32Array;
+}
+
+/** What a matrix holds of a call. */
+export type StoredBits = BitsValue & { readonly first: Origin };
+
+/** The row of what is stored that holds a row of a call: all batch entries and heads one after another. */
+export function storedRow(
+  { first, batch, heads, rows }: Omit<StoredTensor, "data" | "columns" | "dim">,
+  b: number,
+  head: number,
+  row: number,
+): number {
+  const [entry, h, r] = [b - first.b, head - first.head, row - first.row];
+  if (entry < 0 || entry >= batch || h < 0 || h >= heads || r < 0 || r >= rows) throw new Error("a part reads what it does not hold");
+  return (entry * heads + h) * rows + r;
 }
 
 export function headsOf(heads: SelectionHeads, env: MaskEnv): number {
@@ -39,14 +63,32 @@ export function headsOf(heads: SelectionHeads, env: MaskEnv): number {
 /** What stages have written so far. */
 export class Memory {
   private readonly tensors = new Map<Tensor, StoredTensor>();
-  private readonly matrices = new Map<Bits, BitsValue>();
+  private readonly matrices = new Map<Bits, StoredBits>();
 
   writeTensor(tensor: Tensor, value: StoredTensor): void {
     this.tensors.set(tensor, value);
   }
 
-  writeBits(bits: Bits, value: BitsValue): void {
+  writeBits(bits: Bits, value: StoredBits): void {
     this.matrices.set(bits, value);
+  }
+
+  /** What there is of a tensor that begins there, or what `make` makes. */
+  tensorFrom(tensor: Tensor, first: Origin, make: () => StoredTensor): StoredTensor {
+    const found = this.tensors.get(tensor);
+    if (found && isSame(found.first, first)) return found;
+    const made = make();
+    this.tensors.set(tensor, made);
+    return made;
+  }
+
+  /** As {@link tensorFrom}, of a matrix of bits. */
+  bitsFrom(bits: Bits, first: Origin, make: () => StoredBits): StoredBits {
+    const found = this.matrices.get(bits);
+    if (found && isSame(found.first, first)) return found;
+    const made = make();
+    this.matrices.set(bits, made);
+    return made;
   }
 
   tensor(tensor: Tensor): StoredTensor {
@@ -55,9 +97,11 @@ export class Memory {
     return found;
   }
 
-  bits(bits: Bits): BitsValue {
+  bits(bits: Bits): StoredBits {
     const found = this.matrices.get(bits);
     if (!found) throw new Error(`${bits.name} is read before it is written`);
     return found;
   }
 }
+
+const isSame = (a: Origin, b: Origin): boolean => a.b === b.b && a.head === b.head && a.row === b.row;

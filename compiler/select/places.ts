@@ -1,17 +1,29 @@
 import type { FloatInput } from "../mask/ir.js";
 import { groupSize } from "./axes.js";
-import { add, ceilDiv, div, int, mul, named, product, shape } from "./int.js";
+import { add, ceilDiv, div, int, mul, named, ONE, shape, sub, ZERO } from "./int.js";
 import type { Bits, Cond, Int, Place, Tensor } from "./ir.js";
 import { condBits } from "./walk.js";
 
 /** Where elements lie in memory, counted in elements or words. */
 
-export const headCount = { query: shape("heads"), kv: shape("kvHeads"), one: int(1) } as const;
+/** Heads of a part. */
+export const headCount = { query: mul(shape("partKvHeads"), groupSize), kv: shape("partKvHeads"), one: ONE } as const;
+
+/** The first head of a part. */
+export const firstHead = { query: mul(shape("firstKvHead"), groupSize), kv: shape("firstKvHead"), one: ZERO } as const;
+
+/** Where the tensors of a head begin that a part has, counted in heads. */
+function headPlace(heads: Tensor["heads"], head: Int): Int {
+  return sub(add(mul(named("b"), headCount[heads]), head), add(mul(shape("firstBatch"), headCount[heads]), firstHead[heads]));
+}
+
+/** The row of a tensor or matrix, among those that are stored. */
+const storedRow = ({ firstRow }: Pick<Tensor, "firstRow">, row: Int): Int => (firstRow === undefined ? row : sub(row, firstRow));
 
 /** The word of an element in the scratch buffer. */
 export function elementOf(tensor: Tensor, { head, row, column, dim }: Place): Int {
-  let at = add(mul(named("b"), headCount[tensor.heads]), head);
-  if (tensor.rows !== undefined) at = add(mul(at, tensor.rows), row!);
+  let at = headPlace(tensor.heads, head);
+  if (tensor.rows !== undefined) at = add(mul(at, tensor.rows), storedRow(tensor, row!));
   if (tensor.columns !== undefined) at = add(mul(at, tensor.columns), column!);
   if (tensor.dim !== undefined) at = add(mul(at, tensor.dim), dim!);
   return add(tensor.base, at);
@@ -41,10 +53,6 @@ export function inputElement(input: FloatInput, { row, column, dim }: Place): In
 
 export const wordsPerRow = ({ columns }: Pick<Bits, "columns">): Int => div(add(columns, int(31)), int(32));
 
-/** Words of all matrices of one kind. */
-export const bitWords = (bits: Pick<Bits, "heads" | "rows" | "columns">): Int =>
-  product(shape("batch"), headCount[bits.heads], bits.rows, wordsPerRow(bits));
-
 /**
  * Whether the matrices that a condition reads have a row of bits for each head of a stage: bits in the scratch buffer are of the
  * same heads.
@@ -56,7 +64,7 @@ export function servesHeads(cond: Cond, to: Bits["heads"]): boolean {
 /** The first word of a row of bits in the scratch buffer, of the stage's own head. */
 export function bitRow(bits: Bits, row: Int): Int {
   if (bits.base === undefined) throw new Error(`${bits.name} is not in the scratch buffer`);
-  const at = add(mul(add(mul(named("b"), headCount[bits.heads]), named("head")), bits.rows), row);
+  const at = add(mul(headPlace(bits.heads, named("head")), bits.rows), storedRow(bits, row));
   return add(bits.base, mul(at, wordsPerRow(bits)));
 }
 

@@ -8,7 +8,8 @@ export function printSelectionProgram(program: SelectionProgram): string {
 }
 
 function printStage(stage: Stage): string {
-  const lines = [`${placeText(stage.to)} for ${stage.serves.join(", ")}`, ...statements(stage).map((line) => `    ${line}`)];
+  const strips = stage.strips === undefined ? "" : `, by strips of rows (${stage.strips})`;
+  const lines = [`${placeText(stage.to)} for ${stage.serves.join(", ")}${strips}`, ...statements(stage).map((line) => `    ${line}`)];
   return `  ${lines.join("\n")}`;
 }
 

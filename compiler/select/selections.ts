@@ -5,7 +5,6 @@ import { add, ALWAYS, and, ceilDiv, div, int, le, lt, max, min, mul, NEVER, ofMa
 import type { Bits, Cond, Int, KeepRule } from "./ir.js";
 import type { Lowering } from "./lower.js";
 import { candidateIn, candidatesOf, isOfPlaces, placesOf } from "./place-units.js";
-import { bitWords } from "./places.js";
 import { somePair, type Units } from "./unit-masks.js";
 
 /** Adds the stages that make a selection's matrix. */
@@ -17,15 +16,21 @@ export function lowerSelection(lowering: Lowering, selection: Selection): Bits {
       ? { ...selection.columns, kind: "keys", stride: selection.columns.unit }
       : { kind: "offsets", unit: selection.columns.unit };
   const rows: RowAxis | undefined = selection.rows;
-  const fine = { name, heads, rows: rowCount(space, rows), columns: columnCount(columns) };
-  const units: Units = { heads, rows, columns, counts: { rows: fine.rows, columns: fine.columns } };
+  const fine = {
+    name,
+    heads,
+    rows: rowCount(space, rows),
+    rowUnit: isOfPlaces(rows) ? undefined : rows?.unit,
+    columns: columnCount(columns),
+  };
+  const units: Units = { heads, rows, columns, counts: { rows: fine.rows, rowUnit: fine.rowUnit, columns: fine.columns } };
   const forced = forcedUnits(lowering, selection, units);
   const among = selection.among === undefined ? ALWAYS : or(somePair(lowering, selection.among, units, `among ${name}`), forced);
   if (selection.among !== undefined && hasOwnElements(selection)) lowering.narrow(selection.score, among);
   const score = lowering.stage(() =>
     lowering.scoreOf(selection.score, { heads, head: HEAD, row: rows === undefined ? undefined : ROW, column: COLUMN }),
   );
-  const to: Bits = snap === undefined ? fine : { ...fine, name: `${name} before it is snapped`, base: lowering.reserve(bitWords(fine)) };
+  const to: Bits = snap === undefined ? fine : lowering.bits(`${name} before it is snapped`, fine);
   lowering.add({
     kind: "keep",
     name: `keep ${name}`,
@@ -99,7 +104,8 @@ function snapped(lowering: Lowering, { name, heads, columns: { kind, unit }, row
   const tile = int(size);
   if (kind === "offsets" && rows !== undefined) throw new Error(`${name} snaps distances of single queries; it should have been refused`);
   const byRow = rows !== undefined;
-  const to: Bits = { name, heads, rows: byRow ? rowCount(space, { unit: size }) : ONE, columns: ceilDiv(shape("N"), tile) };
+  const rowUnit = byRow ? size : undefined;
+  const to: Bits = { name, heads, rows: byRow ? rowCount(space, { unit: size }) : ONE, rowUnit, columns: ceilDiv(shape("N"), tile) };
   const first = mul(COLUMN, tile);
   // Pairs of a tile of distance j tiles have all distances closer than a tile to j * size.
   const lowest = kind === "keys" ? first : max(ZERO, sub(first, int(size - 1)));

@@ -13,15 +13,18 @@ export function shareOf(to: Tensor, value: Real): MapStage["share"] {
 }
 
 /** Lengths that stand for those of a launch, to tell long loops from short ones. */
-const typical = { batch: 1, heads: 8, kvHeads: 8, headDim: 64, N: 4096, NQ: 1024 } as const;
+const typical = {
+  ...{ batch: 1, heads: 8, kvHeads: 8, headDim: 64, N: 4096, NQ: 1024 },
+  ...{ firstBatch: 0, partBatch: 1, firstKvHead: 0, partKvHeads: 8, firstQuery: 0, endQuery: 1024, stripQueries: 1024 },
+} as const;
 
 function longestLoop(value: Real): number {
   const own = value.kind === "loop" ? guess(value.to) - guess(value.from) : 0;
   return Math.max(own, ...realChildren(value).map(longestLoop));
 }
 
-/** Of names the first index: loops start there or end a unit further. */
-function guess(a: Int): number {
+/** A number of a typical launch; of names the first index: loops start there or end a unit further. */
+export function guess(a: Int): number {
   switch (a.kind) {
     case "int":
       return a.value;

@@ -12,7 +12,6 @@ import { add, ALWAYS, and, div, int, NEVER, not, ONE, or, sub, ZERO } from "./in
 import type { Bits, Cond, Int } from "./ir.js";
 import type { Lowering } from "./lower.js";
 import { isOfPlaces, placesOf } from "./place-units.js";
-import { bitWords } from "./places.js";
 
 /** The units that a mask is asked of. */
 export interface Units {
@@ -20,7 +19,7 @@ export interface Units {
   readonly rows: RowAxis | undefined;
   readonly columns: ColumnAxis;
   /** How many there are. */
-  readonly counts: Pick<Bits, "rows" | "columns">;
+  readonly counts: Pick<Bits, "rows" | "rowUnit" | "columns">;
 }
 
 /**
@@ -97,7 +96,7 @@ function rowOf(first: Int, unit: number, height: number): Int {
 }
 
 function bitsOf(lowering: Lowering, mask: BoolExpr, { heads, rows, columns, counts }: Units, name: string): Cond {
-  const to: Bits = { name, heads, ...counts, base: lowering.reserve(bitWords({ heads, ...counts })) };
+  const to = lowering.bits(name, { heads, ...counts });
   const { module } = lowering;
   const q = isOfPlaces(rows) ? firstAndLast(rows!, ROW) : rowSpan(module.space, rows, ROW);
   const k = isOfPlaces(columns) ? firstAndLast(columns, COLUMN) : columnSpan(columns, COLUMN);

@@ -1,5 +1,6 @@
 import type { SelectionHeads, Tensor as TensorNode } from "../mask/selection.js";
-import { columnCount, columnSpan, groupSize, rowCount, rowSpan } from "./axes.js";
+import { tensorChildren } from "../mask/selection-walk.js";
+import { columnCount, columnSpan, groupSize, rowCount, rowSpan, stripRows } from "./axes.js";
 import {
   add,
   ALWAYS,
@@ -44,6 +45,8 @@ export function cursorKey({ heads, head, row, column, dim }: Cursor): string {
 export interface ValueContext extends PlaceContext {
   readonly value: (node: TensorNode, at: Cursor) => Real;
   readonly loadOf: (from: Tensor, at: Cursor) => Real;
+  /** Where the numbers of a node are stored. */
+  readonly stored: (node: TensorNode) => Tensor;
   /** Makes numbers of a stage once for a node. */
   readonly once: <T>(node: TensorNode, make: () => T) => T;
 }
@@ -265,11 +268,47 @@ function reduce(context: ValueContext, node: Extract<TensorNode, { kind: "reduce
       return mean(loop(op, i.name, ZERO, to, context.value(node.a, { ...at, column: i }), among(i)), columnCount(columns!));
     }
     case "rows": {
-      const count = rowCount(context.module.space, rows);
-      const among = units.candidateIn(context, rows, columns, i, at.column ?? ZERO);
-      return mean(loop(op, i.name, ZERO, count, context.value(node.a, { ...at, row: i }), among), count);
+      const column = at.column ?? ZERO;
+      const all = rowCount(context.module.space, rows);
+      const some = (row: Int): Cond => units.candidateIn(context, rows, columns, row, column);
+      const over = (from: Int, to: Int): Real => loop(op, i.name, from, to, context.value(node.a, { ...at, row: i }), some(i));
+      if (!readsRows(node.a)) return mean(over(ZERO, all), all);
+      if (node.op === "mean") return mean(context.value(sumOf(context, node), at), all);
+      const { first, count } = stripRows(context.module.space, rows!.unit);
+      return soFar(context, node, at, over(first, add(first, count)), some);
     }
   }
+}
+
+/** Whether numbers are stored below a node that a part of a call has for a strip of rows only. */
+function readsRows(node: TensorNode): boolean {
+  if (node.axes.rows === undefined || node.axes.rows.last !== undefined || units.isOfPlaces(node.axes.rows)) return false;
+  return isStored(node) || node.kind === "softmax" || tensorChildren(node).some(readsRows);
+}
+
+/** The sum that a mean is a quotient of, as a node of its own. */
+const sumOf = (context: ValueContext, node: Extract<TensorNode, { kind: "reduce" | "diagonals" }>): TensorNode =>
+  context.once(node, (): TensorNode => ({ ...node, op: "sum" }));
+
+/**
+ * What all strips up to this one give, in their order, where `strip` is what this one gives. `some` says whether a row takes
+ * part at all: if one does, those after it do too.
+ */
+function soFar(
+  context: ValueContext,
+  node: Extract<TensorNode, { kind: "reduce" | "diagonals" }>,
+  at: Cursor,
+  strip: Real,
+  some: (row: Int) => Cond,
+): Real {
+  const { first, count } = stripRows(context.module.space, node.a.axes.rows!.unit);
+  const later = lt(ZERO, shape("firstQuery"));
+  // Each load stands once: then only the thread that stores the number reads the old one.
+  const before = (): Real => context.loadOf(context.stored(node), at);
+  if (node.op === "sum") return choose(later, binary("add", before(), strip), strip);
+  const op = node.op === "min" ? "min" : "max";
+  const both = choose(and(later, some(sub(first, ONE))), binary(op, before(), strip), strip);
+  return choose(some(sub(add(first, count), ONE)), both, choose(later, before(), number(0)));
 }
 
 function overHeads(context: ValueContext, node: Extract<TensorNode, { kind: "heads" }>, at: Cursor): Real {
@@ -287,13 +326,16 @@ function diagonals(context: ValueContext, node: Extract<TensorNode, { kind: "dia
   const { space } = context.module;
   const { rows } = node.a.axes;
   const unit = int(node.axes.columns!.unit);
-  const count = rowCount(space, rows);
+  const byStrips = readsRows(node.a);
+  if (byStrips && node.op === "mean") return binary("div", context.value(sumOf(context, node), at), float(rowCount(space, rows)));
+  const { first, count } = byStrips ? stripRows(space, 1) : { first: ZERO, count: rowCount(space, rows) };
   const i = named(context.fresh());
-  const row = div(i, unit);
+  const row = add(first, div(i, unit));
   const distance = add(mul(at.column!, unit), mod(i, unit));
   const position = rowSpan(space, rows, row).first;
   const body = context.value(node.a, { ...at, row, column: sub(position, distance) });
   const sum = loop("sum", i.name, ZERO, product(count, unit), body, le(distance, position));
+  if (byStrips) return soFar(context, node, at, sum, () => ALWAYS);
   return node.op === "mean" ? binary("div", sum, float(count)) : sum;
 }
 

@@ -4,7 +4,7 @@ import { readsOf, realInts, stageConds, stageInts, stageReals } from "./walk.js"
 
 /**
  * Structural rules of selection programs, as sentences about what breaks them; empty for a sound program.
- * - What a stage reads was written before, and is written once.
+ * - What a stage reads was written before, and is written once. In a loop over strips a sum reads what it has so far.
  * - Every name is in scope where it stands: indices of the stage's own element, variables of loops inside of them.
  * - A load has an index for each axis of its tensor and for no other; products stand in products only.
  * - Each matrix of the program is written, each stage serves one of them.
@@ -14,7 +14,7 @@ export function verifySelectionProgram({ stages, matrices }: SelectionProgram): 
   const written = new Set<Tensor | Bits>();
   for (const stage of stages) {
     const say = (problem: string): void => void problems.push(`${stage.name}: ${problem}`);
-    for (const read of readsOf(stage)) if (!written.has(read)) say(`${read.name} is read before it is written`);
+    for (const read of readsOf(stage)) if (!written.has(read) && !addsUp(stage, read)) say(`${read.name} is read before it is written`);
     if (written.has(stage.to)) say(`${stage.to.name} is written twice`);
     written.add(stage.to);
     if (stage.serves.length === 0) say("it serves no matrix");
@@ -23,6 +23,8 @@ export function verifySelectionProgram({ stages, matrices }: SelectionProgram): 
   for (const { bits } of matrices) if (!written.has(bits)) problems.push(`${bits.name} is never written`);
   return problems;
 }
+
+const addsUp = (stage: Stage, read: Tensor | Bits): boolean => read === stage.to && stage.kind === "map" && stage.strips !== undefined;
 
 class StageScope {
   constructor(

@@ -28,6 +28,7 @@ export function selectionSpec(
     matrices: program.matrices.map(({ bits, reusable }, i) => ({ name: bits.name, heads: bits.heads, ...matrices[i]!, reusable })),
     ...(reuse === undefined ? {} : { reuse }),
     scratch,
+    parts: program.parts,
     floatInputs: module.floatInputs ?? [],
     stages,
     uniforms,

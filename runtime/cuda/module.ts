@@ -64,6 +64,8 @@ export interface CudaStage {
   readonly blocks: number;
   /** Matrices that it makes alone or helps to make: it is left out where the caller gives all of them back. */
   readonly serves: readonly string[];
+  /** The number of the loop over strips of rows that it stands in, with its neighbours of the same number. */
+  readonly strips?: number | undefined;
 }
 
 /** As AttentionModule, with CUDA kernels. `variants` is empty, and so are the stages of `selection`: those of `cuda.stages` take their place. */

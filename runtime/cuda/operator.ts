@@ -11,6 +11,7 @@ import { AttnError } from "../launch/errors.js";
 import { DTYPE_BYTES } from "../launch/host-tensors.js";
 import { checkInputNames } from "../launch/input-names.js";
 import { withOrderInputs } from "../launch/orders.js";
+import { checkSelectionBytes } from "../launch/selection/selections.js";
 import type { AttentionArrays, AttentionOutput } from "../launch/run.js";
 import { scalarWords, uniformWords } from "../launch/uniform-words.js";
 import { chooseKernel, needsArchitectureOnly } from "./choose.js";
@@ -56,6 +57,11 @@ export interface CudaAttentionOptions {
   readonly dtype?: CudaDtype | undefined;
   /** What nvcc made of the module's source for this device: it is loaded instead of compiling the source. */
   readonly cubin?: Uint8Array | undefined;
+  /**
+   * The most bytes that the intermediate results of selections may take: 1 GiB by default. Calls that need more are run in
+   * parts, one after another.
+   */
+  readonly selectionBytes?: number | undefined;
 }
 
 /** One attention operator on one CUDA device. Made by {@link createCudaAttention}. */
@@ -98,6 +104,7 @@ interface OperatorParts {
   readonly dtype: CudaDtype;
   readonly kernel: CudaKernel;
   readonly program: CudaProgram;
+  readonly selectionBytes: number | undefined;
 }
 
 type TensorName = "q" | "k" | "v" | "out" | "lse";
@@ -171,7 +178,7 @@ function gridOf(module: CudaModule, kernel: CudaKernel, call: ResolvedCall, devi
   return { tiles, blocks: kernel.persistent ? Math.min(total, device.properties.multiprocessors) : total };
 }
 
-function makeOperator({ device, module, shape, dtype, kernel, program }: OperatorParts): CudaAttention {
+function makeOperator({ device, module, shape, dtype, kernel, program, selectionBytes }: OperatorParts): CudaAttention {
   /** The module with what the launcher itself makes among its inputs. */
   const full = withOrderInputs(module);
   const attend: CudaFunction = program.function(kernel.symbol, kernel.sharedBytes);
@@ -206,7 +213,7 @@ function makeOperator({ device, module, shape, dtype, kernel, program }: Operato
     checkInputNames(module, inputs);
     const located = locateTensors(device, dtype, resolved, tensors, names);
     const locatedInputs = locateInputs(device, full, resolved, { ...inputs, ...orders });
-    const selection = selectionKernels && planCudaSelection(device, module, resolved, locatedInputs, tensors);
+    const selection = selectionKernels && planCudaSelection(device, module, selectionBytes, resolved, locatedInputs, tensors);
     const { ranges, written } = selection === undefined ? { ranges: {}, written: [] } : selectionRanges(selection);
     checkOverlap({ ...locatedInputs.ranges, ...ranges, ...located }, ["out", "lse", ...written]);
     return { call: resolved, tensors: located, inputs: locatedInputs, selection };
@@ -288,6 +295,8 @@ export async function createCudaAttention(
   options: CudaAttentionOptions = {},
 ): Promise<CudaAttention> {
   const resolved = resolveShape(module, shape);
+  const { selectionBytes } = options;
+  checkSelectionBytes(selectionBytes);
   const dtype = options.dtype ?? module.dtype;
   const kernel = chooseKernel(module, resolved, dtype, device.properties, options.kernel);
   const program = await loadProgram(device, {
@@ -296,5 +305,5 @@ export async function createCudaAttention(
     architectureOnly: needsArchitectureOnly(module, device.properties),
     cubin: options.cubin,
   });
-  return makeOperator({ device, module, shape: resolved, dtype, kernel, program });
+  return makeOperator({ device, module, shape: resolved, dtype, kernel, program, selectionBytes });
 }

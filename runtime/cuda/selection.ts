@@ -1,8 +1,9 @@
 import type { ResolvedCall } from "../launch/call.js";
 import type { AuxLayout } from "../launch/input-layout.js";
 import { COPY_BITS_THREADS } from "../launch/selection/copy.js";
+import { sizedRuns } from "../launch/selection/division.js";
 import type { FloatLayout } from "../launch/selection/float-inputs.js";
-import type { MatrixLayout } from "../launch/selection/matrices.js";
+import { callShape, type MatrixLayout } from "../launch/selection/matrices.js";
 import { givenColumns } from "../launch/selection/plan.js";
 import { neededStages, reusedNames, selectedNames } from "../launch/selection/rules.js";
 import { uniformWords } from "../launch/uniform-words.js";
@@ -38,7 +39,11 @@ interface BitsCopy {
 
 /** Everything that the kernels of a launch's selections do, checked. */
 export interface CudaSelectionPlan {
-  readonly stages: readonly { readonly stage: CudaStage; readonly blocks: number }[];
+  /** For each part of the call, one after another, the stages that are run for it. */
+  readonly runs: readonly {
+    readonly sizes: readonly number[];
+    readonly stages: readonly { readonly stage: CudaStage; readonly blocks: number }[];
+  }[];
   readonly reused: readonly BitsCopy[];
   readonly selected: readonly BitsCopy[];
   readonly floats: readonly { readonly layout: FloatLayout; readonly pointer: DevicePointer }[];
@@ -62,18 +67,23 @@ function bitsRange(device: CudaDevice, field: string, ref: DeviceRef, { batch, h
   return deviceRange(field, ref, bytes, TENSOR_ALIGNMENT, `[${shape.join(", ")}] words`, device);
 }
 
+/** Bytes that intermediate results take at most where the app says nothing: the device's memory is for more than them. */
+const STANDARD_BYTES = 2 ** 30;
+
 /**
- * Checks what a launch asks of its selections and finds the stages that it needs. Throws ATTN5208, ATTN5214 to ATTN5217 and
- * ATTN5307, before anything is launched.
+ * Checks what a launch asks of its selections and finds the stages that it needs. A call whose intermediate results take
+ * more than `mostBytes` is run in parts. Throws ATTN5208, ATTN5210, ATTN5214 to ATTN5218 and ATTN5307, before anything is
+ * launched.
  */
 export function planCudaSelection(
   device: CudaDevice,
   module: CudaModule,
+  mostBytes: number | undefined,
   call: ResolvedCall,
   { layout, floats }: LocatedInputs,
   { selected: targets = {}, reuse: sources = {} }: CudaSelectionTensors,
 ): CudaSelectionPlan {
-  const { sizes, matrices } = layout;
+  const { matrices } = layout;
   const matrixOf = (name: string): MatrixLayout => matrices.find((matrix) => matrix.spec.name === name)!;
   const reused = reusedNames(module, call, sources).map((name): BitsCopy => {
     const [field, given, matrix] = [`reuse.${name}`, sources[name]!, matrixOf(name)];
@@ -86,11 +96,19 @@ export function planCudaSelection(
     return { matrix, columns: matrix.columns, range: bitsRange(device, `selected.${name}`, targets[name]!, matrix, matrix.columns) };
   });
   const given = reused.map(({ matrix }) => matrix.spec.name);
-  const stages = neededStages(module.cuda.stages ?? [], given).flatMap((stage) => {
-    const blocks = sizes[stage.blocks]!;
-    return blocks === 0 ? [] : [{ stage, blocks }];
-  });
-  return { stages, reused, selected, floats, scratchBytes: sizes[module.selection!.scratch]! * 4 };
+  const selection = module.selection!;
+  const remedy = "Allow more `selectionBytes`, or split the call by batch entries or queries.";
+  const limit = { bytes: mostBytes ?? STANDARD_BYTES, name: "selectionBytes", remedy };
+  const needed = neededStages(module.cuda.stages ?? [], given);
+  const runs = sizedRuns({ ...module, selection }, needed, callShape(call), limit).map(({ stages, sizes }) => ({
+    sizes,
+    stages: stages.flatMap((stage) => {
+      const blocks = sizes[stage.blocks]!;
+      return blocks === 0 ? [] : [{ stage, blocks }];
+    }),
+  }));
+  const scratchBytes = Math.max(0, ...runs.map(({ sizes }) => sizes[selection.scratch]! * 4));
+  return { runs, reused, selected, floats, scratchBytes };
 }
 
 /** The kernels of a module's selections, for tensors of one type. */
@@ -131,14 +149,16 @@ export function launchSelection(
 ): void {
   for (const copy of plan.reused) copyBits(device, kernels, copy, aux, "in", stream);
   const { uniforms } = module.selection!;
-  const floats = plan.floats.map((each) => each.layout);
-  const words = uniformWords({ ...module, uniforms }, { call, aux: layout, tiles: 0, writeLse: false, floats });
+  const values = { call, tiles: 0, writeLse: false, floats: plan.floats.map((each) => each.layout) };
   const memory = scratch.get(stream, Math.max(16, plan.scratchBytes));
   const pointers = [q, k, aux, memory, ...plan.floats.map(({ pointer }) => pointer)].map(pointerBytes);
-  for (const { stage, blocks } of plan.stages) {
-    const { threads, sharedBytes } = stage;
-    const parameters = [wordBytes(words), ...pointers];
-    device.launch(kernels.stages.get(stage)!, { blocks, threads, sharedBytes, parameters, stream });
+  for (const { sizes, stages } of plan.runs) {
+    const words = uniformWords({ ...module, uniforms }, { ...values, aux: { ...layout, sizes } });
+    for (const { stage, blocks } of stages) {
+      const { threads, sharedBytes } = stage;
+      const parameters = [wordBytes(words), ...pointers];
+      device.launch(kernels.stages.get(stage)!, { blocks, threads, sharedBytes, parameters, stream });
+    }
   }
   for (const copy of plan.selected) copyBits(device, kernels, copy, aux, "out", stream);
 }

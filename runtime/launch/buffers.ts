@@ -57,12 +57,17 @@ export function bufferPart(field: string, ref: BufferRef, device: GPUDevice): Bu
   return { buffer, offset, size };
 }
 
+/** The most bytes that a storage binding of a device may have, and the limit that says so. */
+export function largestBinding(device: GPUDevice): { readonly bytes: number; readonly name: string } {
+  const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
+  const bytes = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+  return { bytes, name: bytes === maxStorageBufferBindingSize ? "maxStorageBufferBindingSize" : "maxBufferSize" };
+}
+
 /** Checks that a binding of `bytes` fits the device. Throws ATTN5210. */
 export function checkBindingSize(field: string, bytes: number, device: GPUDevice): void {
-  const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
-  const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+  const { bytes: limit, name } = largestBinding(device);
   if (bytes <= limit) return;
-  const name = limit === maxStorageBufferBindingSize ? "maxStorageBufferBindingSize" : "maxBufferSize";
   throw new AttnError("ATTN5210", {
     field,
     expected: `at most ${limit} bytes (${name} of the device)`,

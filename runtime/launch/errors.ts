@@ -65,6 +65,10 @@ export type AttnErrorCode =
   | "ATTN5216"
   /** A selection that must be given back in this launch, or must not. */
   | "ATTN5217"
+  /** Selections that do not fit, even in parts. */
+  | "ATTN5218"
+  /** A bound on the memory of selections that is none. */
+  | "ATTN5219"
   /** An lse is asked of an output that has none. */
   | "ATTN5230"
   /** Parts of an attention that cannot be merged. */

@@ -144,8 +144,32 @@ export interface KeyOrderSpec {
   readonly causal: boolean;
 }
 
+/**
+ * The part of a call for which a stage of a selection is run. Kv heads come with all query heads of their groups. A strip
+ * of rows is those of `queries` queries at most, of which the first and the last strip may have fewer; it ends where a
+ * query unit does. All parts of a launch have as many batch entries and kv heads, and the same `stripQueries`.
+ */
+export interface CallPart {
+  readonly firstBatch: number;
+  readonly partBatch: number;
+  readonly firstKvHead: number;
+  readonly partKvHeads: number;
+  /** Queries of the call, counted from 0: from the first up to but without the end. */
+  readonly firstQuery: number;
+  readonly endQuery: number;
+  /** Queries of a whole strip: room for its rows is kept in the scratch buffer. */
+  readonly stripQueries: number;
+}
+
+/** How a call may be divided: strips hold a multiple of so many queries, heads may be divided or not. */
+export interface PartRules {
+  /** Absent where no stage can be run for a part of the rows. */
+  readonly unit?: number | undefined;
+  readonly heads: boolean;
+}
+
 /** What sizes of a selection depend on: all that a launch knows but its heads. */
-export interface SizeEnv {
+export interface SizeEnv extends CallPart {
   readonly batch: number;
   readonly heads: number;
   readonly kvHeads: number;
@@ -176,6 +200,7 @@ export interface SelectionSpec {
   readonly reuse?: ((env: ScalarEnv) => readonly ReuseRule[]) | undefined;
   /** Words of the scratch buffer in all: stages find their tensors in it by `size` uniforms. */
   readonly scratch: number;
+  readonly parts: PartRules;
   readonly floatInputs: readonly FloatInputSpec[];
   /** In order; each reads what those before it wrote. */
   readonly stages: readonly SelectionStage[];
@@ -196,6 +221,8 @@ export interface SelectionStage {
   readonly floatInputs: readonly string[];
   /** Matrices that it makes alone or helps to make: it is left out where the caller gives all of them back. */
   readonly serves: readonly string[];
+  /** The number of the loop over strips of rows that it stands in, with its neighbours of the same number. */
+  readonly strips?: number | undefined;
 }
 
 export interface MatrixProduct {

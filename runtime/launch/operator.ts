@@ -28,7 +28,7 @@ import { profileOf, type DeviceProfile } from "./profile.js";
 import { runOnArrays, type AttentionArrays, type AttentionOutput } from "./run.js";
 import { selectionKernels, type SelectionKernels } from "./selection/passes.js";
 import type { SelectionPlan } from "./selection/plan.js";
-import { Selections } from "./selection/selections.js";
+import { checkSelectionBytes, Selections } from "./selection/selections.js";
 import {
   checkSplit,
   dispatchSplit,
@@ -63,6 +63,11 @@ export interface AttentionOptions {
    * `queries` never. By default each launch counts and takes the cheaper one.
    */
   readonly order?: PairOrder | undefined;
+  /**
+   * The most bytes that the intermediate results of selections may take; by default as many as the device can bind. Calls
+   * that need more are run in parts, one after another.
+   */
+  readonly selectionBytes?: number | undefined;
 }
 
 /** What `createAttention` makes before it makes the operator. */
@@ -80,6 +85,7 @@ interface OperatorParts {
   readonly split: { readonly pipelines: SplitPipelines; readonly options: SplitOptions } | undefined;
   /** Absent where pairs are always in query order. */
   readonly keyOrder: { readonly pipelines: KeyOrderPipelines; readonly order: PairOrder } | undefined;
+  readonly selectionBytes: number | undefined;
 }
 
 /** A launch that was checked. */
@@ -136,7 +142,7 @@ export class AttentionOperator {
     this.scalars = new ConstantBuffers(this.device, `${label} scalars`, USAGE_STORAGE | USAGE_COPY_SRC);
     this.noLse = this.device.createBuffer({ label: `${label} no lse`, size: 16, usage: USAGE_STORAGE });
     this.aux = new GrowingBuffer(this.device, `${label} aux`, USAGE_STORAGE | USAGE_COPY_DST);
-    this.selection = parts.selection && new Selections(this.device, this.module, parts.selection, this.uniforms);
+    this.selection = parts.selection && new Selections(this.device, this.module, parts.selection, this.uniforms, parts.selectionBytes);
     this.splitBuffers = new SplitBuffers(this.device, label);
     this.keyOrderBuffers = parts.keyOrder && new KeyOrderBuffers(this.device, label);
     void this.device.lost.then((info) => {
@@ -360,6 +366,7 @@ export async function createAttention(
   const layout = bindGroupLayout(device, "attnc", KERNEL_BINDINGS);
   const pipelineLayout = () => device.createPipelineLayout({ label: "attnc", bindGroupLayouts: [layout] });
   if (options.split !== undefined && options.split !== false) checkSplit(options.split);
+  checkSelectionBytes(options.selectionBytes);
   const mayCut = options.split !== false && (profile === "gpu" || options.split !== undefined);
   const order = options.order ?? "auto";
   checkOrder(order);
@@ -373,5 +380,7 @@ export async function createAttention(
   ]);
   const split = pipelines && { pipelines, options: options.split === false ? {} : (options.split ?? {}) };
   const keyOrder = turned && { pipelines: turned, order };
-  return new AttentionOperator({ device, module, shape: resolved, variant, pipeline, layout, prepare, selection, split, keyOrder });
+  const { selectionBytes } = options;
+  const made = { pipeline, layout, prepare, selection, split, keyOrder, selectionBytes };
+  return new AttentionOperator({ device, module, shape: resolved, variant, ...made });
 }

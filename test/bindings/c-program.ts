@@ -42,8 +42,8 @@ const koffiType = (type: string, structs: ReadonlyMap<string, TypeObject>): Type
   return structs.get(type) ?? type;
 };
 
-/** Compiles a header's operator as nvcc does, for the emulated device, and loads it. */
-export function cProgram(mask: MaskModule, architecture: string, dtypes: readonly CudaDtype[] = []): CProgram {
+/** Compiles a header's operator as nvcc does, for the emulated device, and loads it; `before` is text before the source. */
+export function cProgram(mask: MaskModule, architecture: string, dtypes: readonly CudaDtype[] = [], before = ""): CProgram {
   const operator = compileCuda(mask, { headDims: [], dtypes });
   const folder = mkdtempSync(join(tmpdir(), "attnc-c-"));
   const structs = new Map<string, TypeObject>();
@@ -53,7 +53,7 @@ export function cProgram(mask: MaskModule, architecture: string, dtypes: readonl
   const struct = structs.get(`attnc_${mask.name}_call`)!;
   try {
     const library = join(folder, "operator.so");
-    writeFileSync(join(folder, "operator.cu"), cudaSource(operator));
+    writeFileSync(join(folder, "operator.cu"), before + cudaSource(operator));
     compileProgram(join(folder, "operator.cu"), architecture, library);
     const loaded = koffi.load(library);
     const bind = (name: string, result: TypeObject | string, parameters: readonly (TypeObject | string)[]) =>

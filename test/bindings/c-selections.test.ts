@@ -47,8 +47,8 @@ describe.skipIf(typeof libraries === "string")(`selections of the launcher in C$
   });
 
   /** Launches, and gives what was selected under the name of a field. */
-  function launcher(mask: MaskModule, name: string) {
-    const program = cProgram(mask, "sm_90a", ["f32"]);
+  function launcher(mask: MaskModule, name: string, before = "") {
+    const program = cProgram(mask, "sm_90a", ["f32"], before);
     return (at: Call, t: ReturnType<typeof tensors>, shape: Omit<SelectedBits, "words">, more: CCall = {}) => {
       const { batch, n, nq } = at;
       const out = device.buffer(batch * HEADS * nq * DIM * 4);
@@ -88,7 +88,14 @@ describe.skipIf(typeof libraries === "string")(`selections of the launcher in C$
     const found = launcher(moba.mask, "b")(at, t, shape);
     expectDense(moba.mask, at, t, "b", found);
     expect(selectedUnits(found.bits!, 1, 3, 29)).toHaveLength(3);
-    expect(launcher(moba.mask, "b")({ ...at, n: 20 }, t, shape).error).toMatch(/^queries: expected at most as many as keys/);
+    // One head of one batch entry at a time, and strips of its queries.
+    const inParts = launcher(moba.mask, "b", "#define ATTNC_SELECTION_BYTES 1024\n");
+    expect(inParts(at, t, shape)).toEqual(found);
+    const long = { batch: 1, n: 8000, nq: 1 };
+    expect(inParts(long, tensors(long, 1), { ...shape, batch: 1, rows: 1, columns: 1000 }).error).toMatch(
+      /^the selections' intermediate results: expected at most 1024 bytes \(ATTNC_SELECTION_BYTES\), found \d+ bytes for the least/,
+    );
+    expect(inParts({ ...at, n: 20 }, t, shape).error).toMatch(/^queries: expected at most as many as keys/);
     device.freeBuffers();
   });
 

@@ -12,8 +12,8 @@ useEmulatedGpu();
 
 const [HEADS, KV_HEADS, DIM] = [4, 2, 8];
 
-const create = async (device: CudaDevice, mask: MaskModule, name: string) =>
-  (await loadCuda(compileCuda(mask, { headDims: [], dtypes: [] }), name))(device);
+const create = async (device: CudaDevice, mask: MaskModule, name: string, options: object = {}) =>
+  (await loadCuda(compileCuda(mask, { headDims: [], dtypes: [] }), name))(device, {}, options);
 
 const tensors = (batch: number, n: number, nq: number, seed: number) => ({
   q: noise(batch * HEADS * nq * DIM, seed),
@@ -49,6 +49,9 @@ emulatedTest("the kernel sees what was selected, on arrays and on the app's memo
   expect(greatestDifference(out, wanted.out)).toBeLessThan(1e-5);
   expect(greatestDifference(lse, wanted.lse)).toBeLessThan(1e-5);
   expect(await operator.run(t, call)).toEqual({ out, lse });
+  // One head of one batch entry at a time, and strips of its queries.
+  const inParts = await create(device, moba.mask, "createMoba", { selectionBytes: 1024 });
+  expect(await inParts.run({ ...t, selected: true }, call)).toEqual({ out, lse, selected });
 
   const upload = uploader(device);
   const words = device.allocate(bits!.words.byteLength);

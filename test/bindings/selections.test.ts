@@ -2,7 +2,8 @@ import { beforeAll, expect, test } from "vitest";
 import { generateTypeScript, type CompiledOperator } from "../../compiler/bindings/typescript.js";
 import type { MaskEnv } from "../../compiler/mask/evaluate.js";
 import { bitsValue } from "../../compiler/cli/selections.js";
-import { selectedUnits, type SelectedBits, type SelectionSpec } from "../../runtime/index.js";
+import { selectedUnits, type AttentionOptions, type SelectedBits, type SelectionSpec } from "../../runtime/index.js";
+import { wholeEnv } from "../../runtime/launch/selection/parts.js";
 import { softwareTest } from "../device/software.js";
 import { dense, greatestDifference, noise } from "./dense.js";
 import { runtimeSources } from "./runtime-sources.js";
@@ -32,7 +33,8 @@ beforeAll(async () => {
   loaded = (await import(`data:text/javascript;base64,${Buffer.from(script!.text).toString("base64")}`)) as Loaded;
 });
 
-const create = (device: GPUDevice, name: string): Promise<Operator> => (loaded[name] as (device: GPUDevice) => Promise<Operator>)(device);
+const create = (device: GPUDevice, name: string, options: AttentionOptions = {}): Promise<Operator> =>
+  (loaded[name] as (device: GPUDevice, shape: object, options: AttentionOptions) => Promise<Operator>)(device, {}, options);
 
 /** Small integers: means over whole blocks, dots and their sums are exact, and many are equal. */
 const integers = (length: number, seed: number, most: number): Float32Array<ArrayBuffer> =>
@@ -86,8 +88,17 @@ softwareTest("blocks are chosen by their mean keys, exactly, and the kernel sees
     const { out, lse } = expected(moba, t, batch, n, nq, result.selected!);
     expect(greatestDifference(result.out, out)).toBeLessThan(1e-5);
     expect(greatestDifference(result.lse, lse)).toBeLessThan(1e-5);
+    // One head of one batch entry at a time, and strips of its queries.
+    const inParts = await create(device, "createMoba", { selectionBytes: 1024 });
+    expect(await inParts.run({ ...t, selected: true }, { batch, queryLength: nq, keyLength: n })).toEqual(result);
+    inParts.destroy();
   }
   operator.destroy();
+  const tight = await create(device, "createMoba", { selectionBytes: 256 });
+  await expect(tight.run(tensors(1, 128, 128, 3), { length: 128 })).rejects.toThrow(
+    "ATTN5218: the selections' intermediate results: expected at most 256 bytes (selectionBytes), found 640 bytes for 1 query of 2 heads",
+  );
+  await expect(create(device, "createMoba", { selectionBytes: 0.5 })).rejects.toThrow("ATTN5219: selectionBytes");
 });
 
 softwareTest("a layer's choice serves the layers after it, and has to", async ({ device }) => {
@@ -229,7 +240,8 @@ test("what the file holds is the manifest: stages byte for byte, sizes and rules
       [3, 100, 7],
       [2, 65, 65],
     ] as const) {
-      const env = { batch, heads: 8, kvHeads: 2, headDim: DIM, N, NQ };
+      const shape = { batch, heads: 8, kvHeads: 2, headDim: DIM, N, NQ };
+      const env = wholeEnv("self", data.parts, shape);
       expect(sizes(env)).toEqual(expectedSizes(env));
       for (const at of [0, 2, 4, 5]) {
         const scalars = { h: 0, kvh: 0, N, NQ, layer: at, layers: 9, step: at, steps: 9, phase: 0, params: {} };

@@ -10,6 +10,7 @@ import type { CudaDtype } from "../../runtime/cuda/module.js";
 import { fromDeviceElements, toDeviceElements } from "../../runtime/launch/host-tensors.js";
 import { random } from "../../runtime/verify/random.js";
 import { selectionCase } from "../select/arbitrary.js";
+import { addsUp, divisionsOf } from "../select/divisions.js";
 import { firstDifference } from "../select/lockstep.js";
 import { blockSparse, coarseToFine, moba, moduleWith, verticalSlash } from "../select/policies.js";
 import * as t from "../select/tensors.js";
@@ -47,6 +48,10 @@ describe.skipIf(typeof device === "string")(`stages of selections on the emulate
       const call = { ...given, q: rounded(dtype, given.q), k: rounded(dtype, given.k) };
       const result = runStagesOnCuda(emulated, kernels, selection, call, dtype, i);
       expect(firstDifference(selection.program, call, result, 1e-5)).toBe(undefined);
+      // In parts the same is chosen, bit for bit.
+      if (addsUp(selection.program)) continue;
+      const division = divisionsOf(selection.program, call, 1)[2]!;
+      expect(runStagesOnCuda(emulated, kernels, selection, call, dtype, i, division).bits).toEqual(result.bits);
     }
   }
 

@@ -9,6 +9,7 @@ import type { AttentionCall } from "../../runtime/launch/call.js";
 import type { BranchedModule } from "../../runtime/launch/branches/module.js";
 import { createBranchedAttention } from "../../runtime/launch/branches/operator.js";
 import { emptyPart, mergeAttention } from "../../runtime/launch/merge/merge.js";
+import type { AttentionOptions } from "../../runtime/launch/operator.js";
 import type { AttentionModule } from "../../runtime/launch/module.js";
 import { denseModule, variant } from "../runtime/launch/fixture.js";
 import { selectingModule } from "../runtime/launch/selection-fixture.js";
@@ -52,8 +53,14 @@ function open(name: string, adapter: object | null = null, broken = false): Prom
   return openDevice(name as DeviceName);
 }
 
-async function run(module: AttentionModule, call: AttentionCall, arrays: object = {}, device: FakeOptions = {}): Promise<unknown> {
-  const operator = await createAttention(fakeDevice(device), module);
+async function run(
+  module: AttentionModule,
+  call: AttentionCall,
+  arrays: object = {},
+  device: FakeOptions = {},
+  options: AttentionOptions = {},
+): Promise<unknown> {
+  const operator = await createAttention(fakeDevice(device), module, {}, options);
   return operator.run({ ...ARRAYS, ...arrays }, call);
 }
 
@@ -136,6 +143,8 @@ const actions: Readonly<Record<string, () => unknown>> = {
   ATTN5215: () => run(selectingModule(), { length: N }, { gate: GATES, reuse: { high: { ...HIGH, heads: 2 } } }),
   ATTN5216: () => run(selectingModule(), { length: N }, { gate: GATES, reuse: { high: { ...HIGH, words: new Uint32Array(8).fill(4) } } }),
   ATTN5217: () => run(selectingModule({}, { reuse: () => ["made", "given"] }), { length: N }, { gate: GATES }),
+  ATTN5218: () => run(selectingModule(), { length: N }, { gate: GATES }, {}, { selectionBytes: 16 }),
+  ATTN5219: () => run(selectingModule(), { length: N }, { gate: GATES }, {}, { selectionBytes: -1 }),
   ...cudaFailures,
 };
 

@@ -91,7 +91,11 @@ function scores(at: Units): fc.Arbitrary<Tensor> {
     rounded.push(fc.constantFrom(...(["sum", "mean", "max"] as const)).map((op) => t.poolRows(op, fine, rows)));
   }
   if (rows === undefined && unit === 1)
-    rounded.push(fc.constantFrom("sum", "mean", "max").map((op) => t.reduce(op as "sum", "rows", probabilities(9))));
+    rounded.push(
+      fc
+        .tuple(fc.constantFrom("sum" as const, "mean" as const, "max" as const, "min" as const), fc.constantFrom(9, undefined))
+        .map(([op, last]) => t.reduce(op, "rows", probabilities(last))),
+    );
   return fc.oneof({ weight: 3, arbitrary: fc.oneof(...exact) }, { weight: 2, arbitrary: fc.oneof(...rounded) });
 }
 

@@ -1,15 +1,17 @@
 import { evaluateHost, toScalar } from "../../compiler/mask/evaluate.js";
 import type { BitsValue } from "../../compiler/mask/evaluate.js";
-import type { Int, SelectionProgram } from "../../compiler/select/ir.js";
+import type { Int, SelectionProgram, Stage } from "../../compiler/select/ir.js";
 import { headsOf } from "../../compiler/select/memory.js";
 import type { SelectionCall } from "../../compiler/select/memory.js";
 import { sizeEvaluator } from "../../compiler/select/sizes.js";
+import { partRuns, undivided, wholeEnv, type Division } from "../../runtime/launch/selection/parts.js";
 import type { UniformField } from "../../runtime/launch/module.js";
 
 /** What the stages of a selection left on a device. */
 export interface StagesResult {
   readonly bits: Readonly<Record<string, BitsValue>>;
-  readonly scratch: Uint32Array;
+  /** The scratch words after each stage of the program: later ones may write over them. */
+  readonly scratch: ReadonlyMap<Stage, Uint32Array>;
 }
 
 /** What targets say of the stages that they printed. */
@@ -18,23 +20,33 @@ interface PrintedStages {
   readonly uniforms: readonly UniformField[];
   readonly sizes: readonly Int[];
   readonly matrices: readonly { readonly rows: number; readonly columns: number }[];
+  readonly scratch: number;
 }
 
 /** What a launch of stages needs, by the manifest alone: the least that a launcher computes. */
-export interface StagesLayout {
-  readonly sizes: readonly number[];
+export interface StagesLayout<S> {
+  /** Stages one after another, with the numbers of the part of the call that they are run for. */
+  readonly runs: readonly { readonly stages: readonly S[]; readonly sizes: readonly number[]; readonly uniforms: Int32Array }[];
+  readonly scratchWords: number;
   /** With the scalars in it. */
   readonly aux: Uint32Array;
-  readonly uniforms: Int32Array;
   /** The matrices in the aux words. */
   readonly bitsIn: (aux: Uint32Array) => Readonly<Record<string, BitsValue>>;
 }
 
-export function layoutStages(kernels: PrintedStages, call: SelectionCall): StagesLayout {
-  const { module } = kernels.program;
+/** The call runs whole, or in parts of the given size. */
+export function layoutStages<S extends { readonly strips?: number | undefined }>(
+  kernels: PrintedStages,
+  stages: readonly S[],
+  call: SelectionCall,
+  division?: Division,
+): StagesLayout<S> {
+  const { module, parts: rules } = kernels.program;
   const { env, batch, headDim } = call;
   const { heads, kvHeads, N, NQ } = env;
-  const sizes = sizeEvaluator(kernels.sizes)({ batch, heads, kvHeads, headDim, N, NQ });
+  const shape = { batch, heads, kvHeads, headDim, N, NQ };
+  const space = module.space.kind;
+  const sizes = sizeEvaluator(kernels.sizes)(wholeEnv(space, rules, shape));
   let words = module.scalars.length * heads;
   const places = new Map<string, Record<string, number>>();
   const matrices = kernels.program.matrices.map(({ bits }, i) => {
@@ -63,9 +75,13 @@ export function layoutStages(kernels: PrintedStages, call: SelectionCall): Stage
       aux[h * module.scalars.length + slot] = as === "f32" ? new Uint32Array(floatWord.buffer)[0]! : toScalar(value);
     });
   }
-  const uniforms = uniformsOf(kernels, call, sizes, places);
+  const parts = partRuns(stages, { space, rules, shape, division: division ?? undivided(space, rules, shape) });
+  const runs = parts.map((run) => {
+    const sizes = sizeEvaluator(kernels.sizes)({ ...shape, ...run.part });
+    return { stages: run.stages, sizes, uniforms: uniformsOf(kernels, call, sizes, places) };
+  });
   const bitsIn = (words: Uint32Array) => Object.fromEntries(matrices.map((matrix) => [matrix.name, unpack(words, matrix, batch)]));
-  return { sizes, aux, uniforms, bitsIn };
+  return { runs, scratchWords: runs[0]!.sizes[kernels.scratch]!, aux, bitsIn };
 }
 
 function uniformsOf(

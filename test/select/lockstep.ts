@@ -1,5 +1,5 @@
-import { Evaluation } from "../../compiler/select/evaluate.js";
-import { runStage } from "../../compiler/select/interpret.js";
+import type { Evaluation } from "../../compiler/select/evaluate.js";
+import { evaluateWhole, runStage } from "../../compiler/select/interpret.js";
 import type { Bits, SelectionProgram } from "../../compiler/select/ir.js";
 import { Memory } from "../../compiler/select/memory.js";
 import type { SelectionCall } from "../../compiler/select/memory.js";
@@ -17,10 +17,11 @@ export function firstDifference(
   tolerance: number,
 ): string | undefined {
   const memory = new Memory();
-  const evaluation = new Evaluation(program.module, call, memory);
-  const floats = new Float32Array(scratch.buffer, scratch.byteOffset, scratch.length);
+  const evaluation = evaluateWhole(program, call, memory);
   for (const stage of program.stages) {
     runStage(stage, evaluation, memory);
+    const words = scratch.get(stage)!;
+    const floats = new Float32Array(words.buffer, words.byteOffset, words.length);
     if (stage.kind === "map" || stage.kind === "dot") {
       const expected = memory.tensor(stage.to);
       const base = evaluation.size(stage.to.base);
@@ -32,7 +33,7 @@ export function firstDifference(
       continue;
     }
     const expected = memory.bits(stage.to);
-    const found = stage.to.base === undefined ? bits[stage.to.name]!.data : scratchBits(stage.to, evaluation, scratch, expected);
+    const found = stage.to.base === undefined ? bits[stage.to.name]!.data : scratchBits(stage.to, evaluation, words, expected);
     const at = expected.data.findIndex((value, i) => value !== found[i]);
     if (at >= 0) {
       const row = Math.floor(at / expected.columns);

@@ -1,6 +1,8 @@
+import type { Stage } from "../../compiler/select/ir.js";
 import type { SelectionCall } from "../../compiler/select/memory.js";
 import type { SelectionKernels } from "../../compiler/targets/wgsl/select.js";
 import { toHalfArray } from "../../runtime/launch/half.js";
+import type { Division } from "../../runtime/launch/selection/parts.js";
 import { layoutStages } from "./layout.js";
 import type { StagesResult } from "./layout.js";
 
@@ -23,14 +25,18 @@ export function compileStages(device: GPUDevice, { stages }: SelectionKernels): 
   );
 }
 
-/** Dispatches the stages of a selection on a device, by the manifest alone: the least that a launcher does. */
+/**
+ * Dispatches the stages of a selection on a device, by the manifest alone: the least that a launcher does. Of a call that is
+ * run in parts only the bits are kept.
+ */
 export async function runStagesOn(
   device: GPUDevice,
   kernels: SelectionKernels,
   pipelines: readonly GPUComputePipeline[],
   call: SelectionCall,
+  division?: Division,
 ): Promise<StagesResult> {
-  const { sizes, aux, uniforms, bitsIn } = layoutStages(kernels, call);
+  const { runs, scratchWords, aux, bitsIn } = layoutStages(kernels, kernels.stages, call, division);
   const { module } = kernels.program;
   const tensor = (data: Float32Array): ArrayBufferView => (module.shape.dtype === "f16" ? toHalfArray(data) : data);
   const made: GPUBuffer[] = [];
@@ -44,38 +50,43 @@ export async function runStagesOn(
   const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
   const auxBuffer = buffer(aux, STORAGE | COPY_SRC);
   // Whatever stood there before: numbers that are no numbers.
-  const scratchBuffer = buffer(new Uint32Array(Math.max(4, sizes[kernels.scratch]!)).fill(0xffffffff), STORAGE | COPY_SRC);
-  const fixed = [buffer(uniforms, UNIFORM), buffer(tensor(call.q), STORAGE), buffer(tensor(call.k), STORAGE), auxBuffer, scratchBuffer];
+  const scratchBuffer = buffer(new Uint32Array(Math.max(4, scratchWords)).fill(0xffffffff), STORAGE | COPY_SRC);
+  const fixed = [buffer(tensor(call.q), STORAGE), buffer(tensor(call.k), STORAGE), auxBuffer, scratchBuffer];
   const floats = new Map(Object.entries(call.floats ?? {}).map(([name, value]) => [name, buffer(value.data, STORAGE)]));
   const encoder = device.createCommandEncoder();
-  for (const [i, stage] of kernels.stages.entries()) {
-    const buffers = [...fixed, ...stage.floatInputs.map((name) => floats.get(name)!)];
-    const pipeline = pipelines[i]!;
-    const pass = encoder.beginComputePass();
-    pass.setPipeline(pipeline);
-    const entries = buffers.map((each, binding) => ({ binding, resource: { buffer: each } }));
-    pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
-    const count = sizes[stage.workgroups]!;
-    // No window fits into a short call.
-    if (count === 0) {
-      pass.end();
-      continue;
-    }
-    // In two dimensions, with some workgroups too many.
-    const x = Math.min(count, 37);
-    pass.dispatchWorkgroups(x, Math.ceil(count / x));
-    pass.end();
-  }
-  const read = async (from: GPUBuffer): Promise<() => Uint32Array> => {
+  const copies: GPUBuffer[] = [];
+  const read = (from: GPUBuffer): (() => Uint32Array) => {
     const to = device.createBuffer({ size: from.size, usage: MAP_READ | COPY_DST });
-    made.push(to);
+    copies.push(to);
     encoder.copyBufferToBuffer(from, 0, to, 0, from.size);
     return () => new Uint32Array(to.getMappedRange().slice(0));
   };
-  const [readAux, readScratch] = [await read(auxBuffer), await read(scratchBuffer)];
+  const after = new Map<Stage, () => Uint32Array>();
+  for (const { stages, sizes, uniforms } of runs) {
+    const words = buffer(uniforms, UNIFORM);
+    for (const stage of stages) {
+      const count = sizes[stage.workgroups]!;
+      const index = kernels.stages.indexOf(stage);
+      // No window fits into a short call.
+      if (count > 0) {
+        const buffers = [words, ...fixed, ...stage.floatInputs.map((name) => floats.get(name)!)];
+        const pipeline = pipelines[index]!;
+        const pass = encoder.beginComputePass();
+        pass.setPipeline(pipeline);
+        const entries = buffers.map((each, binding) => ({ binding, resource: { buffer: each } }));
+        pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
+        // In two dimensions, with some workgroups too many.
+        const x = Math.min(count, 37);
+        pass.dispatchWorkgroups(x, Math.ceil(count / x));
+        pass.end();
+      }
+      if (division === undefined) after.set(kernels.stagesOf[index]!, read(scratchBuffer));
+    }
+  }
+  const readAux = read(auxBuffer);
   device.queue.submit([encoder.finish()]);
-  await Promise.all(made.slice(-2).map((each) => each.mapAsync(GPUMapMode.READ)));
-  const [auxWords, scratch] = [readAux(), readScratch()];
-  for (const each of made) each.destroy();
-  return { bits: bitsIn(auxWords), scratch };
+  await Promise.all(copies.map((each) => each.mapAsync(GPUMapMode.READ)));
+  const result = { bits: bitsIn(readAux()), scratch: new Map([...after].map(([stage, words]) => [stage, words()])) };
+  for (const each of [...made, ...copies]) each.destroy();
+  return result;
 }

@@ -1,6 +1,7 @@
 import type { MaskModule } from "../../mask/ir.js";
 import type { CudaModule } from "../../../runtime/cuda/module.js";
 import type { InputSpec } from "../../../runtime/launch/module.js";
+import { printDivision } from "./division.js";
 import { callFields } from "./names.js";
 import { printLayOutSelections, printSelectionPlaces } from "./selection.js";
 import type { CallInput } from "./names.js";
@@ -19,7 +20,8 @@ const KINDS = {
 export function printPlaces(mask: MaskModule, module: CudaModule, call: string): string {
   const { inputs } = callFields(mask, module);
   const scalars = mask.scalars.length;
-  return `// Where inputs lie in the workspace, in words: after the scalars of all heads.
+  return `${printDivision(mask, module, call)}
+// Where inputs lie in the workspace, in words: after the scalars of all heads.
 struct Places {
 ${inputs.map(({ field }) => `  InputPlace ${field};\n`).join("")}${printSelectionPlaces(mask, module)}  size_t words;
 };
@@ -37,7 +39,7 @@ ${
   module.selection === undefined
     ? ""
     : `  places->scratch = words;
-  places->words += places->sizes[${module.selection.scratch}];
+  places->words += places->scratch_words;
 `
 }  return ATTNC_OK;
 }`;

@@ -131,7 +131,7 @@ function uniform(source: UniformSource, module: CudaModule): string {
     case "plainScale":
       return "static_cast<float>(isnan(p->scale) ? 1.0 / sqrt(static_cast<double>(p->head_dim)) : p->scale)";
     case "size":
-      return `places.sizes[${source.index}]`;
+      return `sizes.values[${source.index}]`;
     case "floatInput":
       return `static_cast<int>(places.${fieldName(source.input)}.${floatFields[source.field]})`;
     case "writeLse":

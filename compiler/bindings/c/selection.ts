@@ -1,16 +1,13 @@
 import type { BoolExpr, IntExpr, MaskModule } from "../../mask/ir.js";
 import type { Flag, Selection } from "../../mask/selection.js";
-import type { Int } from "../../select/ir.js";
 import { cpp } from "../../targets/cuda/dialect.js";
-import { cudaSelection } from "../../targets/cuda/select/source.js";
 import { printBool, printInt } from "../../targets/print/expressions.js";
 import { uniformName } from "../../targets/print/names.js";
-import type { CudaDtype, CudaModule, CudaStage } from "../../../runtime/cuda/module.js";
+import type { CudaModule, CudaStage } from "../../../runtime/cuda/module.js";
 import type { UniformField } from "../../../runtime/launch/module.js";
+import { dtypesOf } from "./division.js";
 import { callFields, dtypeConstants } from "./names.js";
 import type { CallFloats, CallSelection } from "./names.js";
-
-const dtypesOf = ({ cuda }: CudaModule): readonly CudaDtype[] => [...new Set(cuda.kernels.map(({ dtype }) => dtype))];
 
 /** Fields of a call's places that its selections need. */
 export function printSelectionPlaces(mask: MaskModule, module: CudaModule): string {
@@ -19,9 +16,10 @@ export function printSelectionPlaces(mask: MaskModule, module: CudaModule): stri
   return [
     ...selections.map(({ field }) => `  InputPlace ${field};\n`),
     ...floats.map(({ field }) => `  FloatPlace ${field};\n`),
-    "  // Numbers of the selections: extents of their tensors, and blocks of their kernels.\n",
-    `  int sizes[${cudaSelection(mask, dtypesOf(module))!.sizes.length}];\n`,
+    "  // The parts in which the selections are made: the first of them, with all of its rows.\n",
+    "  CallPart part;\n",
     "  size_t scratch;\n",
+    "  size_t scratch_words;\n",
   ].join("");
 }
 
@@ -30,17 +28,15 @@ export function printLayOutSelections(mask: MaskModule, module: CudaModule): str
   const spec = module.selection;
   if (spec === undefined) return "";
   const { floats, selections } = callFields(mask, module);
-  const { sizes } = cudaSelection(mask, dtypesOf(module))!;
   const heads = { query: "p->heads", kv: "p->kv_heads", one: "1" } as const;
-  return `  const long long sizes[] = {${sizes.map(sizeText).join(", ")}};
-  for (int i = 0; i < ${sizes.length}; i++) {
-    if (sizes[i] > INT_MAX) return wrong("call: expected selections whose tensors have at most 2^31 - 1 elements, found %.15g", static_cast<double>(sizes[i]));
-    places->sizes[i] = static_cast<int>(sizes[i]);
-  }
+  return `  if (divide_call(p, &places->part) != ATTNC_OK) return ATTNC_BAD_CALL;
+  Sizes sizes;
+  if (sizes_of(p, places->part, &sizes) != ATTNC_OK) return ATTNC_BAD_CALL;
+  places->scratch_words = sizes.values[${spec.scratch}];
 ${selections
   .map(({ field, name }) => {
     const matrix = spec.matrices.find((each) => each.name === name)!;
-    return `  place_matrix(p->batch, ${heads[matrix.heads]}, places->sizes[${matrix.rows}], places->sizes[${matrix.columns}], &words, &places->${field});\n`;
+    return `  place_matrix(p->batch, ${heads[matrix.heads]}, sizes.values[${matrix.rows}], sizes.values[${matrix.columns}], &words, &places->${field});\n`;
   })
   .join("")}${floats
     .map((input) => {
@@ -65,32 +61,6 @@ function floatElements(spec: CallFloats, { space }: CudaModule): string {
   }
 }
 
-/** A number that the lengths and heads of a call decide, in 64 bits. */
-function sizeText(size: Int): string {
-  switch (size.kind) {
-    case "int":
-      return `${size.value}ll`;
-    case "shape":
-      return `static_cast<long long>(p->${shapeFields[size.name]})`;
-    case "add":
-    case "sub":
-    case "mul":
-    case "div":
-    case "mod":
-      return `(${sizeText(size.a)} ${operators[size.kind]} ${sizeText(size.b)})`;
-    case "min":
-    case "max":
-      return `${size.kind === "min" ? "lesser" : "greater"}(${sizeText(size.a)}, ${sizeText(size.b)})`;
-    case "name":
-    case "mask":
-    case "token":
-      throw new Error(`a size of a selection depends on more than the launch: ${size.kind}`);
-  }
-}
-
-const operators = { add: "+", sub: "-", mul: "*", div: "/", mod: "%" } as const;
-const shapeFields = { batch: "batch", heads: "heads", kvHeads: "kv_heads", headDim: "head_dim", N: "keys", NQ: "queries" } as const;
-
 /** The kernels of the selections, and the rules by which a call may give one back. */
 export function printSelectionTables(mask: MaskModule, module: CudaModule, call: string): string {
   if (module.selection === undefined) return "";
@@ -106,7 +76,8 @@ export function printSelectionTables(mask: MaskModule, module: CudaModule, call:
   const serves = (stage: CudaStage): number =>
     selections.reduce((bits, { name }, i) => (stage.serves.length === 0 || stage.serves.includes(name) ? bits + 2 ** i : bits), 0);
   const stages = (module.cuda.stages ?? []).map(
-    (stage) => `  {{${functions(stage)}}, ${stage.threads}, ${stage.sharedBytes}, ${stage.blocks}, ${serves(stage)}u},`,
+    (stage) =>
+      `  {{${functions(stage)}}, ${stage.threads}, ${stage.sharedBytes}, ${stage.blocks}, ${serves(stage)}u, ${stage.strips ?? -1}},`,
   );
   return `
 // By ${Object.values(dtypeConstants).join(", ")}.
@@ -185,25 +156,54 @@ export function printMakeSelections(
     ({ field }) =>
       `  if (p->selected_${field} != nullptr && !copy_out(${copy}, places.${field}, aux, p->selected_${field}, stream)) return ATTNC_CUDA_ERROR;\n`,
   );
-  return `  SelectionUniforms selection = {};
-${spec.uniforms.map(({ name, source }) => `  selection.${name} = ${uniform(source, module)};\n`).join("")}  unsigned int* scratch = aux + places.scratch;
+  return `  unsigned int* scratch = aux + places.scratch;
 ${floats.map(({ field }) => `  const float* floats_${field} = p->${field}.data;\n`).join("")}  // A bit for each selection that is not given back.
   unsigned int made = ${2 ** selections.length - 1}u;
 ${reuse.join("")}  {
     const void* q = p->q;
     const void* k = p->k;
+    SelectionUniforms selection = {};
     void* arguments[] = {${["&selection", "&q", "&k", "&aux", "&scratch", ...floats.map(({ field }) => `&floats_${field}`)].join(", ")}};
-    for (const SelectionStage& stage : selection_stages) {
-      const int blocks = places.sizes[stage.blocks];
-      if (blocks == 0 || (stage.serves & made) == 0u) continue;
-      if (!launch(stage.functions[p->dtype], blocks, stage.threads, arguments, stage.shared_bytes, stream)) return ATTNC_CUDA_ERROR;
-    }
+    // The stages of a loop, for each strip of its rows; others for all rows.
+    const auto run = [&](const SelectionStage* first, const SelectionStage* end, const CallPart& part) {
+      Sizes sizes;
+      if (sizes_of(p, part, &sizes) != ATTNC_OK) return ATTNC_BAD_CALL;
+${spec.uniforms.map(({ name, source }) => `      selection.${name} = ${uniform(source, module)};\n`).join("")}      for (const SelectionStage* stage = first; stage < end; stage++) {
+        const int blocks = sizes.values[stage->blocks];
+        if (blocks == 0 || (stage->serves & made) == 0u) continue;
+        if (!launch(stage->functions[p->dtype], blocks, stage->threads, arguments, stage->shared_bytes, stream)) return ATTNC_CUDA_ERROR;
+      }
+      return ATTNC_OK;
+    };
+    const SelectionStage* const last = selection_stages + sizeof selection_stages / sizeof selection_stages[0];
+    CallPart part = places.part;
+    const long long start = first_position(p);
+    for (part.first_batch = 0; part.first_batch < p->batch; part.first_batch += part.part_batch)
+      for (part.first_kv_head = 0; part.first_kv_head < p->kv_heads; part.first_kv_head += part.part_kv_heads)
+        for (const SelectionStage *first = selection_stages, *end; first < last; first = end) {
+          for (end = first + 1; end < last && end->strips == first->strips;) end++;
+          if (first->strips < 0) {
+            if (const attnc_status status = run(first, end, part)) return status;
+            continue;
+          }
+          CallPart strip = part;
+          for (long long at = start / greater(STRIP_UNIT, 1) * STRIP_UNIT; at < start + p->queries; at += part.strip_queries) {
+            strip.first_query = static_cast<int>(greater(at, start) - start);
+            strip.end_query = static_cast<int>(lesser(at + part.strip_queries - start, p->queries));
+            if (const attnc_status status = run(first, end, strip)) return status;
+          }
+        }
   }
 ${copies.join("")}`;
 }
 
 /** What the host's side of a source with selections needs besides. */
 export const SELECTION_SUPPORT = /* cpp */ `
+// The most bytes of the workspace that intermediate results of selections take: calls that need more are run in parts.
+#ifndef ATTNC_SELECTION_BYTES
+#define ATTNC_SELECTION_BYTES (1ll << 30)
+#endif
+
 struct SelectionStage {
   const void* functions[3];
   int threads;
@@ -212,6 +212,20 @@ struct SelectionStage {
   int blocks;
   // A bit for each selection that it serves.
   unsigned int serves;
+  // The loop over strips of rows that it stands in, with its neighbours; -1 where it stands in none.
+  int strips;
+};
+
+// The part of a call for which a stage is run: batch entries, kv heads with their query heads, and queries from the first up
+// to but without the end. All parts have as many batch entries and heads; strips may be shorter than strip_queries.
+struct CallPart {
+  int first_batch;
+  int part_batch;
+  int first_kv_head;
+  int part_kv_heads;
+  int first_query;
+  int end_query;
+  long long strip_queries;
 };
 
 // Of the rules of reuse.

@@ -1,5 +1,5 @@
 import type { MaskModule } from "../../mask/ir.js";
-import type { Int } from "../../select/ir.js";
+import type { Int, ShapeName } from "../../select/ir.js";
 import { cudaSelection } from "../../targets/cuda/select/source.js";
 import type { CudaModule } from "../../../runtime/cuda/module.js";
 import type { CallFields, CallFloats, CallSelection } from "../c/names.js";
@@ -154,7 +154,7 @@ function sizeText(size: Int): string {
     case "int":
       return String(size.value);
     case "shape":
-      return `sizes.${shapeFields[size.name]}`;
+      return shapeField(size.name);
     case "min":
     case "max":
       return `${size.kind}(${sizeText(size.a)}, ${sizeText(size.b)})`;
@@ -168,4 +168,10 @@ function sizeText(size: Int): string {
 }
 
 const operators = { add: "+", sub: "-", mul: "*", div: "//", mod: "%" } as const;
+/** The extents of what is selected depend on the whole call. */
+function shapeField(name: ShapeName): string {
+  if (!(name in shapeFields)) throw new Error(`the shape of a selection depends on a part of a call: ${name}`);
+  return `sizes.${shapeFields[name as keyof typeof shapeFields]}`;
+}
+
 const shapeFields = { batch: "batch", heads: "heads", kvHeads: "kv_heads", headDim: "head_dim", N: "keys", NQ: "queries" } as const;

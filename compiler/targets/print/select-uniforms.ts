@@ -1,6 +1,6 @@
 import type { BoolExpr, IntExpr } from "../../mask/ir.js";
 import { some, walk } from "../../mask/walk.js";
-import type { SelectionProgram } from "../../select/ir.js";
+import type { Int, SelectionProgram } from "../../select/ir.js";
 import { maskNodes, usesTokens } from "../../select/mask-nodes.js";
 import { readsOf } from "../../select/walk.js";
 import type { UniformField, UniformSource } from "../../../runtime/launch/module.js";
@@ -13,6 +13,10 @@ const shapeNames = ["batch", "heads", "kvHeads", "NQ", "N", "headDim", "offset"]
 
 /** What a stage that makes a matrix must know of it. */
 const writtenFields = ["base", "batchStride", "headStride", "rowStride"] as const;
+
+/** Whether a number is a uniform word of all stages, whatever part they run for. */
+export const isLaunchShape = (a: Int): a is Extract<Int, { kind: "shape" }> =>
+  a.kind === "shape" && (shapeNames as readonly string[]).includes(a.name);
 
 /** The uniform words of the stages of a selection program; `sizes` are all that the stages asked for. */
 export function selectionUniforms(program: SelectionProgram, sizes: Sizes): readonly UniformField[] {

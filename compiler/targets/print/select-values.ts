@@ -1,5 +1,6 @@
 import { isSize } from "../../select/int.js";
 import type { Cond, Int, Real } from "../../select/ir.js";
+import { isLaunchShape } from "./select-uniforms.js";
 import { bitRow, elementOf, inputElement } from "../../select/places.js";
 import { condInts, realChildren, realInts } from "../../select/walk.js";
 import { comparison, intLiteral, printBool, printInt } from "./expressions.js";
@@ -37,7 +38,7 @@ export class SelectValues {
 
   int(a: Int): string {
     if (a.kind === "int") return intLiteral(a.value);
-    if (a.kind === "shape") return `u.${uniformName(a.name)}`;
+    if (isLaunchShape(a)) return `u.${uniformName(a.name)}`;
     if (isSize(a)) return `u.${sizeName(this.sizes.index(a))}`;
     switch (a.kind) {
       case "name":

@@ -1,5 +1,7 @@
-import { headCount, servedHeads } from "../../select/places.js";
-import type { Bits, Int, Tensor } from "../../select/ir.js";
+import { rowsOf } from "../../select/axes.js";
+import { product, shape, ZERO } from "../../select/int.js";
+import { firstHead, headCount, servedHeads } from "../../select/places.js";
+import type { Bits, DotStage, Int, MapStage, Stage } from "../../select/ir.js";
 import type { KernelDialect, Statements } from "./kernel-dialect.js";
 import type { SelectValues } from "./select-values.js";
 
@@ -7,13 +9,25 @@ import type { SelectValues } from "./select-values.js";
 export interface CountedAxis {
   readonly name: string;
   readonly count: Int;
+  /** The first index, where it is not 0. */
+  readonly first?: Int | undefined;
 }
 
-export const axesOf = ({ rows, columns, dim }: Pick<Tensor, "rows" | "columns" | "dim">): readonly CountedAxis[] => [
-  ...(rows === undefined ? [] : [{ name: "row", count: rows }]),
-  ...(columns === undefined ? [] : [{ name: "column", count: columns }]),
-  ...(dim === undefined ? [] : [{ name: "dim", count: dim }]),
-];
+export function axesOf(stage: MapStage | DotStage): readonly CountedAxis[] {
+  const { rows, columns, dim } = stage.to;
+  return [
+    ...(rows === undefined ? [] : [rowAxis("row", stage)]),
+    ...(columns === undefined ? [] : [{ name: "column", count: columns }]),
+    ...(dim === undefined ? [] : [{ name: "dim", count: dim }]),
+  ];
+}
+
+/** The rows that a stage computes, as an axis. */
+export const rowAxis = (name: string, stage: Stage): CountedAxis => ({ name, ...rowsOf(stage) });
+
+/** How many elements a stage counts along its axes, for all batch entries and heads of a part. */
+export const countAll = (heads: Bits["heads"], axes: readonly Pick<CountedAxis, "count">[]): Int =>
+  product(shape("partBatch"), headCount[heads], ...axes.map(({ count }) => count));
 
 /** Statements that take a count of elements apart, the last axis fastest, and name the heads. */
 export function printTakeApart(
@@ -25,16 +39,22 @@ export function printTakeApart(
   heads: Bits["heads"],
 ): void {
   const constant = (name: string, value: string): void => text.line(dialect.constant("int", name, value));
+  const after = (first: Int, value: string): string => {
+    const start = values.int(first);
+    return start === "0" ? value : value === "0" ? start : `${start} + ${value}`;
+  };
   let rest = from;
-  for (const [i, axis] of [{ name: "head", count: headCount[heads] }, ...axes].reverse().entries()) {
-    const extent = values.int(axis.count);
-    constant(axis.name, extent === "1" ? "0" : `${rest} % ${extent}`);
+  for (const [i, { name, count, first = ZERO }] of [{ name: "head", count: headCount[heads], first: firstHead[heads] }, ...axes]
+    .reverse()
+    .entries()) {
+    const extent = values.int(count);
+    constant(name, after(first, extent === "1" ? "0" : `${rest} % ${extent}`));
     if (extent !== "1") {
       constant(`rest_${i}`, `${rest} / ${extent}`);
       rest = `rest_${i}`;
     }
   }
-  constant("b", rest);
+  constant("b", after(shape("firstBatch"), rest));
   const { h, kvh } = servedHeads(heads);
   constant("h", values.int(h));
   constant("kvh", values.int(kvh));

@@ -1,12 +1,13 @@
-import { ceilDiv, int, product, shape } from "../../select/int.js";
-import type { Bits, FlagStage, Int, PairsStage, SnapStage } from "../../select/ir.js";
-import { bitRow, headCount, wordsPerRow } from "../../select/places.js";
+import { ceilDiv, int } from "../../select/int.js";
+import type { Bits, FlagStage, PairsStage, SnapStage } from "../../select/ir.js";
+import { bitRow, wordsPerRow } from "../../select/places.js";
 import { ROW } from "../../select/axes.js";
 import { printBool } from "../print/expressions.js";
 import { uniformName } from "../print/names.js";
 import { ScalarPrinter } from "../print/scalars.js";
 import type { Sizes } from "../print/select-sizes.js";
 import { SelectValues } from "../print/select-values.js";
+import { countAll, rowAxis } from "../print/take-apart.js";
 import { declare } from "./dialect.js";
 import { takeApart, wgslKernel } from "./select-text.js";
 import type { StageText } from "./select-text.js";
@@ -23,21 +24,18 @@ export function bitWord(values: SelectValues, bits: Bits, row: string, word: str
 
 /** A thread for each word: `bit` writes statements that end with `bit` being whether one column is on. */
 function printWords(
-  to: Bits,
+  stage: PairsStage | SnapStage,
   sizes: Sizes,
   bit: (text: KernelText, values: SelectValues) => void,
   before: readonly string[] = [],
 ): StageText {
   const text = new KernelText();
   const values = new SelectValues(wgslKernel, text, sizes, []);
-  const words = wordsPerRow(to);
-  const total: Int = product(shape("batch"), headCount[to.heads], to.rows, words);
+  const { to } = stage;
+  const axes = [rowAxis("row", stage), { name: "word", count: wordsPerRow(to) }];
+  const total = countAll(to.heads, axes);
   text.line(`let element = i32(group) * ${THREADS} + lane;`);
   text.block(`if (element >= ${values.int(total)})`, () => text.line("return;"));
-  const axes = [
-    { name: "row", count: to.rows },
-    { name: "word", count: words },
-  ];
   takeApart(text, values, "element", axes, to.heads);
   text.line("var found = 0u;");
   text.block(`for (var column = word * 32; column < min(word * 32 + 32, ${values.int(to.columns)}); column++)`, () => {
@@ -49,7 +47,7 @@ function printWords(
 }
 
 export function printSnap(stage: SnapStage, sizes: Sizes): StageText {
-  return printWords(stage.to, sizes, (text, values) => {
+  return printWords(stage, sizes, (text, values) => {
     text.line("var bit = false;");
     const inner = new SelectValues(wgslKernel, text, sizes, []);
     text.block(`for (var i = ${values.int(stage.row0)}; i < ${values.int(stage.row1)}; i++)`, () => {
@@ -63,7 +61,7 @@ export function printSnap(stage: SnapStage, sizes: Sizes): StageText {
 
 export function printPairs(stage: PairsStage, sizes: Sizes): StageText {
   return printWords(
-    stage.to,
+    stage,
     sizes,
     (text, values) => {
       for (const name of ["q0", "q1", "k0", "k1"] as const) text.line(`let ${name} = ${values.int(stage[name])};`);
@@ -98,7 +96,7 @@ function somePair(stage: PairsStage): string {
 export function printFlag(stage: FlagStage, sizes: Sizes): StageText {
   const text = new KernelText();
   const values = new SelectValues(wgslKernel, text, sizes, [stage.value]);
-  const total = product(shape("batch"), headCount[stage.to.heads]);
+  const total = countAll(stage.to.heads, []);
   text.line(`let element = i32(group) * ${THREADS} + lane;`);
   text.block(`if (element >= ${values.int(total)})`, () => text.line("return;"));
   takeApart(text, values, "element", [], stage.to.heads);

@@ -1,10 +1,11 @@
-import { HEAD } from "../../select/axes.js";
-import { ceilDiv, int, ONE, product, shape } from "../../select/int.js";
+import { HEAD, rowsOf } from "../../select/axes.js";
+import { add, ceilDiv, int } from "../../select/int.js";
 import type { Cond, DotStage, Real } from "../../select/ir.js";
-import { elementOf, headCount } from "../../select/places.js";
+import { elementOf } from "../../select/places.js";
 import { named } from "../../select/int.js";
 import type { Sizes } from "../print/select-sizes.js";
 import { SelectValues } from "../print/select-values.js";
+import { countAll } from "../print/take-apart.js";
 import { takeApart, wgslKernel } from "./select-text.js";
 import type { StageText } from "./select-text.js";
 import { KernelText } from "./text.js";
@@ -36,21 +37,22 @@ const partOf = ({ vector }: Tiling, i: number): string => (vector === 1 ? "" : `
 /** Products of rows and columns: tiles of both in workgroup memory, a block of the result in the registers of each thread. */
 export function printDot(stage: DotStage, sizes: Sizes): StageText {
   const tiling = TILINGS[stage.tileRows];
-  const rows = stage.to.rows ?? ONE;
+  const { first, count } = rowsOf(stage);
   const columns = stage.to.columns!;
-  const rowTiles = ceilDiv(rows, int(tiling.rows));
+  const rowTiles = ceilDiv(count, int(tiling.rows));
   const columnTiles = ceilDiv(columns, int(tiling.columns));
-  const total = product(shape("batch"), headCount[stage.to.heads], rowTiles, columnTiles);
   const text = new KernelText();
   const values = new SelectValues(wgslKernel, text, sizes, []);
   text.line("let tile = i32(group);");
-  text.block(`if (tile >= ${values.int(total)})`, () => text.line("return;"));
   const axes = [
     { name: "row_tile", count: rowTiles },
     { name: "column_tile", count: columnTiles },
   ];
+  const total = countAll(stage.to.heads, axes);
+  text.block(`if (tile >= ${values.int(total)})`, () => text.line("return;"));
   takeApart(text, values, "tile", axes, stage.to.heads);
-  text.line(`let first_row = row_tile * ${tiling.rows};`);
+  text.line(`let first_row = ${values.int(first)} + row_tile * ${tiling.rows};`);
+  text.line(`let end_row = ${values.int(add(first, count))};`);
   text.line(`let first_column = column_tile * ${tiling.columns};`);
   printProduct(text, values, tiling, stage, sizes);
   printStore(text, values, tiling, stage);
@@ -96,7 +98,6 @@ function resultFunction(stage: DotStage, sizes: Sizes): string {
 
 function printProduct(text: KernelText, values: SelectValues, tiling: Tiling, stage: DotStage, sizes: Sizes): void {
   const { own, vector, threads } = tiling;
-  const rows = values.int(stage.to.rows ?? ONE);
   const columns = values.int(stage.to.columns!);
   const threadColumns = tiling.columns / own;
   text.line(`let my_row = lane / ${threadColumns} * ${own};`);
@@ -115,7 +116,7 @@ function printProduct(text: KernelText, values: SelectValues, tiling: Tiling, st
   const compute = (): void => {
     text.block(`for (var chunk = 0; chunk < u.headDim; chunk += ${CHUNK})`, () => {
       text.barrier();
-      load("rows_of_a", "a_at", tiling.rows, "first_row", rows);
+      load("rows_of_a", "a_at", tiling.rows, "first_row", "end_row");
       load("columns_of_b", "b_at", tiling.columns, "first_column", columns);
       text.barrier();
       text.block(`for (var d = 0; d < ${CHUNK}; d++)`, () => {
@@ -127,24 +128,24 @@ function printProduct(text: KernelText, values: SelectValues, tiling: Tiling, st
       });
     });
   };
-  const computeWanted = stage.wanted === undefined ? compute : () => ifWanted(text, own, rows, columns, compute);
+  const computeWanted = stage.wanted === undefined ? compute : () => ifWanted(text, own, columns, compute);
   if (stage.only === undefined) {
     computeWanted();
     return;
   }
   // The pair of the last row and the first column decides for the tile: see the stage.
   const last = new SelectValues(wgslKernel, text, sizes, []);
-  text.line(`var row = min(first_row + ${tiling.rows - 1}, ${rows} - 1);`);
+  text.line(`var row = min(first_row + ${tiling.rows - 1}, end_row - 1);`);
   text.line("var column = first_column;");
   text.block(`if (${last.cond(stage.only)})`, computeWanted);
 }
 
 /** Each thread asks for the elements that it owns; all of them go on together or not at all. */
-function ifWanted(text: KernelText, own: number, rows: string, columns: string, compute: () => void): void {
+function ifWanted(text: KernelText, own: number, columns: string, compute: () => void): void {
   text.block(`for (var i = 0; i < ${own * own}; i++)`, () => {
     text.line(`let at_row = first_row + my_row + i / ${own};`);
     text.line(`let at_column = first_column + my_column + i % ${own};`);
-    text.block(`if (at_row < ${rows} && at_column < ${columns} && is_wanted(b, head, h, kvh, at_row, at_column))`, () => {
+    text.block(`if (at_row < end_row && at_column < ${columns} && is_wanted(b, head, h, kvh, at_row, at_column))`, () => {
       text.line("atomicStore(&some_wanted, 1u);");
       text.line("break;");
     });
@@ -162,7 +163,7 @@ function printStore(text: KernelText, values: SelectValues, tiling: Tiling, { to
       text.line(`let at_row = first_row + my_row + ${r};`);
       text.line(`let at_column = first_column + my_column + ${c * vector} + i;`);
       const sum = vector === 1 ? `s_${r}_${c}` : `s_${r}_${c}[i]`;
-      text.block(`if (at_row < ${values.int(to.rows ?? ONE)} && at_column < ${values.int(to.columns!)})`, () =>
+      text.block(`if (at_row < end_row && at_column < ${values.int(to.columns!)})`, () =>
         text.line(`scratch[${values.int(elementOf(to, place))}] = bitcast<u32>(result(b, head, h, kvh, at_row, at_column, ${sum}));`),
       );
     });

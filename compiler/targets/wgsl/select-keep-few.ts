@@ -1,9 +1,10 @@
 import type { RealValue } from "../../mask/selection.js";
-import { ceilDiv, int, max, min, product, shape, sub } from "../../select/int.js";
+import { ceilDiv, int, max, min, product, sub } from "../../select/int.js";
 import type { Int, KeepStage } from "../../select/ir.js";
-import { headCount, wordsPerRow } from "../../select/places.js";
+import { wordsPerRow } from "../../select/places.js";
 import type { Sizes } from "../print/select-sizes.js";
 import { SelectValues } from "../print/select-values.js";
+import { countAll, rowAxis } from "../print/take-apart.js";
 import { bitWord } from "./select-bits.js";
 import { bitsOf, keepFunctions, UNIT } from "./select-keep.js";
 import { keyFunctions, massFunctions } from "./select-numbers.js";
@@ -17,7 +18,7 @@ export const FEW_UNITS = 64;
 const THREADS = 64;
 
 /** Rows of a launch: a thread for each. */
-const lines = ({ to }: KeepStage): Int => product(shape("batch"), headCount[to.heads], to.rows);
+const lines = (stage: KeepStage): Int => countAll(stage.to.heads, [rowAxis("row", stage)]);
 
 /**
  * Exact selection for rows of at most {@link FEW_UNITS} units, as `printKeep` does it for any number: a unit is kept where
@@ -31,7 +32,7 @@ export function printKeepFew(stage: KeepStage, sizes: Sizes): StageText {
   const total = values.int(lines(stage));
   text.line(`let line = i32(group) * ${THREADS} + lane;`);
   text.block(`if (line >= ${total})`, () => text.line("return;"));
-  takeApart(text, values, "line", [{ name: "row", count: stage.to.rows }], stage.to.heads);
+  takeApart(text, values, "line", [rowAxis("row", stage)], stage.to.heads);
   text.line(`let units = select(0, ${values.int(stage.to.columns)}, ${values.cond(stage.when)});`);
   readUnits(text, byMass);
   text.line("let all_others = i32(countOneBits(others.x) + countOneBits(others.y));");

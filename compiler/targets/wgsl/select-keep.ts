@@ -1,10 +1,11 @@
 import type { RealValue } from "../../mask/selection.js";
-import { ceilDiv, int, mul, product, shape } from "../../select/int.js";
+import { ceilDiv, int, mul } from "../../select/int.js";
 import type { Cond, Int, KeepStage } from "../../select/ir.js";
-import { headCount, wordsPerRow } from "../../select/places.js";
+import { wordsPerRow } from "../../select/places.js";
 import { scalarWord } from "../print/names.js";
 import type { Sizes } from "../print/select-sizes.js";
 import { SelectValues } from "../print/select-values.js";
+import { countAll, rowAxis, type CountedAxis } from "../print/take-apart.js";
 import { bitWord } from "./select-bits.js";
 import { keyFunctions, massFunctions } from "./select-numbers.js";
 import { takeApart, wgslKernel } from "./select-text.js";
@@ -69,7 +70,7 @@ class KeepPrinter {
 
   print(): StageText {
     const { stage, layout } = this;
-    const lines = product(shape("batch"), headCount[stage.to.heads], ...(this.byHead ? [] : [stage.to.rows]));
+    const lines = countAll(stage.to.heads, this.axes());
     const workgroups = ceilDiv(lines, int(layout.rows));
     this.place(lines);
     this.countUnits();
@@ -79,6 +80,10 @@ class KeepPrinter {
     this.write();
     const before = [...this.memory(), ...keepFunctions(stage, this.sizes), keyFunctions, ...(this.usesProducts() ? [massFunctions] : [])];
     return { threads: layout.rows * layout.threads, workgroups, before, body: this.text.toString() };
+  }
+
+  private axes(): readonly CountedAxis[] {
+    return this.byHead ? [] : [rowAxis("own_row", this.stage)];
   }
 
   private usesProducts(): boolean {
@@ -108,7 +113,7 @@ class KeepPrinter {
     text.line(`let thread = lane % ${layout.threads};`);
     text.line(`let line = min(i32(group) * ${layout.rows} + slot, ${total} - 1);`);
     text.line(`let exists = i32(group) * ${layout.rows} + slot < ${total};`);
-    takeApart(text, values, "line", this.byHead ? [] : [{ name: this.byHead ? "row" : "own_row", count: stage.to.rows }], stage.to.heads);
+    takeApart(text, values, "line", this.axes(), stage.to.heads);
     text.line(`let works = exists && ${values.cond(stage.when)};`);
     const units = this.byHead ? mul(stage.to.rows, stage.to.columns) : stage.to.columns;
     text.line(`let units = select(0, ${values.int(units)}, works);`);

@@ -1,9 +1,9 @@
-import { ceilDiv, int, product, shape } from "../../select/int.js";
-import type { Int, MapStage, Tensor } from "../../select/ir.js";
-import { elementOf, headCount } from "../../select/places.js";
+import { ceilDiv, int } from "../../select/int.js";
+import type { MapStage } from "../../select/ir.js";
+import { elementOf } from "../../select/places.js";
 import { COLUMN, DIM, HEAD, ROW } from "../../select/axes.js";
 import { SelectValues } from "../print/select-values.js";
-import { axesOf } from "../print/take-apart.js";
+import { axesOf, countAll } from "../print/take-apart.js";
 import type { Sizes } from "../print/select-sizes.js";
 import { sharedLoopFunctions, takeApart, wgslKernel } from "./select-text.js";
 import type { StageText } from "./select-text.js";
@@ -18,10 +18,11 @@ export function printMap(stage: MapStage, sizes: Sizes): StageText {
   const shares = stage.share === "group";
   const lanes = shares ? { lane: "lane", threads: SHARING_THREADS } : undefined;
   const values = new SelectValues(wgslKernel, text, sizes, [stage.value], lanes);
-  const total = elements(stage.to);
+  const axes = axesOf(stage);
+  const total = countAll(stage.to.heads, axes);
   text.line(shares ? "let element = i32(group);" : `let element = i32(group) * ${THREADS} + lane;`);
   text.block(`if (element >= ${values.int(total)})`, () => text.line("return;"));
-  takeApart(text, values, "element", axesOf(stage.to), stage.to.heads);
+  takeApart(text, values, "element", axes, stage.to.heads);
   const value = values.real(stage.value);
   const place = values.int(elementOf(stage.to, { head: HEAD, row: ROW, column: COLUMN, dim: DIM }));
   const store = `scratch[${place}] = bitcast<u32>(${value});`;
@@ -32,5 +33,3 @@ export function printMap(stage: MapStage, sizes: Sizes): StageText {
     ? { threads: SHARING_THREADS, workgroups: total, before: sharedLoopFunctions(SHARING_THREADS, body), body }
     : { threads: THREADS, workgroups: ceilDiv(total, int(THREADS)), body };
 }
-
-const elements = (tensor: Tensor): Int => product(shape("batch"), headCount[tensor.heads], ...axesOf(tensor).map(({ count }) => count));

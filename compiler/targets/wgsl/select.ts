@@ -21,6 +21,8 @@ import type { StageText } from "./select-text.js";
 export interface SelectionKernels {
   readonly program: SelectionProgram;
   readonly stages: readonly SelectionStage[];
+  /** Of each kernel the stage of the program that it runs, for some sizes or for all. */
+  readonly stagesOf: readonly Stage[];
   readonly uniforms: readonly UniformField[];
   /** Numbers of the launch, by index. */
   readonly sizes: readonly Int[];
@@ -49,8 +51,9 @@ export function printSelection(program: SelectionProgram): SelectionKernels {
     workgroups: groups[i]!,
     floatInputs: inputs.map(({ name }) => name),
     serves: stage.serves,
+    ...(stage.strips === undefined ? {} : { strips: stage.strips }),
   }));
-  return { program, stages, uniforms, sizes: sizes.all, matrices, scratch };
+  return { program, stages, stagesOf: printed.map(({ stage }) => stage), uniforms, sizes: sizes.all, matrices, scratch };
 }
 
 /** The kernels of a stage; of several each serves other sizes of a launch, and has no workgroups in the rest. */

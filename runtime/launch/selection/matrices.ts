@@ -1,6 +1,7 @@
 import type { ResolvedCall } from "../call.js";
 import { AttnError } from "../errors.js";
-import type { AttentionModule, InputField, SelectionSpec, SizeEnv } from "../module.js";
+import type { AttentionModule, CallPart, InputField, SelectionSpec } from "../module.js";
+import { wholeEnv, type CallShape } from "./parts.js";
 
 type MatrixSpec = SelectionSpec["matrices"][number];
 
@@ -18,15 +19,21 @@ export interface MatrixLayout {
 
 const MAX_SIZE = 0x7fffffff;
 
-const sizeEnvOf = ({ batch, heads, kvHeads, headDim, n, nq }: ResolvedCall): SizeEnv => ({
+/** Lengths and counts of a call. */
+export const callShape = ({ batch, heads, kvHeads, headDim, n, nq }: ResolvedCall): CallShape => ({
   ...{ batch, heads, kvHeads, headDim },
   N: n,
   NQ: nq,
 });
 
-/** The sizes of a module's selections in a call; none where it has no selections. Throws ATTN5210 where one is beyond 31 bits. */
-export function selectionSizes(module: AttentionModule, call: ResolvedCall): readonly number[] {
-  const sizes = module.selection?.sizes(sizeEnvOf(call)) ?? [];
+/** The sizes of a module's selections in a whole call, which need not be run whole; none where it has no selections. */
+export function selectionSizes({ space, selection }: AttentionModule, call: ResolvedCall): readonly number[] {
+  return selection === undefined ? [] : selection.sizes(wholeEnv(space, selection.parts, callShape(call)));
+}
+
+/** The sizes of a module's selections in a part of a call. Throws ATTN5210 where one is beyond 31 bits. */
+export function partSizes({ sizes: sizesOf }: SelectionSpec, shape: CallShape, part: CallPart): readonly number[] {
+  const sizes = sizesOf({ ...shape, ...part });
   const wrong = sizes.find((size) => !Number.isInteger(size) || size < 0 || size > MAX_SIZE);
   if (wrong !== undefined) {
     throw new AttnError("ATTN5210", {

@@ -49,7 +49,8 @@ export async function selectionKernels(device: GPUDevice, { name, selection }: A
 
 /** The buffers that the passes of a launch's selections work on. */
 export interface SelectionResources {
-  readonly uniforms: GPUBufferBinding;
+  /** The uniforms of each run of the plan. */
+  readonly uniforms: readonly GPUBufferBinding[];
   readonly q: GPUBufferBinding;
   readonly k: GPUBufferBinding;
   readonly aux: GPUBuffer;
@@ -69,15 +70,18 @@ export function encodeSelection(
   resources: SelectionResources,
 ): void {
   for (const copy of plan.reused) dispatchCopy(device, pass, kernels, copy, resources, "in");
-  for (const { stage, groups } of plan.stages) {
-    const { pipeline, layout } = kernels.stages.get(stage)!;
-    const { uniforms, q, k, aux, scratch, nothing } = resources;
-    const floats = stage.floatInputs.map((name) => plan.floatBindings.get(name) ?? { buffer: nothing });
-    const entries = [uniforms, q, k, { buffer: aux }, { buffer: scratch }, ...floats].map((resource, binding) => ({ binding, resource }));
-    pass.setPipeline(pipeline);
-    pass.setBindGroup(0, device.createBindGroup({ label: `attnc ${stage.name}`, layout, entries }));
-    pass.dispatchWorkgroups(...groups);
-  }
+  const { q, k, aux, scratch, nothing } = resources;
+  plan.runs.forEach(({ stages }, run) => {
+    for (const { stage, groups } of stages) {
+      const { pipeline, layout } = kernels.stages.get(stage)!;
+      const floats = stage.floatInputs.map((name) => plan.floatBindings.get(name) ?? { buffer: nothing });
+      const bindings = [resources.uniforms[run]!, q, k, { buffer: aux }, { buffer: scratch }, ...floats];
+      const entries = bindings.map((resource, binding) => ({ binding, resource }));
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, device.createBindGroup({ label: `attnc ${stage.name}`, layout, entries }));
+      pass.dispatchWorkgroups(...groups);
+    }
+  });
   for (const copy of plan.selected) dispatchCopy(device, pass, kernels, copy, resources, "out");
 }
 

@@ -1,11 +1,12 @@
-import { bufferPart, checkBindingSize, tensorBinding, type BufferRef } from "../buffers.js";
+import { bufferPart, largestBinding, tensorBinding, type BufferRef } from "../buffers.js";
 import type { ResolvedCall } from "../call.js";
 import { foldWorkgroups } from "../dispatch.js";
 import { AttnError } from "../errors.js";
 import type { AuxLayout } from "../input-layout.js";
 import type { AttentionModule, SelectionStage } from "../module.js";
+import { sizedRuns, type ScratchLimit } from "./division.js";
 import { bindFloats, type FloatLayout } from "./float-inputs.js";
-import type { MatrixLayout } from "./matrices.js";
+import { callShape, type MatrixLayout } from "./matrices.js";
 import { neededStages, reusedNames, selectedNames } from "./rules.js";
 
 /**
@@ -39,7 +40,11 @@ export interface BitsCopy {
 
 /** Everything that the passes of a launch's selections do, checked. */
 export interface SelectionPlan {
-  readonly stages: readonly { readonly stage: SelectionStage; readonly groups: readonly [x: number, y: number] }[];
+  /** For each part of the call, one after another, the stages that are run for it. */
+  readonly runs: readonly {
+    readonly sizes: readonly number[];
+    readonly stages: readonly { readonly stage: SelectionStage; readonly groups: readonly [x: number, y: number] }[];
+  }[];
   readonly reused: readonly BitsCopy[];
   readonly selected: readonly BitsCopy[];
   readonly floats: readonly FloatLayout[];
@@ -71,13 +76,25 @@ function planReuse(device: GPUDevice, name: string, given: ReuseBuffer, matrix: 
   return { matrix, columns, binding: bitsBinding(device, field, given, matrix, columns) };
 }
 
+/** What intermediate results may take: what the device can bind, or fewer bytes that the app set. */
+function scratchLimit(device: GPUDevice, most: number | undefined): ScratchLimit {
+  const { bytes, name } = largestBinding(device);
+  if (most !== undefined && most < bytes) {
+    return { bytes: most, name: "selectionBytes", remedy: "Allow more, or split the call by batch entries or queries." };
+  }
+  const remedy = `Request the device with a higher ${name} (see \`requirements\`), or split the call by batch entries or queries.`;
+  return { bytes, name: `${name} of the device`, remedy };
+}
+
 /**
  * Checks what a launch asks of its selections and finds the stages that it needs: those that serve only selections which
- * the caller gives back are left out. Throws ATTN5206 to ATTN5217, before anything is encoded.
+ * the caller gives back are left out. A call whose intermediate results take more than the device can bind, or more than
+ * `mostBytes`, is run in parts. Throws ATTN5206 to ATTN5218, before anything is encoded.
  */
 export function planSelection(
   device: GPUDevice,
   module: AttentionModule,
+  mostBytes: number | undefined,
   call: ResolvedCall,
   aux: AuxLayout,
   buffers: SelectionBuffers & Readonly<Record<string, unknown>>,
@@ -91,19 +108,22 @@ export function planSelection(
     return { matrix, columns: matrix.columns, binding: bitsBinding(device, `selected.${name}`, targets[name]!, matrix, matrix.columns) };
   });
   const given = reused.map(({ matrix }) => matrix.spec.name);
-  const stages = neededStages(spec.stages, given).flatMap((stage) => {
-    const total = aux.sizes[stage.workgroups]!;
-    return total === 0 ? [] : [{ stage, groups: foldWorkgroups(total, device) }];
-  });
+  const needed = neededStages(spec.stages, given);
+  const limit = scratchLimit(device, mostBytes);
+  const runs = sizedRuns({ ...module, selection: spec }, needed, callShape(call), limit).map(({ stages, sizes }) => ({
+    sizes,
+    stages: stages.flatMap((stage) => {
+      const total = sizes[stage.workgroups]!;
+      return total === 0 ? [] : [{ stage, groups: foldWorkgroups(total, device) }];
+    }),
+  }));
   const floats = spec.floatInputs.map((input) => bindFloats(device, module, input, call, buffers[input.name]));
-  const scratchBytes = aux.sizes[spec.scratch]! * 4;
-  checkBindingSize("the selections' intermediate results", scratchBytes, device);
   return {
-    stages,
+    runs,
     reused,
     selected,
     floats: floats.map(({ layout }) => layout),
     floatBindings: new Map(floats.flatMap(({ layout, binding }) => (binding === undefined ? [] : [[layout.spec.name, binding]]))),
-    scratchBytes,
+    scratchBytes: Math.max(0, ...runs.map(({ sizes }) => sizes[spec.scratch]! * 4)),
   };
 }

@@ -126,12 +126,12 @@ softwareTest("selections too large for the device or for 31 bits are refused, no
   const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
   const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize);
   const name = limit === maxStorageBufferBindingSize ? "maxStorageBufferBindingSize" : "maxBufferSize";
-  const remedy = `Request the device with a higher ${name} (see \`requirements\`), or split the call by batch entries or heads.`;
+  const remedy = `Request the device with a higher ${name} (see \`requirements\`), or split the call by batch entries or queries.`;
   expect(await sized(() => [1, 3, 3, 3, 12, 2, limit / 4 + 1])).toBe(
-    `ATTN5210: the selections' intermediate results: expected at most ${limit} bytes (${name} of the device), found ${limit + 4} bytes. ${remedy}`,
+    `ATTN5218: the selections' intermediate results: expected at most ${limit} bytes (${name} of the device), found ${limit + 4} bytes for 10 queries of 4 heads, the least that can be computed at a time. ${remedy}`,
   );
   expect(await sized(() => [1, 3, 2 ** 20, 2 ** 20, 12, 2, 12])).toContain(`ATTN5210: selections: expected at most ${limit} bytes`);
-  expect(await sized(() => [1, 3, 3, 3, 12, 2, 2 ** 31])).toBe(
+  expect(await sized(() => [1, 3, 3, 3, 12, 2 ** 31, 12])).toBe(
     "ATTN5210: call: expected selections whose tensors have at most 2147483647 elements, found 2147483648. Split the call by batch entries, heads or queries.",
   );
 });

@@ -148,6 +148,7 @@ export const SELECTION: SelectionSpec = {
     { name: "high", heads: "query", rows: 2, columns: 3, reusable: true },
   ],
   scratch: 4,
+  parts: { heads: false },
   floatInputs: [{ kind: "scores", name: "gate", n: UNIT, m: UNIT }],
   stages: [
     { name: "odd units", wgsl: ODD, workgroups: 5, floatInputs: [], serves: ["odd"] },

@@ -1,12 +1,12 @@
-import { ceilDiv, int, product, shape } from "../../../select/int.js";
-import type { Bits, PairsStage, SnapStage } from "../../../select/ir.js";
-import { bitRow, headCount, wordsPerRow } from "../../../select/places.js";
+import { ceilDiv, int } from "../../../select/int.js";
+import type { PairsStage, SnapStage } from "../../../select/ir.js";
+import { bitRow, wordsPerRow } from "../../../select/places.js";
 import { named } from "../../../select/int.js";
 import { printBool } from "../../print/expressions.js";
 import { ScalarPrinter } from "../../print/scalars.js";
 import type { Sizes } from "../../print/select-sizes.js";
 import { StatementText } from "../../print/statement-text.js";
-import { printTakeApart } from "../../print/take-apart.js";
+import { countAll, printTakeApart, rowAxis } from "../../print/take-apart.js";
 import { cppKernel } from "./dialect.js";
 import { HEADS, member, valuesFor, wordMember } from "./stage.js";
 import type { StageText } from "./stage.js";
@@ -14,18 +14,15 @@ import type { StageText } from "./stage.js";
 const THREADS = 128;
 
 /** A warp for each word, a lane for each of its bits: `bit` is the member that answers for one. */
-function printWords(to: Bits, sizes: Sizes, bit: string): StageText {
+function printWords(stage: PairsStage | SnapStage, sizes: Sizes, bit: string): StageText {
+  const { to } = stage;
   const text = new StatementText();
   const values = valuesFor(text, sizes);
-  const words = wordsPerRow(to);
-  const total = product(shape("batch"), headCount[to.heads], to.rows, words);
+  const axes = [rowAxis("row", stage), { name: "word", count: wordsPerRow(to) }];
+  const total = countAll(to.heads, axes);
   const warps = THREADS / 32;
   text.line(`const int element = group * ${warps} + lane / 32;`);
   text.line(`if (element >= ${values.int(total)}) return;`);
-  const axes = [
-    { name: "row", count: to.rows },
-    { name: "word", count: words },
-  ];
   printTakeApart(cppKernel, text, values, "element", axes, to.heads);
   text.line("const int column = word * 32 + lane % 32;");
   text.line(`const unsigned int found = lanes_with(column < ${values.int(to.columns)} && bit(b, head, h, kvh, row, column));`);
@@ -49,7 +46,7 @@ export function printSnap(stage: SnapStage, sizes: Sizes): StageText {
     });
     text.line("return false;");
   });
-  return printWords(stage.to, sizes, bit);
+  return printWords(stage, sizes, bit);
 }
 
 export function printPairs(stage: PairsStage, sizes: Sizes): StageText {
@@ -66,7 +63,7 @@ export function printPairs(stage: PairsStage, sizes: Sizes): StageText {
     );
     text.line("return false;");
   });
-  return printWords(stage.to, sizes, bit);
+  return printWords(stage, sizes, bit);
 }
 
 /** Answers where no pair or all pairs satisfy the mask. */

@@ -1,10 +1,10 @@
-import { HEAD } from "../../../select/axes.js";
-import { ceilDiv, int, named, ONE, product, shape } from "../../../select/int.js";
+import { HEAD, rowsOf } from "../../../select/axes.js";
+import { add, ceilDiv, int, named } from "../../../select/int.js";
 import type { DotStage } from "../../../select/ir.js";
-import { elementOf, headCount } from "../../../select/places.js";
+import { elementOf } from "../../../select/places.js";
 import type { Sizes } from "../../print/select-sizes.js";
 import { StatementText } from "../../print/statement-text.js";
-import { printTakeApart } from "../../print/take-apart.js";
+import { countAll, printTakeApart } from "../../print/take-apart.js";
 import { cppKernel } from "./dialect.js";
 import { condMember, HEADS, member, realMember, valuesFor } from "./stage.js";
 import type { StageText } from "./stage.js";
@@ -33,9 +33,9 @@ export function printDot(stage: DotStage, sizes: Sizes): StageText {
   const { rows: tileRows, columns: tileColumns, own } = TILINGS[stage.tileRows];
   const text = new StatementText();
   const values = valuesFor(text, sizes);
-  const rows = to.rows ?? ONE;
+  const { first, count } = rowsOf(stage);
   const columns = to.columns!;
-  const rowTiles = ceilDiv(rows, int(tileRows));
+  const rowTiles = ceilDiv(count, int(tileRows));
   const columnTiles = ceilDiv(columns, int(tileColumns));
   const axes = [
     { name: "row_tile", count: rowTiles },
@@ -43,12 +43,12 @@ export function printDot(stage: DotStage, sizes: Sizes): StageText {
   ];
   printTakeApart(cppKernel, text, values, "group", axes, to.heads);
   text.line(
-    `const TilePlace place{b, head, h, kvh, row_tile * ${tileRows}, column_tile * ${tileColumns}, ${values.int(rows)}, ${values.int(columns)}};`,
+    `const TilePlace place{b, head, h, kvh, ${values.int(first)} + row_tile * ${tileRows}, column_tile * ${tileColumns}, ${values.int(add(first, count))}, ${values.int(columns)}};`,
   );
   text.line(`multiply_tile<${tileRows}, ${tileColumns}, ${own}, ${CHUNK}>(*this, place, lane, reinterpret_cast<float*>(shared));`);
   return {
     threads: (tileRows * tileColumns) / own ** 2,
-    blocks: product(shape("batch"), headCount[to.heads], rowTiles, columnTiles),
+    blocks: countAll(to.heads, axes),
     sharedBytes: 4 * CHUNK * (strideOf(tileRows) + strideOf(tileColumns)),
     members: [
       realMember("a_at", `${HEADS}, int row, int dim`, stage.a, sizes),

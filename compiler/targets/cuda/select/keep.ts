@@ -1,11 +1,10 @@
 import type { RealValue } from "../../../mask/selection.js";
-import { ceilDiv, int, product, shape } from "../../../select/int.js";
+import { ceilDiv, int } from "../../../select/int.js";
 import type { KeepStage } from "../../../select/ir.js";
-import { headCount } from "../../../select/places.js";
 import type { Sizes } from "../../print/select-sizes.js";
 import { scalarWord } from "../../print/names.js";
 import { StatementText } from "../../print/statement-text.js";
-import { printTakeApart } from "../../print/take-apart.js";
+import { countAll, printTakeApart, rowAxis } from "../../print/take-apart.js";
 import { bitsOf, cppKernel } from "./dialect.js";
 import { condMember, HEADS, intMember, member, realMember, valuesFor, wordMember } from "./stage.js";
 import type { StageText } from "./stage.js";
@@ -29,10 +28,11 @@ export function printKeep(stage: KeepStage, sizes: Sizes): StageText {
   const text = new StatementText();
   const values = valuesFor(text, sizes);
   const byHead = scope === "head";
-  const lines = product(shape("batch"), headCount[to.heads], ...(byHead ? [] : [to.rows]));
+  const axes = byHead ? [] : [rowAxis("own_row", stage)];
+  const lines = countAll(to.heads, axes);
   text.line(`const int line = group * ${layout.rows} + lane / ${layout.threads};`);
   text.line(`if (line >= ${values.int(lines)}) return;`);
-  printTakeApart(cppKernel, text, values, "line", byHead ? [] : [{ name: "own_row", count: to.rows }], to.heads);
+  printTakeApart(cppKernel, text, values, "line", axes, to.heads);
   text.line(`using Rows = Keeper<Self, ${layout.threads}, ${layout.digit}>;`);
   text.line(`static_assert(sizeof(Rows::Memory) * ${layout.rows} <= ${sharedBytes(stage, layout)}, "the shared memory of the stage");`);
   text.line(`Rows::Memory& memory = reinterpret_cast<Rows::Memory*>(shared)[lane / ${layout.threads}];`);

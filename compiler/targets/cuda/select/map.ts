@@ -1,11 +1,11 @@
 import { COLUMN, DIM, HEAD, ROW } from "../../../select/axes.js";
-import { ceilDiv, int, product, shape } from "../../../select/int.js";
-import type { FlagStage, Int, MapStage } from "../../../select/ir.js";
-import { elementOf, headCount } from "../../../select/places.js";
+import { ceilDiv, int } from "../../../select/int.js";
+import type { FlagStage, MapStage } from "../../../select/ir.js";
+import { elementOf } from "../../../select/places.js";
 import { SelectValues } from "../../print/select-values.js";
 import type { Sizes } from "../../print/select-sizes.js";
 import { StatementText } from "../../print/statement-text.js";
-import { axesOf, printTakeApart } from "../../print/take-apart.js";
+import { axesOf, countAll, printTakeApart } from "../../print/take-apart.js";
 import { cppKernel } from "./dialect.js";
 import { wordMember } from "./stage.js";
 import type { StageText } from "./stage.js";
@@ -14,13 +14,14 @@ const THREADS = 128;
 const SHARING_THREADS = 256;
 
 /** Numbers one by one: a thread for each, or a block whose threads share its loops. */
-export function printMap({ to, value, share }: MapStage, sizes: Sizes): StageText {
+export function printMap(stage: MapStage, sizes: Sizes): StageText {
+  const { to, value, share } = stage;
   const text = new StatementText();
   const shares = share === "group";
   const threads = shares ? SHARING_THREADS : THREADS;
   const values = new SelectValues(cppKernel, text, sizes, [value], shares ? { lane: "lane", threads } : undefined);
-  const axes = axesOf(to);
-  const total: Int = product(shape("batch"), headCount[to.heads], ...axes.map(({ count }) => count));
+  const axes = axesOf(stage);
+  const total = countAll(to.heads, axes);
   text.line(shares ? "const int element = group;" : `const int element = group * ${THREADS} + lane;`);
   text.line(`if (element >= ${values.int(total)}) return;`);
   printTakeApart(cppKernel, text, values, "element", axes, to.heads);
@@ -46,7 +47,7 @@ export function printMap({ to, value, share }: MapStage, sizes: Sizes): StageTex
 export function printFlag({ to, value }: FlagStage, sizes: Sizes): StageText {
   const text = new StatementText();
   const values = new SelectValues(cppKernel, text, sizes, [value]);
-  const total = product(shape("batch"), headCount[to.heads]);
+  const total = countAll(to.heads, []);
   text.line(`const int element = group * ${THREADS} + lane;`);
   text.line(`if (element >= ${values.int(total)}) return;`);
   printTakeApart(cppKernel, text, values, "element", [], to.heads);

@@ -1,6 +1,6 @@
 /** Products of a tile of rows and a tile of columns, for stages that say what both hold. */
 export const MULTIPLY_TILE = /* cpp */ `
-// A tile of products, and how many rows and columns there are in all.
+// A tile of products, and where the rows and columns end.
 struct TilePlace {
   int b;
   int head;

@@ -63,6 +63,7 @@ export function printSelection(program: SelectionProgram, dtypes: readonly CudaD
       sharedBytes: text.sharedBytes,
       blocks: sizes.index(text.blocks),
       serves: stage.serves,
+      ...(stage.strips === undefined ? {} : { strips: stage.strips }),
     };
     return { stage, text, spec };
   });
