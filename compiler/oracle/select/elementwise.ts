@@ -36,9 +36,9 @@ const unaryRules: Readonly<Record<string, UnaryRule>> = {
   exp: { of: Math.exp, slack: (a, sa, r) => r * (sa + expError(a)) },
   log: { of: Math.log, slack: (a, sa, r) => (sa === 0 ? 0 : sa / Math.abs(a)) + logError(a, r) },
   tanh: { of: Math.tanh, slack: (_, sa) => sa + 1e-5 },
-  // By both ends: near 0 a square root is steeper than any slope says.
   // Where the argument's error reaches past a half, the result is another number: as many as that lie between.
   round: { of: nearest, slack: (a, sa, r) => Math.max(nearest(a + sa) - r, r - nearest(a - sa)) },
+  // By both ends: near 0 a square root is steeper than any slope says.
   sqrt: { of: Math.sqrt, slack: (a, sa, r) => Math.sqrt(a + sa) - Math.sqrt(Math.max(0, a - sa)) + 9 * UNIT * r },
 };
 

@@ -114,11 +114,15 @@ fn main(
   let end_key_1 = min(min(t0, select(u.keys, 0, t2)), u.keys);
   var first_tile: array<i32, 2>;
   var end_tile: array<i32, 2>;
-  first_tile[0] = first_key_0 / 32;
-  end_tile[0] = select(0, (end_key_0 + 31) / 32, first_key_0 < end_key_0);
-  first_tile[1] = first_key_1 / 32;
-  end_tile[1] = select(0, (end_key_1 + 31) / 32, first_key_1 < end_key_1);
-  for (var range = 0; range < 2; range++) {
+  var ranges = 0;
+  first_tile[ranges] = first_key_0 / 32;
+  end_tile[ranges] = select(0, (end_key_0 + 31) / 32, first_key_0 < end_key_0);
+  ranges += select(0, 1, first_tile[ranges] < end_tile[ranges]);
+  first_tile[ranges] = first_key_1 / 32;
+  end_tile[ranges] = select(0, (end_key_1 + 31) / 32, first_key_1 < end_key_1);
+  ranges += select(0, 1, first_tile[ranges] < end_tile[ranges]);
+  var range = 0;
+  loop {
     let end = end_tile[range];
     // The run of tiles of a kind that is not worked off yet, up to `tile`, which is asked next.
     var tile = first_tile[range];
@@ -299,6 +303,10 @@ fn main(
         break;
       }
       tile += 1;
+    }
+    continuing {
+      range++;
+      break if range >= ranges;
     }
   }
 

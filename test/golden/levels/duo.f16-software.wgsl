@@ -112,11 +112,15 @@ fn main(
   let end_key_1 = min(min(t0, select(u.keys, 0, t2)), u.keys);
   var first_tile: array<i32, 2>;
   var end_tile: array<i32, 2>;
-  first_tile[0] = first_key_0 / 32;
-  end_tile[0] = select(0, (end_key_0 + 31) / 32, first_key_0 < end_key_0);
-  first_tile[1] = first_key_1 / 32;
-  end_tile[1] = select(0, (end_key_1 + 31) / 32, first_key_1 < end_key_1);
-  for (var range = 0; range < 2; range++) {
+  var ranges = 0;
+  first_tile[ranges] = first_key_0 / 32;
+  end_tile[ranges] = select(0, (end_key_0 + 31) / 32, first_key_0 < end_key_0);
+  ranges += select(0, 1, first_tile[ranges] < end_tile[ranges]);
+  first_tile[ranges] = first_key_1 / 32;
+  end_tile[ranges] = select(0, (end_key_1 + 31) / 32, first_key_1 < end_key_1);
+  ranges += select(0, 1, first_tile[ranges] < end_tile[ranges]);
+  var range = 0;
+  loop {
     let end = end_tile[range];
     for (var tile = first_tile[range]; tile < end; tile++) {
       // Ranges may overlap: a tile that an earlier one holds has been visited.
@@ -190,14 +194,14 @@ fn main(
         for (var r = 0; r < 8; r++) {
           bands_0[r] = band_0(q0 + own_row + r, k0, h, kvh, b);
         }
-        let low_0_0 = vec4<i32>(bands_0[0].x, bands_0[1].x, bands_0[2].x, bands_0[3].x);
-        let high_0_0 = vec4<i32>(bands_0[0].y, bands_0[1].y, bands_0[2].y, bands_0[3].y);
-        let low_0_1 = vec4<i32>(bands_0[4].x, bands_0[5].x, bands_0[6].x, bands_0[7].x);
-        let high_0_1 = vec4<i32>(bands_0[4].y, bands_0[5].y, bands_0[6].y, bands_0[7].y);
         var bands_1: array<vec2<i32>, 8>;
         for (var r = 0; r < 8; r++) {
           bands_1[r] = band_1(q0 + own_row + r, k0, h, kvh, b);
         }
+        let low_0_0 = vec4<i32>(bands_0[0].x, bands_0[1].x, bands_0[2].x, bands_0[3].x);
+        let high_0_0 = vec4<i32>(bands_0[0].y, bands_0[1].y, bands_0[2].y, bands_0[3].y);
+        let low_0_1 = vec4<i32>(bands_0[4].x, bands_0[5].x, bands_0[6].x, bands_0[7].x);
+        let high_0_1 = vec4<i32>(bands_0[4].y, bands_0[5].y, bands_0[6].y, bands_0[7].y);
         let low_1_0 = vec4<i32>(bands_1[0].x, bands_1[1].x, bands_1[2].x, bands_1[3].x);
         let high_1_0 = vec4<i32>(bands_1[0].y, bands_1[1].y, bands_1[2].y, bands_1[3].y);
         let low_1_1 = vec4<i32>(bands_1[4].x, bands_1[5].x, bands_1[6].x, bands_1[7].x);
@@ -302,6 +306,10 @@ fn main(
         o_6_0 = fma(vec4<f32>(p_1.z), v_0, o_6_0);
         o_7_0 = fma(vec4<f32>(p_1.w), v_0, o_7_0);
       }
+    }
+    continuing {
+      range++;
+      break if range >= ranges;
     }
   }
 

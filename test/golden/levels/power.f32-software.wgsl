@@ -126,13 +126,18 @@ fn main(
   let end_key_2 = min(min(t2, t4), u.keys);
   var first_tile: array<i32, 3>;
   var end_tile: array<i32, 3>;
-  first_tile[0] = first_key_0 / 32;
-  end_tile[0] = select(0, (end_key_0 + 31) / 32, first_key_0 < end_key_0);
-  first_tile[1] = first_key_1 / 32;
-  end_tile[1] = select(0, (end_key_1 + 31) / 32, first_key_1 < end_key_1);
-  first_tile[2] = first_key_2 / 32;
-  end_tile[2] = select(0, (end_key_2 + 31) / 32, first_key_2 < end_key_2);
-  for (var range = 0; range < 3; range++) {
+  var ranges = 0;
+  first_tile[ranges] = first_key_0 / 32;
+  end_tile[ranges] = select(0, (end_key_0 + 31) / 32, first_key_0 < end_key_0);
+  ranges += select(0, 1, first_tile[ranges] < end_tile[ranges]);
+  first_tile[ranges] = first_key_1 / 32;
+  end_tile[ranges] = select(0, (end_key_1 + 31) / 32, first_key_1 < end_key_1);
+  ranges += select(0, 1, first_tile[ranges] < end_tile[ranges]);
+  first_tile[ranges] = first_key_2 / 32;
+  end_tile[ranges] = select(0, (end_key_2 + 31) / 32, first_key_2 < end_key_2);
+  ranges += select(0, 1, first_tile[ranges] < end_tile[ranges]);
+  var range = 0;
+  loop {
     let end = end_tile[range];
     var tile = first_tile[range];
     loop {
@@ -359,6 +364,10 @@ fn main(
       continuing {
         tile++;
       }
+    }
+    continuing {
+      range++;
+      break if range >= ranges;
     }
   }
 
