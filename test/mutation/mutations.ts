@@ -59,7 +59,7 @@ export const mutations: Readonly<Record<string, readonly Mutation[]>> = {
   ],
   streaming: [
     mutation("tiles of two ranges visited twice", "visited = visited .*", "visited = false;"),
-    mutation("the second range not visited", "range < 2;", "range < 1;"),
+    mutation("the second range not visited", "range >= ranges;", "range >= 1;"),
   ],
   gaps: [
     mutation("empty rows divided by 0", "let inverse_0 = .*", "let inverse_0 = 1.0 / l_0;"),

@@ -13,9 +13,9 @@ export interface ScratchLimit {
   readonly remedy: string;
 }
 
-type Selecting = Pick<AttentionModule, "space"> & { readonly selection: SelectionSpec };
+type Dividable = Pick<AttentionModule, "space"> & { readonly selection: SelectionSpec };
 
-const bytesOf = ({ selection }: Selecting, shape: CallShape, division: Division): number =>
+const bytesOf = ({ selection }: Dividable, shape: CallShape, division: Division): number =>
   selection.sizes({ ...shape, ...firstPart(division, shape) })[selection.scratch]! * 4;
 
 const divisors = (n: number): readonly number[] => Array.from({ length: n }, (_, i) => n - i).filter((each) => n % each === 0);
@@ -25,7 +25,7 @@ const divisors = (n: number): readonly number[] => Array.from({ length: n }, (_,
  * parts of at most {@link TARGET_BYTES}, or of the limit where these are too few for the smallest. Throws ATTN5218 where even
  * that does not fit.
  */
-export function divideCall(module: Selecting, shape: CallShape, limit: ScratchLimit): Division {
+export function divideCall(module: Dividable, shape: CallShape, limit: ScratchLimit): Division {
   const whole = undivided(module.space, module.selection.parts, shape);
   if (bytesOf(module, shape, whole) <= limit.bytes) return whole;
   const found = fewest(module, shape, Math.min(TARGET_BYTES, limit.bytes)) ?? fewest(module, shape, limit.bytes);
@@ -44,7 +44,7 @@ export function divideCall(module: Selecting, shape: CallShape, limit: ScratchLi
 }
 
 /** The fewest parts that need at most so many bytes each; of equally many those with the most heads. */
-function fewest(module: Selecting, shape: CallShape, bytes: number): Division | undefined {
+function fewest(module: Dividable, shape: CallShape, bytes: number): Division | undefined {
   const { parts } = module.selection;
   const { queries } = undivided(module.space, parts, shape);
   const heads = parts.heads ? divisors(shape.kvHeads).slice(1) : [];
@@ -88,7 +88,7 @@ export interface SizedRun<S> {
 
 /** What a launch runs for the parts of a call, in order. Throws ATTN5210 and ATTN5218. */
 export function sizedRuns<S extends { readonly strips?: number | undefined }>(
-  module: Selecting,
+  module: Dividable,
   stages: readonly S[],
   shape: CallShape,
   limit: ScratchLimit,
