@@ -173,7 +173,7 @@ export abstract class TileOperations<S extends Schedule = Schedule> {
   }
 
   /** The band of the query at a row behind the thread's first. */
-  private bandOf(i: number, behind: string): string {
+  protected bandOf(i: number, behind: string): string {
     return `band_${i}(${this.tokens.position(`own_row${behind}`)}, k0, h, kvh, b)`;
   }
 

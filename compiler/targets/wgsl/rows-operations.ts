@@ -13,10 +13,16 @@ export class RowsOperations extends TileOperations<RowsSchedule> {
   readonly columnsPerWord = columnsPerWord(this.rows, this.schedule.tileK);
   readonly enables = [];
   readonly builtins = [];
+  private hasRowBits = false;
   protected readonly speaksForRow = undefined;
 
   declarations(): readonly string[] {
-    return [];
+    return this.hasRowBits ? [KEYS_BETWEEN] : [];
+  }
+
+  /** How many bands make the bits of a row, where some tiles have them; a row's bits are one word. */
+  private get rowBits(): number | undefined {
+    return this.schedule.tileK <= 32 ? this.bandsSometimes : undefined;
   }
 
   place(): string {
@@ -32,12 +38,16 @@ let own_row = i32(lane) * ${this.rows};`;
    */
   protected eachStep(work: (mask: () => void) => void, masking: Masking): void {
     const { keysPerStep } = this.schedule;
-    if (masking.kind !== "never" && this.bands !== undefined) this.bandsOfTile(masking);
-    else if (masking.kind !== "never") this.bitsOfTile(masking);
+    if (masking.kind !== "never") {
+      if (this.bands !== undefined) this.bandsOfTile(masking);
+      else if (this.rowBits !== undefined) this.rowBitsOfTile(masking, this.rowBits);
+      else this.bitsOfTile(masking);
+    }
     this.text.line(`var first_key_of_step = ${this.keys.first};`);
     this.text.block("loop", () => {
       work(() => {
         if (this.bands !== undefined) return this.maskByBands("first_key_of_step", this.bands);
+        if (this.rowBits !== undefined) return this.maskByRowBits();
         const perWord = this.columnsPerWord;
         this.text.line(`let key_of_tile = first_key_of_step - ${this.keys.first};`);
         this.text.line(`let looks_0 = looks_bits[key_of_tile / ${perWord}] >> u32(key_of_tile % ${perWord} * ${this.rows});`);
@@ -55,31 +65,54 @@ let own_row = i32(lane) * ${this.rows};`;
     const words = this.schedule.tileK / perWord;
     this.text.line(`var looks_bits: array<u32, ${words}>;`);
     if (masking.kind === "where") for (let w = 0; w < words; w++) this.text.line(`looks_bits[${w}] = 0xffffffffu;`);
+    this.whereMasked(masking, () =>
+      this.text.block(`for (var w = 0; w < ${words}; w++)`, () => this.text.line(`looks_bits[w] = ${this.bitsOfPairs()};`)),
+    );
+  }
+
+  /** The bits of all rows and of the keys of word `w`. */
+  private bitsOfPairs(): string {
+    return this.keys.looksAt(this.tokens.maskRow("own_row"), `${this.keys.first} + w * ${this.columnsPerWord}`);
+  }
+
+  /**
+   * A bit for each key of the tile and row, a word for each row. Where the tile has bands a row's bits are those between
+   * two ends, whatever the number of keys.
+   */
+  private rowBitsOfTile(masking: Masking, bands: number): void {
+    const { tileK } = this.schedule;
+    const perWord = this.columnsPerWord;
+    this.hasRowBits = true;
+    this.eachRowGroup((r) => this.text.line(`var looks_of_${r} = vec4<u32>(0xffffffffu);`));
     this.whereMasked(masking, () => {
-      const pairByPair = (): void =>
-        this.text.block(`for (var w = 0; w < ${words}; w++)`, () =>
-          this.text.line(`looks_bits[w] = ${this.keys.looksAt(this.tokens.maskRow("own_row"), `${this.keys.first} + w * ${perWord}`)};`),
-        );
-      if (this.bandsSometimes === undefined) return pairByPair();
-      this.text.block("if (has_bands(k0, h, kvh, b))", () => this.bitsOfBands(this.bandsSometimes!, words));
-      this.text.block("else", pairByPair);
+      this.text.line(`var found = array<u32, ${this.rows}>();`);
+      this.text.block("if (has_bands(k0, h, kvh, b))", () =>
+        this.text.block(`for (var r = 0; r < ${this.rows}; r++)`, () => {
+          const between = range(bands, (i) => `keys_between(${this.bandOf(i, " + r")} - k0)`);
+          this.text.line(`found[r] = ${between.join(" | ")};`);
+        }),
+      );
+      this.text.block("else", () =>
+        this.text.block(`for (var w = 0; w < ${tileK / perWord}; w++)`, () => {
+          this.text.line(`let bits = ${this.bitsOfPairs()};`);
+          this.text.block(`for (var i = 0; i < ${this.rows * perWord}; i++)`, () => {
+            this.text.line(`let r = i % ${this.rows};`);
+            this.text.line(`found[r] |= ((bits >> u32(i)) & 1u) << u32(w * ${perWord} + i / ${this.rows});`);
+          });
+        }),
+      );
+      this.eachRowGroup((r) => this.text.line(`looks_of_${r} = vec4<u32>(${range(4, (j) => `found[${r * 4 + j}]`).join(", ")});`));
     });
   }
 
-  private bitsOfBands(bands: number, words: number): void {
-    const perWord = this.columnsPerWord;
-    this.findBandsInArrays(bands);
-    this.text.block(`for (var w = 0; w < ${words}; w++)`, () => {
-      this.text.line("var found = 0u;");
-      this.text.block(`for (var r = 0; r < ${this.rows}; r++)`, () => {
-        for (let i = 0; i < bands; i++) this.text.line(`let band_${i} = bands_${i}[r] - (k0 + w * ${perWord});`);
-        for (let c = 0; c < perWord; c++) {
-          const within = range(bands, (i) => `((band_${i}.x <= ${c}) & (${c} < band_${i}.y))`).join(" | ");
-          this.text.line(`found |= select(0u, 1u, ${within}) << u32(${c * this.rows} + r);`);
-        }
+  private maskByRowBits(): void {
+    for (let c = 0; c < this.columns; c++) {
+      this.text.line(`let at_${c} = vec4<u32>(u32(first_key_of_step${plus(c)} - ${this.keys.first}));`);
+      this.eachRowGroup((r) => {
+        const looks = `((looks_of_${r} >> at_${c}) & vec4<u32>(1u)) != vec4<u32>(0u)`;
+        this.text.line(`s_${c}_${r} = select(vec4<f32>(MASKED), s_${c}_${r}, ${looks});`);
       });
-      this.text.line("looks_bits[w] = found;");
-    });
+    }
   }
 
   /** In a tile that is not masked all keys are within. */
@@ -154,3 +187,11 @@ let own_row = i32(lane) * ${this.rows};`;
     for (let g = 0; g < this.groups; g++) store(g, String(g));
   }
 }
+
+/** A bit for each of the first 32 keys of a tile that lie from x on and before y. */
+const KEYS_BETWEEN = `fn keys_between(band: vec2<i32>) -> u32 {
+  let ends = vec2<u32>(clamp(band, vec2<i32>(0), vec2<i32>(32)));
+  let before = select((vec2<u32>(1u) << (ends & vec2<u32>(31u))) - vec2<u32>(1u), vec2<u32>(0xffffffffu), ends == vec2<u32>(32u));
+  return before.y & ~before.x;
+}
+`;
