@@ -1,3 +1,3 @@
 import { verifyLibrary } from "./verify-library.js";
 
-verifyLibrary("mma", "f16", { kernel: "mma-f16" });
+verifyLibrary("mma", "f16", { kernel: "mma-f16", turn: 1 });

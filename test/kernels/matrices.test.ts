@@ -106,7 +106,7 @@ denoTest(
   async () => {
     const run = async (tasks: readonly KernelTask[]): Promise<KernelAnswer[]> =>
       (await runInDeno(new URL("./check-kernels.ts", import.meta.url), tasks, TIMEOUT / 2)) as KernelAnswer[];
-    const dims = [dimTask("f16", F32, 32, 64), dimTask("f16", F16, 16, 64), dimTask("f16", F16, 32, 128), dimTask("f16", LARGE, 8, 96, 20)];
+    const dims = [dimTask("f16", F32, 32, 64), dimTask("f16", F16, 16, 64), dimTask("f16", LARGE, 8, 96, 20)];
     expect(wrongDims(dims, await run(dims))).toEqual([]);
     const masks = maskTasks("f16", [F16, LARGE], 2);
     expect(wrongMasks(masks, await run(masks))).toEqual([]);
