@@ -1,32 +1,11 @@
 import type { Expr } from "../../syntax/ast.js";
+import { exprChildren } from "../../syntax/children.js";
 import type { Place } from "../scope.js";
 
 /** Functions whose result is a tensor, whatever they are given. */
 const makers = new Set([
   "avg_pool", "dot", "dot4", "end", "fold", "js_distance", "low_bit", "max_pool", "mean", "size", "softmax", "sqrt", "start", "sum",
 ]); // prettier-ignore
-
-/** The expressions right below one. */
-function partsOf(expr: Expr): readonly Expr[] {
-  switch (expr.kind) {
-    case "call":
-      return expr.args.map((arg) => arg.value);
-    case "member":
-      return [expr.object, ...(expr.args ?? []).map((arg) => arg.value)];
-    case "index":
-      return [expr.object, ...expr.indices];
-    case "unary":
-      return [expr.operand];
-    case "binary":
-      return [expr.left, expr.right];
-    case "conditional":
-      return [expr.condition, expr.then, expr.otherwise];
-    case "list":
-      return expr.items;
-    default:
-      return [];
-  }
-}
 
 /**
  * Whether an expression is about tensors.
@@ -40,7 +19,7 @@ export function mentionsTensor(expr: Expr, place: Place, views: boolean): boolea
     if (meaning !== undefined) return meaning.kind === "tensor" || (meaning.kind === "input" && isFloats(meaning.type));
     return views && ["q", "k", "scale"].includes(expr.name);
   }
-  return partsOf(expr).some((part) => mentionsTensor(part, place, views));
+  return exprChildren(expr).some((part) => mentionsTensor(part, place, views));
 }
 
 export const isFloats = (type: string): boolean => ["scores", "channels", "pooled"].includes(type);
@@ -55,5 +34,5 @@ export function ofLast(expr: Expr, place: Place): boolean {
   if (isLast(expr)) return true;
   const meaning = expr.kind === "name" ? place.names.get(expr.name) : undefined;
   if (meaning?.kind === "tensor") return ofLast(meaning.expr, meaning.place);
-  return partsOf(expr).some((part) => ofLast(part, place));
+  return exprChildren(expr).some((part) => ofLast(part, place));
 }
