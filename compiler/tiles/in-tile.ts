@@ -63,8 +63,8 @@ function overKeys(e: IntExpr | BoolExpr): IntExpr | BoolExpr {
 }
 
 /** The comparisons of a tile's place that a mask is made of, and their opposites. */
-function tileConditions(mask: BoolExpr): readonly Compare[] {
-  const found = new Map<string, Compare>();
+function tileConditions(mask: BoolExpr): readonly BoolExpr[] {
+  const found = new Map<string, BoolExpr>();
   walk(mask, (node) => {
     if (node.kind !== "compare" || !some(node, (leaf) => leaf.kind === "param" && leaf.name === FIRST)) return;
     if (some(node, (leaf) => leaf.kind === "var" && leaf.name !== "N" && leaf.name !== "NQ")) return;
@@ -73,23 +73,10 @@ function tileConditions(mask: BoolExpr): readonly Compare[] {
   return [...found.values()];
 }
 
-type Compare = Extract<BoolExpr, { readonly kind: "compare" }>;
-
-function opposite({ op, a, b }: Compare): Compare {
-  switch (op) {
-    case "lt":
-      return { kind: "compare", op: "le", a: b, b: a };
-    case "le":
-      return { kind: "compare", op: "lt", a: b, b: a };
-    case "eq":
-      return { kind: "compare", op: "ne", a, b };
-    case "ne":
-      return { kind: "compare", op: "eq", a, b };
-  }
-}
+const opposite = (cond: BoolExpr): BoolExpr => simplifyBool(m.not(cond));
 
 /** The mask where a comparison holds. */
-function assuming(mask: BoolExpr, holds: Compare): BoolExpr {
+function assuming(mask: BoolExpr, holds: BoolExpr): BoolExpr {
   const [yes, no] = [keyOf(holds), keyOf(opposite(holds))];
   const int = (e: IntExpr): IntExpr => mapChildren(e, int, bool);
   const bool = (e: BoolExpr): BoolExpr => {
