@@ -1,3 +1,4 @@
+import { SCAN_WGSL } from "../prepare/scan.js";
 import { KEY_ORDER_STRUCT } from "./fields.js";
 
 /**
@@ -19,25 +20,6 @@ fn bits_of(head: i32) -> i32 {
 }
 `;
 
-/** The sums of the 256 threads' numbers up to each of them, in \`sums\`; all threads take part. */
-const SCAN = /* wgsl */ `
-var<workgroup> sums: array<u32, 256>;
-
-fn scan(lane: u32, own: u32) {
-  sums[lane] = own;
-  for (var distance = 1u; distance < 256u; distance *= 2u) {
-    workgroupBarrier();
-    var left = 0u;
-    if (lane >= distance) {
-      left = sums[lane - distance];
-    }
-    workgroupBarrier();
-    sums[lane] += left;
-  }
-  workgroupBarrier();
-}
-`;
-
 const MAIN = /* wgsl */ `
 @compute @workgroup_size(256)
 fn main(
@@ -48,7 +30,7 @@ fn main(
   let id = i32(workgroup.y * workgroups.x + workgroup.x);`;
 
 /** Where the parts of each query begin. A workgroup for each list head. */
-export const PARTS_OF_ROWS_WGSL = `${HEAD}${SCAN}${MAIN}
+export const PARTS_OF_ROWS_WGSL = `${HEAD}${SCAN_WGSL}${MAIN}
   if (id >= order.totalHeads) {
     return;
   }
@@ -151,7 +133,7 @@ ${MAIN}${WORD_OF_HEAD}
  */
 export const CHOOSE_WGSL = `${HEAD}
 @group(0) @binding(3) var<storage, read_write> whole: array<u32>;
-${SCAN}
+${SCAN_WGSL}
 var<workgroup> shares: array<f32, 256>;
 ${MAIN}
   var tiles_of_all = 0.0;

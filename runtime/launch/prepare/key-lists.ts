@@ -1,3 +1,5 @@
+import { SCAN_WGSL } from "./scan.js";
+
 /**
  * Turns rows of bits into lists: how many columns of a row are set, and behind that the columns, rising. One workgroup
  * for each row goes through its words, 256 at a time.
@@ -6,9 +8,7 @@ export const PREPARE_KEY_LISTS_WGSL = /* wgsl */ `
 struct Params { rows: u32, words: u32, base: u32, rowStride: u32, list: u32, listStride: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> aux: array<u32>;
-
-var<workgroup> sums: array<u32, 256>;
-
+${SCAN_WGSL}
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -28,17 +28,7 @@ fn main(
       bits = aux[params.base + row * params.rowStride + i];
     }
     let own = countOneBits(bits);
-    sums[lane] = own;
-    for (var distance = 1u; distance < 256u; distance *= 2u) {
-      workgroupBarrier();
-      var left = 0u;
-      if (lane >= distance) {
-        left = sums[lane - distance];
-      }
-      workgroupBarrier();
-      sums[lane] += left;
-    }
-    workgroupBarrier();
+    scan(lane, own);
     var at = list + 1u + before + sums[lane] - own;
     while (bits != 0u) {
       aux[at] = i * 32u + firstTrailingBit(bits);
