@@ -104,5 +104,7 @@ function isDeclarationStart(tokens: readonly IToken[], i: number, startsLine: Ui
   const opener = tokens[i + 2]?.tokenType;
   if (opener !== t.LCurly && opener !== t.LParen) return false;
   if (word.image === "cache" && (name.image === "keep" || name.image === "use")) return false;
+  // The last item of a list that goes on from the line before, and then a clause.
+  if (tokens[i - 1]?.tokenType === t.Comma && startsLine[i + 1]) return false;
   return /^\w/.test(name.image) && !Object.hasOwn(t.reserved, name.image);
 }

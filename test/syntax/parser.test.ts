@@ -101,6 +101,10 @@ test("names of an assign and of an import may stand on lines of their own", () =
   expect(declaration('import {\n a,\n b\n}\nfrom "std"\nattention\na\n(x = 1)\n{ attend a }').name.name).toBe("a");
 });
 
+test("the last item of a list may be a word that starts declarations, on a line of its own, before a clause", () => {
+  expect(clauses("\nlayout tiles(2),\n cache\n at (h)\n")).toEqual(["layout tiles(2),\n cache", "at (h)"]);
+});
+
 test("a clause that is not finished does not take the next one", () => {
   const { tree, diagnostics } = parse(sourceFile("input.attn", "attention a {\n let x =\n attend q < k\n}"));
   expect(diagnostics.map((d) => d.code)).toEqual(["ATTN1011"]);
