@@ -9,6 +9,7 @@ import * as t from "../../tiles/expr.js";
 import type { TileCond } from "../../tiles/expr.js";
 import type { Order } from "../../tiles/row-lengths.js";
 import { printBool, printInt } from "../print/expressions.js";
+import { indent } from "../print/indent.js";
 import { ScalarPrinter } from "../print/scalars.js";
 import type { SharedValue } from "../print/scalars.js";
 import { cpp } from "./dialect.js";
@@ -328,5 +329,3 @@ function conditionIn(scalars: ScalarPrinter, cond: TileCond): { readonly lines: 
 }
 
 const declaration = ({ name, type, text }: SharedValue): string => `const ${type} ${name} = ${text};`;
-
-export const indent = (text: string, depth = 1): string => text.replace(/^(?=.)/gm, "  ".repeat(depth));

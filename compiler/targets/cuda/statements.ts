@@ -1,7 +1,7 @@
 import type { Stmt } from "../../program/ir.js";
 import { elementType } from "./family.js";
 import type { Instance } from "./family.js";
-import { indent } from "./pattern.js";
+import { indent } from "../print/indent.js";
 
 /**
  * The body of a kernel whose block computes one tile of queries: the tile, a struct by its name with its

@@ -4,8 +4,10 @@ import type { KeyOrderPrograms } from "../../program/lower.js";
 import type { Schedule } from "../../schedule/schedule.js";
 import { KEY_ORDER_STRUCT } from "../../../runtime/launch/key-order/fields.js";
 import type { KeyOrderKernels, UniformField } from "../../../runtime/launch/module.js";
+import { indent } from "../print/indent.js";
 import { printKernel } from "./kernel.js";
 import { chosenPosition } from "./mask-function.js";
+import { mergeParts } from "./merge-parts.js";
 import { storageFor } from "./storage.js";
 import { floatLiteral } from "./text.js";
 import { tilePlace } from "./tile-place.js";
@@ -166,26 +168,7 @@ function printMerge({ module }: TileProgram, schedule: Schedule, uniforms: reado
   let starts = order.rowBase + (order.firstHead + own / order.group) * (order.rows + 1) + row;
   let slot = own * order.capacity + i32(lists[starts]);
   let parts = i32(lists[starts + 1] - lists[starts]);
-  var most = MASKED;
-  for (var part = 0; part < parts; part++) {
-    most = max(most, scratch[${at} + ${vectors}].x);
-  }
-  var sum = 0.0;
-  var merged = vec4<f32>(0.0);
-  for (var part = 0; part < parts; part++) {
-    let weight = exp2(scratch[${at} + ${vectors}].x - most);
-    sum += weight;
-    merged += weight * scratch[${at} + group];
-  }
-  // A query without a key has no part, or parts that are 0.
-  merged = merged / max(sum, 1.0);
-  let query = (order.firstHead * order.group + own) * u.queries + row;
-  output[query * ${vectors} + group] = ${storage.store("merged")};
-  if (u.write_lse != 0 && group == 0) {
-    // Minus infinity has no literal.
-    var minus_infinity = 0xff800000u;
-    lse[query] = select(${Math.LN2} * (most + log2(sum)), bitcast<f32>(minus_infinity), most == MASKED);
-  }
+${indent(mergeParts(at, "(order.firstHead * order.group + own) * u.queries + row", vectors, storage))}
 }
 `,
   ].join("\n");

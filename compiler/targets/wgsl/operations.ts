@@ -178,7 +178,7 @@ export abstract class TileOperations<S extends Schedule = Schedule> {
   }
 
   /** The bands of the thread's rows as `bands_i[r]`, in a loop that stays rolled: what a band is made of stands in the kernel once. */
-  protected findBandsInArrays(count: number): void {
+  private findBandsInArrays(count: number): void {
     for (let i = 0; i < count; i++) {
       this.text.line(`var bands_${i}: array<vec2<i32>, ${this.rows}>;`);
       this.text.block(`for (var r = 0; r < ${this.rows}; r++)`, () => this.text.line(`bands_${i}[r] = ${this.bandOf(i, " + r")};`));

@@ -6,7 +6,9 @@ import type { KeyRange } from "../../tiles/ranges.js";
 import type { UniformField } from "../../../runtime/launch/module.js";
 import { printHelpers } from "./helpers.js";
 import { printKernel } from "./kernel.js";
+import { mergeParts } from "./merge-parts.js";
 import { isTrue } from "./key-tiles.js";
+import { indent } from "../print/indent.js";
 import { ScalarPrinter } from "../print/scalars.js";
 import { storageFor } from "./storage.js";
 import { floatLiteral, KernelText } from "./text.js";
@@ -171,25 +173,7 @@ function printMergeKernel(program: TileProgram, schedule: Schedule, uniforms: re
     let row = i / ${vectors};
     let group = i % ${vectors};
     if (${tokens.hasQuery("first_row + row")}) {
-      var most = MASKED;
-      for (var part = 0; part < parts; part++) {
-        most = max(most, scratch[${row} + ${vectors}].x);
-      }
-      var sum = 0.0;
-      var merged = vec4<f32>(0.0);
-      for (var part = 0; part < parts; part++) {
-        let weight = exp2(scratch[${row} + ${vectors}].x - most);
-        sum += weight;
-        merged += weight * scratch[${row} + group];
-      }
-      merged = merged / sum;
-      let query = (b * u.heads + h) * u.queries + ${tokens.query("first_row + row")};
-      output[query * ${vectors} + group] = ${storage.store("merged")};
-      if (u.write_lse != 0 && group == 0) {
-        // Minus infinity has no literal.
-        var minus_infinity = 0xff800000u;
-        lse[query] = select(${Math.LN2} * (most + log2(sum)), bitcast<f32>(minus_infinity), most == MASKED);
-      }
+${indent(mergeParts(row, `(b * u.heads + h) * u.queries + ${tokens.query("first_row + row")}`, vectors, storage), 3)}
     }
   }
 }

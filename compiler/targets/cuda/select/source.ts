@@ -12,7 +12,7 @@ import type { UniformField } from "../../../../runtime/launch/module.js";
 import { printUniforms } from "../dialect.js";
 import { elementType } from "../family.js";
 import { printHelpers } from "../helpers.js";
-import { indent } from "../pattern.js";
+import { indent } from "../../print/indent.js";
 import { cppKernel } from "./dialect.js";
 import { printPairs, printSnap } from "./bits.js";
 import { printDot } from "./dot.js";

@@ -1,6 +1,6 @@
 import { elementType } from "../family.js";
 import type { Family, Instance } from "../family.js";
-import { indent } from "../pattern.js";
+import { indent } from "../../print/indent.js";
 import { WGMMA_BLOCK } from "./block.js";
 import { wgmmaSchedule } from "./schedule.js";
 import type { WgmmaSchedule } from "./schedule.js";

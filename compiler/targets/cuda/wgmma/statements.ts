@@ -1,5 +1,5 @@
 import type { Stmt } from "../../../program/ir.js";
-import { indent } from "../pattern.js";
+import { indent } from "../../print/indent.js";
 import { operation } from "../statements.js";
 
 type KeyTiles = Extract<Stmt, { op: "keyTiles" }>;
