@@ -192,11 +192,17 @@ class FileWriter {
 
   private linesUp(above: Clause, below: Clause): boolean {
     if (above.kind !== below.kind || namesOf(below) === undefined || this.placement.apart(above.span.end, below.span.start)) return false;
-    // A comment that will be moved in between parts them as well.
-    const writer = new Writer(this.placement.inner(below.span.start, below.span.end));
-    setLines(writeClause(writer, below, { keyword: 0, names: 0 }), 0, lineWidth);
+    // Comments that will be moved in between part them as well: one of several lines at the end of the one, or any before the other.
+    const ending = this.placement.trailing(above.span.end) ?? this.placeless(above).at(-1);
     const atEnd = this.placement.trailing(below.span.end) === undefined ? 0 : 1;
-    return writer.displaced.length + writer.rest().length + atEnd <= 1;
+    return !ending?.includes("\n") && this.placeless(below).length + atEnd <= 1;
+  }
+
+  /** The comments in a clause for which it has no place. */
+  private placeless(clause: Clause): readonly string[] {
+    const writer = new Writer(this.placement.inner(clause.span.start, clause.span.end));
+    setLines(writeClause(writer, clause, { keyword: 0, names: 0 }), 0, lineWidth);
+    return [...writer.displaced, ...writer.rest().map((comment) => comment.text)];
   }
 }
 

@@ -156,6 +156,12 @@ test.each([
   await expect(formatted(text)).toMatchFileSnapshot(`./format/${name.replaceAll(/[ ,]+/g, "-")}.attn`);
 });
 
+test("names do not line up past a comment of several lines that moves to the end of a clause", () => {
+  const once = formatted("attention a {\n  table long_name = f( x\n/* two\n lines */)\n  table q = A\n}\n");
+  expect(once).toContain("table q = A");
+  expect(formatted(once)).toBe(once);
+});
+
 test("a file with errors is not touched", () => {
   const result = format(sourceFile("input.attn", "attention a { atend all }"));
   expect("diagnostics" in result && result.diagnostics.map((d) => d.code)).toEqual(["ATTN1012"]);
