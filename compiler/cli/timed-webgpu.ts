@@ -1,6 +1,7 @@
 import { DTYPE_BYTES, fromDeviceElements, toDeviceElements } from "../../runtime/launch/host-tensors.js";
 import { createAttention } from "../../runtime/launch/operator.js";
-import { readSelected, RunBuffers, selectedTargets } from "../../runtime/launch/run.js";
+import { readSelected, selectedByName, selectedTargets } from "../../runtime/launch/run.js";
+import { readBack, RunBuffers } from "../../runtime/launch/run-buffers.js";
 import { resolveCall } from "../../runtime/launch/call.js";
 import { selectedShapes } from "../../runtime/launch/selection/arrays.js";
 import type { OpenedDevice } from "../../runtime/device/open.js";
@@ -19,7 +20,7 @@ export async function timedOnWebGpu({ device, profile }: OpenedDevice, kernel: D
     { heads, kvHeads, headDim, valueDim },
     { profile, variant: kernel.variant, order: problem.order },
   );
-  const { STORAGE, COPY_DST, COPY_SRC, MAP_READ } = GPUBufferUsage;
+  const { STORAGE, COPY_SRC } = GPUBufferUsage;
   const own = new RunBuffers(device);
   const upload = (name: string, values: Float32Array<ArrayBuffer>): GPUBuffer =>
     own.upload(name, toDeviceElements(dtype, values) as ArrayBufferView<ArrayBuffer>);
@@ -45,20 +46,11 @@ export async function timedOnWebGpu({ device, profile }: OpenedDevice, kernel: D
     async result() {
       const shapes = selects ? selectedShapes(kernel.compiled, resolveCall(kernel.compiled, operator.shape, call)) : [];
       const targets = selectedTargets(shapes, own);
-      const parts = [out, ...targets];
-      const size = parts.reduce((sum, part) => sum + part.size, 0);
-      const staging = own.create("result", size, MAP_READ | COPY_DST);
-      const encoder = device.createCommandEncoder();
-      const selected = Object.fromEntries(shapes.map(({ spec }, i) => [spec.name, targets[i]!]));
-      if (selects) operator.encodeSelection(encoder, { q, k, selected }, call);
-      let at = 0;
-      for (const part of parts) {
-        encoder.copyBufferToBuffer(part, 0, staging, at, part.size);
-        at += part.size;
-      }
-      device.queue.submit([encoder.finish()]);
-      await staging.mapAsync(GPUMapMode.READ);
-      const bytes = staging.getMappedRange().slice(0);
+      const selected = selectedByName(shapes, targets);
+      const staging = own.submit("attnc bench", [out, ...targets], (encoder) => {
+        if (selects) operator.encodeSelection(encoder, { q, k, selected }, call);
+      });
+      const bytes = await readBack(staging);
       const bits = Object.entries(readSelected(shapes, bytes, out.size)).map(([name, each]) => [name, bitsValue(each)] as const);
       return { out: fromDeviceElements(dtype, bytes, elements), selected: Object.fromEntries(bits) };
     },

@@ -3,8 +3,9 @@ import type { AttentionCall } from "../launch/call.js";
 import { fromHalfArray, toHalfArray } from "../launch/half.js";
 import type { CsrArrays, InputArray } from "../launch/input-arrays.js";
 import type { AttentionOperator } from "../launch/operator.js";
-import { readSelected, RunBuffers, selectedTargets, uploadInputs } from "../launch/run.js";
+import { readSelected, selectedByName, selectedTargets, uploadInputs } from "../launch/run.js";
 import type { AttentionOutput } from "../launch/run.js";
+import { readBack, RunBuffers } from "../launch/run-buffers.js";
 import { selectedShapes } from "../launch/selection/arrays.js";
 import type { SelectionArrays } from "../launch/selection/arrays.js";
 import type { VerifyTensors } from "./tensors.js";
@@ -30,7 +31,7 @@ export async function runWithTails(
     padded.set(values);
     return toHalfArray(padded);
   };
-  const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
+  const { STORAGE, COPY_SRC, COPY_DST } = GPUBufferUsage;
   const writable = (name: string, data: ArrayBufferView<ArrayBuffer>): GPUBuffer => {
     const buffer = buffers.create(name, data.byteLength, STORAGE | COPY_SRC | COPY_DST);
     device.queue.writeBuffer(buffer, 0, data.buffer, data.byteOffset, data.byteLength);
@@ -48,22 +49,14 @@ export async function runWithTails(
     const results = { out: writable("out", bits(tensors.out)), lse: writable("lse", tensors.lse as Float32Array<ArrayBuffer>) };
     const shapes = module.selection === undefined ? [] : selectedShapes(module, resolved);
     const targets = selectedTargets(shapes, buffers);
-    const selected = Object.fromEntries(shapes.map(({ spec }, i) => [spec.name, targets[i]!]));
+    const selected = shapes.length === 0 ? {} : { selected: selectedByName(shapes, targets) };
     const parts = [results.out, results.lse, ...targets];
-    const size = parts.reduce((sum, part) => sum + part.size, 0);
-    const staging = buffers.create("results", size, MAP_READ | COPY_DST);
-    const encoder = device.createCommandEncoder();
-    operator.encode(encoder, { ...given, ...results, ...(shapes.length === 0 ? {} : { selected }) }, call);
-    let at = 0;
-    for (const part of parts) {
-      encoder.copyBufferToBuffer(part, 0, staging, at, part.size);
-      at += part.size;
-    }
-    device.queue.submit([encoder.finish()]);
+    const staging = buffers.submit("attnc verify", parts, (encoder) =>
+      operator.encode(encoder, { ...given, ...results, ...selected }, call),
+    );
     const failed = await device.popErrorScope();
     if (failed) throw new Error(failed.message);
-    await staging.mapAsync(GPUMapMode.READ);
-    const copy = staging.getMappedRange().slice(0);
+    const copy = await readBack(staging);
     const out = half ? fromHalfArray(new Uint16Array(copy, 0, tensors.out.length)) : new Float32Array(copy, 0, tensors.out.length);
     return {
       out,

@@ -1,8 +1,9 @@
 import { resolveCall, type AttentionCall, type ResolvedCall } from "../call.js";
 import { AttnError } from "../errors.js";
-import { USAGE_COPY_DST, USAGE_COPY_SRC, USAGE_MAP_READ, USAGE_STORAGE } from "../gpu-flags.js";
+import { USAGE_COPY_SRC, USAGE_STORAGE } from "../gpu-flags.js";
 import { DTYPE_BYTES, fromDeviceElements, tensorBytes } from "../host-tensors.js";
-import { deviceFailure, readBack, readSelected, RunBuffers, selectedTargets, uploadInputs, type AttentionArrays } from "../run.js";
+import { readSelected, selectedByName, selectedTargets, uploadInputs, type AttentionArrays } from "../run.js";
+import { runStaged } from "../run-buffers.js";
 import { selectedShapes } from "../selection/arrays.js";
 import type { SelectedBits } from "../selection/lists.js";
 import type { MatrixLayout } from "../selection/matrices.js";
@@ -26,7 +27,7 @@ type Runnable = Pick<BranchedOperator, "device" | "module" | "shape" | "checkUsa
 /** See `BranchedOperator.run`. */
 export async function runBranched(operator: Runnable, arrays: BranchedArrays, call: AttentionCall): Promise<BranchedOutput> {
   operator.checkUsable();
-  const { device, module } = operator;
+  const { module } = operator;
   const { dtype } = module.call;
   const resolved = resolveCall(module.call, operator.shape, call);
   const { batch, heads, kvHeads, n, nq, headDim, valueDim } = resolved;
@@ -43,45 +44,27 @@ export async function runBranched(operator: Runnable, arrays: BranchedArrays, ca
   const outBytes = Math.ceil((rows * valueDim * DTYPE_BYTES[dtype]) / 4) * 4;
   const lseBytes = module.mix.lse ? rows * 4 : 0;
 
-  const buffers = new RunBuffers(device);
-  device.pushErrorScope("out-of-memory");
-  device.pushErrorScope("validation");
-  let scopes: Promise<unknown[]> | undefined;
-  const popScopes = () => (scopes ??= Promise.all([device.popErrorScope(), device.popErrorScope()]).catch((error: unknown) => [error]));
-  try {
+  const wanted = arrays.selected === true ? selectedOf(module, resolved) : [];
+  const result = await runStaged(operator, (buffers) => {
     // A selection that several branches make is the same in all.
     const uploaded = [module.call, ...module.branches.map((branch) => branch.module).filter(({ selection }) => selection !== undefined)];
     const inputs = joined(uploaded.map((each) => uploadInputs(each, arrays, resolved, buffers)));
     const tensors = Object.fromEntries(Object.entries(data).map(([name, bytes]) => [name, buffers.upload(name, bytes)]));
     const out = buffers.create("out", outBytes, USAGE_STORAGE | USAGE_COPY_SRC);
     const lse = lseBytes === 0 ? undefined : buffers.create("lse", lseBytes, USAGE_STORAGE | USAGE_COPY_SRC);
-    const wanted = arrays.selected === true ? selectedOf(module, resolved) : [];
     const bits = selectedTargets(wanted, buffers);
-    const selected = wanted.length === 0 ? undefined : Object.fromEntries(wanted.map(({ spec }, i) => [spec.name, bits[i]!]));
-    const parts = [out, ...(lse === undefined ? [] : [lse]), ...bits];
-    const size = parts.reduce((sum, part) => sum + part.size, 0);
-    const staging = buffers.create("result", size, USAGE_MAP_READ | USAGE_COPY_DST);
-    const encoder = device.createCommandEncoder({ label: `attnc run ${module.name}` });
-    operator.encode(encoder, { ...inputs, ...tensors, out, lse, selected } as unknown as BranchedBuffers, call);
-    let at = 0;
-    for (const part of parts) {
-      encoder.copyBufferToBuffer(part, 0, staging, at, part.size);
-      at += part.size;
-    }
-    device.queue.submit([encoder.finish()]);
-    const reading = readBack(staging).catch((error: unknown) => error);
-    const failed = (await popScopes()).find((error) => error !== null);
-    const result = await reading;
-    if (failed || !(result instanceof ArrayBuffer)) throw await deviceFailure(operator, failed ?? result);
+    const selected = wanted.length === 0 ? undefined : selectedByName(wanted, bits);
+    const given = { ...inputs, ...tensors, out, lse, selected } as unknown as BranchedBuffers;
     return {
-      out: fromDeviceElements(dtype, result, rows * valueDim),
-      ...(lse === undefined ? {} : { lse: new Float32Array(result, outBytes, rows) }),
-      ...(arrays.selected === true ? { selected: readSelected(wanted, result, outBytes + lseBytes) } : {}),
+      parts: [out, ...(lse === undefined ? [] : [lse]), ...bits],
+      encode: (encoder) => operator.encode(encoder, given, call),
     };
-  } finally {
-    void popScopes();
-    buffers.destroy();
-  }
+  });
+  return {
+    out: fromDeviceElements(dtype, result, rows * valueDim),
+    ...(lseBytes === 0 ? {} : { lse: new Float32Array(result, outBytes, rows) }),
+    ...(arrays.selected === true ? { selected: readSelected(wanted, result, outBytes + lseBytes) } : {}),
+  };
 }
 
 /** What is uploaded for several modules; selections given back are joined by their names. */
