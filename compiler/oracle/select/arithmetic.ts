@@ -4,25 +4,25 @@
  */
 export interface Arithmetic {
   readonly round: (value: number) => number;
-  readonly sum: (count: number, term: (i: number) => number) => number;
+  readonly sum: (terms: Float64Array) => number;
 }
 
 const f = Math.fround;
 
 export const exact: Arithmetic = {
   round: (value) => value,
-  sum: (count, term) => {
+  sum: (terms) => {
     let total = 0;
-    for (let i = 0; i < count; i++) total += term(i);
+    for (let i = 0; i < terms.length; i++) total += terms[i]!;
     return total;
   },
 };
 
 const forwards: Arithmetic = {
   round: f,
-  sum: (count, term) => {
+  sum: (terms) => {
     let total = 0;
-    for (let i = 0; i < count; i++) total = f(total + f(term(i)));
+    for (let i = 0; i < terms.length; i++) total = f(total + f(terms[i]!));
     return total;
   },
 };
@@ -32,11 +32,11 @@ const LANES = 4;
 /** Partial sums from the end on, as vector units have them, and then their sum. */
 const lanes: Arithmetic = {
   round: f,
-  sum: (count, term) => {
+  sum: (terms) => {
     let total = 0;
     for (let lane = 0; lane < LANES; lane++) {
       let part = 0;
-      for (let i = count - 1 - lane; i >= 0; i -= LANES) part = f(part + f(term(i)));
+      for (let i = terms.length - 1 - lane; i >= 0; i -= LANES) part = f(part + f(terms[i]!));
       total = f(total + part);
     }
     return total;
@@ -57,13 +57,16 @@ export function roundingOf(value: number, units = 1): number {
 
 const view = new DataView(new ArrayBuffer(8));
 
+/** 2^(i - 1075): a power that is looked up is many times cheaper than one that is computed, and sums of all scores ask for them. */
+const powers = Float64Array.from({ length: 2100 }, (_, i) => 2 ** (i - 1075));
+
 /** The value of the last bit that is set. */
 function lowestBit(value: number): number {
   view.setFloat64(0, value);
   const [high, low] = [view.getUint32(0), view.getUint32(4)];
   const exponent = (high >>> 20) & 0x7ff;
   const bits = low !== 0 ? trailingZeros(low) : 32 + trailingZeros((high & 0xfffff) | 0x100000);
-  return 2 ** (exponent - 1075 + bits);
+  return powers[exponent + bits]!;
 }
 
 const trailingZeros = (word: number): number => 31 - Math.clz32(word & -word);
@@ -72,11 +75,11 @@ const trailingZeros = (word: number): number => 31 - Math.clz32(word & -word);
  * Whether float32 adds these terms without an error in whatever order: all are multiples of one power of two, and the
  * sum of their magnitudes is at most 2^24 of it.
  */
-export function addsExactly(count: number, term: (i: number) => number): boolean {
+export function addsExactly(terms: Float64Array): boolean {
   let step = Infinity;
   let total = 0;
-  for (let i = 0; i < count; i++) {
-    const value = Math.abs(term(i));
+  for (let i = 0; i < terms.length; i++) {
+    const value = Math.abs(terms[i]!);
     if (value === 0) continue;
     total += value;
     step = Math.min(step, lowestBit(value));

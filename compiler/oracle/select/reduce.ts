@@ -6,47 +6,47 @@ import { inside, isCandidate, isEmpty, type Positions } from "./units.js";
 
 export type Fold = "sum" | "mean" | "min" | "max" | "first" | "last";
 
-/** Terms of one result: how many, and what they are. */
+/** Terms of one result, computed in each way. */
 interface Terms {
-  readonly count: number;
-  readonly value: (way: number, i: number) => number;
-  readonly slack: (i: number) => number;
+  readonly ways: readonly Float64Array[];
+  /** What single roundings have done to each; not asked where nothing but the exact way is computed. */
+  readonly slack: () => Float64Array;
 }
 
 /** One number of many. `over` is what a mean divides by; without terms it is 0. */
-function folded(how: Fold, { count, value }: Terms, over: number, way: number, { round, sum }: Arithmetic): number {
-  if (count === 0) return 0;
-  const term = (i: number): number => value(way, i);
+function folded(how: Fold, terms: Float64Array, over: number, { round, sum }: Arithmetic): number {
+  if (terms.length === 0) return 0;
   switch (how) {
     case "sum":
-      return sum(count, term);
+      return sum(terms);
     case "mean":
-      return round(sum(count, term) / over);
+      return round(sum(terms) / over);
     case "first":
-      return term(0);
+      return terms[0]!;
     case "last":
-      return term(count - 1);
+      return terms[terms.length - 1]!;
+    case "min":
+      return terms.reduce((least, term) => Math.min(least, term));
+    case "max":
+      return terms.reduce((greatest, term) => Math.max(greatest, term));
   }
-  let best = term(0);
-  for (let i = 1; i < count; i++) best = how === "min" ? Math.min(best, term(i)) : Math.max(best, term(i));
-  return best;
 }
 
 /** Sums: one rounding of each term, where float32 does not add them exactly. */
-function foldedSlack(how: Fold, { count, value, slack }: Terms, over: number, result: number): number {
-  if (count === 0) return 0;
-  if (how === "first") return slack(0);
-  if (how === "last") return slack(count - 1);
+function foldedSlack(how: Fold, terms: Float64Array, slack: Float64Array, over: number, result: number): number {
+  if (terms.length === 0) return 0;
+  if (how === "first") return slack[0]!;
+  if (how === "last") return slack[slack.length - 1]!;
   let total = 0;
   let most = 0;
   let magnitude = 0;
-  for (let i = 0; i < count; i++) {
-    total += slack(i);
-    most = Math.max(most, slack(i));
-    magnitude += Math.abs(value(0, i));
+  for (let i = 0; i < terms.length; i++) {
+    total += slack[i]!;
+    most = Math.max(most, slack[i]!);
+    magnitude += Math.abs(terms[i]!);
   }
   if (how === "min" || how === "max") return most;
-  const added = total + (addsExactly(count, (i) => value(0, i)) ? 0 : UNIT * magnitude);
+  const added = total + (addsExactly(terms) ? 0 : UNIT * magnitude);
   return how === "sum" ? added : added / over + divideError(over, result);
 }
 
@@ -61,20 +61,24 @@ function foldTensor(
   forEachPlace(axes, (at) => {
     const place = made.place(at);
     const terms = termsAt(at);
-    const over = terms.over ?? terms.count;
-    ways.forEach((arithmetic, way) => (made.ways[way]![place] = folded(how, terms, over, way, arithmetic)));
-    if (ways.length > 1) made.slack[place] = foldedSlack(how, terms, over, made.ways[0]![place]!);
+    const exact = terms.ways[0]!;
+    const over = terms.over ?? exact.length;
+    ways.forEach((arithmetic, way) => (made.ways[way]![place] = folded(how, terms.ways[way]!, over, arithmetic)));
+    if (ways.length > 1) made.slack[place] = foldedSlack(how, exact, terms.slack(), over, made.ways[0]![place]!);
   });
+  return made;
+}
+
+/** Numbers that stand at places. */
+function taken(numbers: Float64Array, places: readonly number[]): Float64Array {
+  const made = new Float64Array(places.length);
+  for (let i = 0; i < made.length; i++) made[i] = numbers[places[i]!]!;
   return made;
 }
 
 /** Terms that are places of one tensor. */
 function termsOf(tensor: Tensor, places: readonly number[]): Terms {
-  return {
-    count: places.length,
-    value: (way, i) => tensor.ways[way]![places[i]!]!,
-    slack: (i) => tensor.slack[places[i]!]!,
-  };
+  return { ways: tensor.ways.map((numbers) => taken(numbers, places)), slack: () => taken(tensor.slack, places) };
 }
 
 /** Along one axis every unit of `to` takes what lies in it of the units that are there. */
@@ -95,15 +99,26 @@ export function dot(a: Tensor, b: Tensor, ways: readonly Arithmetic[]): Tensor {
   const axes = joined(a.axes, b.axes);
   const { dim } = axes;
   if (dim === undefined || a.axes.dim === undefined || b.axes.dim === undefined) throw new OracleError("dot takes vectors");
+  // Filled anew for each place.
+  const products = ways.map(() => new Float64Array(dim.length));
+  const slack = new Float64Array(dim.length);
   return foldTensor(without(axes, "dim"), ways, "sum", (at) => {
     // Vectors lie at neighbouring places.
     const [startA, startB] = [a.place({ ...at, dim: 0 }), b.place({ ...at, dim: 0 })];
-    return {
-      count: dim.length,
-      value: (way, i) => a.ways[way]![startA + i]! * b.ways[way]![startB + i]!,
-      slack: (i) => Math.abs(a.ways[0]![startA + i]!) * b.slack[startB + i]! + Math.abs(b.ways[0]![startB + i]!) * a.slack[startA + i]!,
-    };
+    products.forEach((to, way) => multiply(to, a.ways[way]!, startA, b.ways[way]!, startB));
+    return { ways: products, slack: () => multiplySlack(slack, a, startA, b, startB) };
   });
+}
+
+function multiply(to: Float64Array, a: Float64Array, startA: number, b: Float64Array, startB: number): void {
+  for (let i = 0; i < to.length; i++) to[i] = a[startA + i]! * b[startB + i]!;
+}
+
+function multiplySlack(to: Float64Array, a: Tensor, startA: number, b: Tensor, startB: number): Float64Array {
+  const [exactA, exactB] = [a.ways[0]!, b.ways[0]!];
+  for (let i = 0; i < to.length; i++)
+    to[i] = Math.abs(exactA[startA + i]!) * b.slack[startB + i]! + Math.abs(exactB[startB + i]!) * a.slack[startA + i]!;
+  return to;
 }
 
 /** Whether a pair of a row and a column takes part: nothing without both axes is left out. */
@@ -142,7 +157,10 @@ export function reduceHeads(how: "sum" | "mean" | "max", parts: readonly Tensor[
   const [first] = parts;
   return foldTensor(first!.axes, ways, how, (at) => {
     const place = first!.place(at);
-    return { count: parts.length, value: (way, i) => parts[i]!.ways[way]![place]!, slack: (i) => parts[i]!.slack[place]! };
+    return {
+      ways: ways.map((_, way) => Float64Array.from(parts, (part) => part.ways[way]![place]!)),
+      slack: () => Float64Array.from(parts, (part) => part.slack[place]!),
+    };
   });
 }
 
@@ -182,12 +200,14 @@ export function weighted(tensor: Tensor, to: Axis, weights: readonly number[], l
   if (axis === undefined) throw new OracleError("fold goes along the keys");
   return foldTensor({ ...tensor.axes, k: to }, ways, "sum", (at) => {
     const first = Math.round(to[at.k]!.start / strideOf(axis)) - lead;
-    const taken = weights.map((weight, j) => ({ weight, column: first + j })).filter(({ column }) => column >= 0 && column < axis.length);
-    const places = taken.map(({ column }) => tensor.place({ ...at, k: column }));
+    const there = weights.map((weight, j) => ({ weight, column: first + j })).filter(({ column }) => column >= 0 && column < axis.length);
+    const { ways: numbers, slack } = termsOf(
+      tensor,
+      there.map(({ column }) => tensor.place({ ...at, k: column })),
+    );
     return {
-      count: places.length,
-      value: (way, i) => tensor.ways[way]![places[i]!]! * taken[i]!.weight,
-      slack: (i) => tensor.slack[places[i]!]! * Math.abs(taken[i]!.weight),
+      ways: numbers.map((each) => each.map((number, i) => number * there[i]!.weight)),
+      slack: () => slack().map((each, i) => each * Math.abs(there[i]!.weight)),
     };
   });
 }
@@ -213,10 +233,10 @@ export function softmax(tensor: Tensor, where: Tensor | undefined, positions: Po
       .filter((each) => takesPart(positions, axes, each) && (where === undefined || where.get(0, each) !== 0));
     if (places.length === 0) continue;
     ways.forEach(({ round, sum }, way) => {
-      const scores = places.map((place) => tensor.get(way, place));
+      const scores = Float64Array.from(places, (place) => tensor.get(way, place));
       const greatest = scores.reduce((most, score) => Math.max(most, score), -Infinity);
       const weights = scores.map((score) => round(Math.exp(round(score - greatest))));
-      const total = sum(weights.length, (i) => weights[i]!);
+      const total = sum(weights);
       places.forEach((place, i) => (result.ways[way]![result.place(place)] = round(weights[i]! / total)));
     });
     if (ways.length === 1) continue;
