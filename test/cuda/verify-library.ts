@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { nodeHost } from "../../compiler/cli/host.js";
 import { buildOperators, checkFile } from "../../compiler/driver/pipeline.js";
 import { sourceFile } from "../../compiler/source/file.js";
+import { bundledCommandLine, type BundledCommandLine } from "../cli/bundled.js";
 import { libraryFiles } from "../patterns/library.js";
 import { emulatedLibraries } from "./driver.js";
 
@@ -21,14 +22,16 @@ interface Report {
   }[];
 }
 
+let program: Promise<BundledCommandLine> | undefined;
+afterAll(async () => (await program)?.remove());
+
 /** `attnc verify --device cuda` on the emulated device; its answer, and what it said. */
 export async function verify(options: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<{ report: Report; said: string }> {
   if (typeof libraries === "string") throw new Error(libraries);
-  const child = spawn(
-    process.execPath,
-    ["--import", "tsx", "compiler/cli/main.ts", "verify", ...options, "--device", "cuda", "--format", "json"],
-    { env: { ...process.env, ATTNC_CUDA_DRIVER: libraries.cuda, ATTNC_NVRTC: libraries.nvrtc, ...environment } },
-  );
+  const { main } = await (program ??= bundledCommandLine());
+  const child = spawn(process.execPath, [main, "verify", ...options, "--device", "cuda", "--format", "json"], {
+    env: { ...process.env, ATTNC_CUDA_DRIVER: libraries.cuda, ATTNC_NVRTC: libraries.nvrtc, ...environment },
+  });
   let [out, said] = ["", ""];
   child.stdout.on("data", (text) => (out += text));
   child.stderr.on("data", (text) => (said += text));
