@@ -9,6 +9,7 @@ import type { Bits, DotStage, PairsStage, SelectionProgram, SnapStage, Stage, Te
 import { headsOf, Memory, storedRow } from "./memory.js";
 import type { Origin, SelectionCall, StoredBits, StoredTensor } from "./memory.js";
 import { firstHead, headCount } from "./places.js";
+import { mapResults } from "./walk.js";
 import { partRuns, undivided, wholeEnv, type CallShape, type Division } from "../../runtime/launch/selection/parts.js";
 
 /**
@@ -63,11 +64,12 @@ const shapeOf = ({ env: { heads, kvHeads, N, NQ }, batch, headDim }: SelectionCa
 export function runStage(stage: Stage, evaluation: Evaluation, memory: Memory): void {
   switch (stage.kind) {
     case "map":
-    case "dot": {
-      const stored = tensorOf(stage.to, evaluation, memory);
-      fillNumbers(stage, stored, evaluation, stage.kind === "map" ? evaluation.real(stage.value) : dotOf(stage, evaluation));
+      for (const { to, value } of mapResults(stage))
+        fillNumbers(stage, tensorOf(to, evaluation, memory), evaluation, evaluation.real(value));
       return;
-    }
+    case "dot":
+      fillNumbers(stage, tensorOf(stage.to, evaluation, memory), evaluation, dotOf(stage, evaluation));
+      return;
     case "keep":
       keepUnits(stage, evaluation, bitsOf(stage.to, evaluation, memory));
       return;

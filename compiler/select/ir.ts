@@ -77,7 +77,10 @@ export type Real =
   | { readonly kind: TensorUnary; readonly a: Real }
   | { readonly kind: RealBinary; readonly a: Real; readonly b: Real }
   | { readonly kind: "choose"; readonly cond: Cond; readonly a: Real; readonly b: Real }
-  /** Reduces `body` over `name` in [from, to), where `where` holds; 0 where it never does. */
+  /**
+   * Reduces `body` over `name` in [from, to), where `where` holds; 0 where it never does. Loops of a stage over the same name
+   * are one loop with several results: they have the same range and condition, and stand in the same loops.
+   */
   | {
       readonly kind: "loop";
       readonly op: "sum" | "min" | "max";
@@ -138,16 +141,23 @@ interface StageBase {
   readonly rows?: RowRange | undefined;
 }
 
+/** A tensor that a stage fills, and the number of an element. */
+export interface MapResult {
+  readonly to: Tensor;
+  readonly value: Real;
+}
+
 /**
  * - `thread`: a thread computes an element.
  * - `group`: the threads of a workgroup share the loops that an element's value holds, but for loops inside of loops.
  */
-export type MapStage = StageBase & {
-  readonly kind: "map";
-  readonly to: Tensor;
-  readonly value: Real;
-  readonly share: "thread" | "group";
-};
+export type MapStage = StageBase &
+  MapResult & {
+    readonly kind: "map";
+    readonly share: "thread" | "group";
+    /** Further tensors with the same axes, which are filled with it. */
+    readonly also?: readonly MapResult[] | undefined;
+  };
 
 /**
  * A product of matrices, in tiles: the sum over dim of `a` (in `row`, `dim`) times `b` (in `column`, `dim`), from which

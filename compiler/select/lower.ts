@@ -4,6 +4,7 @@ import { tensorChildren } from "../mask/selection-walk.js";
 import { arrange } from "./arrange.js";
 import { candidate, columnCount, COLUMN, DIM, HEAD, ROW, rowCount } from "./axes.js";
 import { readBeyondCandidates, readElementwise } from "./candidates-only.js";
+import { fuse } from "./fuse.js";
 import { ALWAYS, shape, ZERO } from "./int.js";
 import type { Bits, Cond, Real, SelectionProgram, Stage, Tensor } from "./ir.js";
 import { partRules } from "./part-rules.js";
@@ -26,7 +27,7 @@ export function lowerSelections(module: MaskModule): SelectionProgram | undefine
     lowering.addMatrix(bits);
     return { bits, reusable: each.kind === "selection" && each.reuse !== undefined };
   });
-  const arranged = arrange(lowering.stages, module.space);
+  const arranged = fuse(arrange(lowering.stages, module.space));
   const scratch = placeInScratch(arranged);
   return {
     module,

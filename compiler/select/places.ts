@@ -1,6 +1,6 @@
 import type { FloatInput } from "../mask/ir.js";
 import { groupSize } from "./axes.js";
-import { add, ceilDiv, div, int, mul, named, ONE, shape, sub, ZERO } from "./int.js";
+import { add, ceilDiv, div, int, intKey, mul, named, ONE, shape, sub, ZERO } from "./int.js";
 import type { Bits, Cond, Int, Place, Tensor } from "./ir.js";
 import { condBits } from "./walk.js";
 
@@ -19,6 +19,10 @@ function headPlace(heads: Tensor["heads"], head: Int): Int {
 
 /** The row of a tensor or matrix, among those that are stored. */
 const storedRow = ({ firstRow }: Pick<Tensor, "firstRow">, row: Int): Int => (firstRow === undefined ? row : sub(row, firstRow));
+
+/** A text that is equal for tensors that have elements at the same places. */
+export const axesKey = ({ heads, rows, columns, dim, rowUnit, firstRow }: Tensor): string =>
+  [heads, rowUnit ?? "", ...[rows, columns, dim, firstRow].map((each) => (each === undefined ? "" : intKey(each)))].join(";");
 
 /** The word of an element in the scratch buffer. */
 export function elementOf(tensor: Tensor, { head, row, column, dim }: Place): Int {

@@ -1,5 +1,6 @@
 import { printBool, printInt } from "../mask/print.js";
 import type { Bits, Cond, Int, KeepStage, Place, Real, SelectionProgram, Stage, Tensor } from "./ir.js";
+import { stageReals, writesOf } from "./walk.js";
 
 /** A selection program as text: a paragraph for each stage. */
 export function printSelectionProgram(program: SelectionProgram): string {
@@ -9,7 +10,8 @@ export function printSelectionProgram(program: SelectionProgram): string {
 
 function printStage(stage: Stage): string {
   const strips = stage.strips === undefined ? "" : `, by strips of rows (${stage.strips})`;
-  const lines = [`${placeText(stage.to)} for ${stage.serves.join(", ")}${strips}`, ...statements(stage).map((line) => `    ${line}`)];
+  const to = writesOf(stage).map(placeText).join(" and ");
+  const lines = [`${to} for ${stage.serves.join(", ")}${strips}`, ...statements(stage).map((line) => `    ${line}`)];
   return `  ${lines.join("\n")}`;
 }
 
@@ -25,7 +27,7 @@ function placeText(to: Tensor | Bits): string {
 function statements(stage: Stage): readonly string[] {
   switch (stage.kind) {
     case "map":
-      return [`${stage.share === "group" ? "shared by a workgroup: " : ""}${printReal(stage.value)}`];
+      return stageReals(stage).map((value) => `${stage.share === "group" ? "shared by a workgroup: " : ""}${printReal(value)}`);
     case "dot":
       return [
         `product = sum over dim of ${printReal(stage.a)} * ${printReal(stage.b)}`,

@@ -1,5 +1,5 @@
 import type { Bits, Stage, Tensor } from "./ir.js";
-import { readsOf } from "./walk.js";
+import { readsOf, writesOf } from "./walk.js";
 
 /**
  * The stages with the names of the matrices that need them, in the order of `matrices`: what only others are made from need
@@ -9,7 +9,7 @@ export function withServes(stages: readonly Stage[], matrices: readonly string[]
   const needed = new Map<Tensor | Bits, Set<string>>();
   const served = [...stages].reverse().map((stage): Stage => {
     // What reads a matrix may read one that the caller gives back.
-    const names = stage.to.base === undefined ? new Set([stage.to.name]) : new Set(needed.get(stage.to));
+    const names = new Set(writesOf(stage).flatMap((to) => (to.base === undefined ? [to.name] : [...(needed.get(to) ?? [])])));
     for (const read of readsOf(stage)) {
       const all = needed.get(read) ?? new Set();
       for (const name of names) all.add(name);

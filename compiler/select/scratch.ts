@@ -3,7 +3,7 @@ import { add, intKey, max, product, shape, ZERO } from "./int.js";
 import type { Bits, Int, Stage, Tensor } from "./ir.js";
 import { headCount, wordsPerRow } from "./places.js";
 import { guess } from "./share.js";
-import { readsOf } from "./walk.js";
+import { readsOf, writesOf } from "./walk.js";
 
 /** Stages during which something lies in the scratch buffer, both ends included. */
 export interface Life {
@@ -25,7 +25,7 @@ export function livesOf(stages: readonly Stage[]): readonly Life[] {
   };
   const lives = new Map<Tensor | Bits, Life>();
   stages.forEach((stage, at) => {
-    for (const of of [stage.to, ...readsOf(stage)]) {
+    for (const of of [...writesOf(stage), ...readsOf(stage)]) {
       if (of.base === undefined) continue;
       const { from, to } = ends(at, of);
       const known = lives.get(of);

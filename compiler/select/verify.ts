@@ -1,11 +1,13 @@
+import { intKey } from "./int.js";
 import type { Bits, Cond, Int, Place, Real, SelectionProgram, Stage, Tensor } from "./ir.js";
-import { servesHeads } from "./places.js";
-import { readsOf, realInts, stageConds, stageInts, stageReals } from "./walk.js";
+import { axesKey, servesHeads } from "./places.js";
+import { mapResults, readsOf, realInts, stageConds, stageInts, stageReals, walkReals, writesOf } from "./walk.js";
 
 /**
  * Structural rules of selection programs, as sentences about what breaks them; empty for a sound program.
  * - What a stage reads was written before, and is written once. In a loop over strips a sum reads what it has so far.
  * - Every name is in scope where it stands: indices of the stage's own element, variables of loops inside of them.
+ * - Loops of a stage over one name have one range; tensors that a stage fills have the same axes.
  * - A load has an index for each axis of its tensor and for no other; products stand in products only.
  * - Each matrix of the program is written, each stage serves one of them.
  */
@@ -15,8 +17,10 @@ export function verifySelectionProgram({ stages, matrices }: SelectionProgram): 
   for (const stage of stages) {
     const say = (problem: string): void => void problems.push(`${stage.name}: ${problem}`);
     for (const read of readsOf(stage)) if (!written.has(read) && !addsUp(stage, read)) say(`${read.name} is read before it is written`);
-    if (written.has(stage.to)) say(`${stage.to.name} is written twice`);
-    written.add(stage.to);
+    for (const to of writesOf(stage)) {
+      if (written.has(to)) say(`${to.name} is written twice`);
+      written.add(to);
+    }
     if (stage.serves.length === 0) say("it serves no matrix");
     new StageScope(stage, say).check();
   }
@@ -42,6 +46,21 @@ class StageScope {
     } else for (const value of stageReals(stage)) this.real(value, names);
     for (const cond of stageConds(stage)) this.cond(cond, names);
     for (const a of stageInts(stage)) this.int(a, names);
+    this.together();
+  }
+
+  /** What is computed in one loop, or for one element. */
+  private together(): void {
+    const ranges = new Map<string, string>();
+    walkReals(this.stage, (value) => {
+      if (value.kind !== "loop") return;
+      const range = JSON.stringify([intKey(value.from), intKey(value.to), value.where === undefined]);
+      if ((ranges.get(value.name) ?? range) !== range) this.say(`${value.name} goes through two ranges`);
+      ranges.set(value.name, range);
+    });
+    if (this.stage.kind !== "map") return;
+    const axes = mapResults(this.stage).map(({ to }) => axesKey(to));
+    if (new Set(axes).size > 1) this.say("it fills tensors with different axes");
   }
 
   private int(a: Int, names: ReadonlySet<string>, without: readonly string[] = []): void {

@@ -1,4 +1,4 @@
-import type { Bits, Cond, Int, Place, Real, Stage, Tensor } from "./ir.js";
+import type { Bits, Cond, Int, MapResult, MapStage, Place, Real, Stage, Tensor } from "./ir.js";
 
 /** The numbers directly below one, those that its conditions read included. */
 export function realChildren(value: Real): readonly Real[] {
@@ -96,6 +96,7 @@ export function stageReals(stage: Stage): readonly Real[] {
   const conditions = stageConds(stage).flatMap(condReals);
   switch (stage.kind) {
     case "map":
+      return mapResults(stage).map(({ value }) => value);
     case "flag":
       return [stage.value];
     case "dot":
@@ -147,6 +148,13 @@ export function realInts(value: Real): readonly Int[] {
       return [];
   }
 }
+
+/** What a stage of numbers fills, and with what. */
+export const mapResults = ({ to, value, also = [] }: MapStage): readonly MapResult[] => [{ to, value }, ...also];
+
+/** What a stage writes. */
+export const writesOf = (stage: Stage): readonly (Tensor | Bits)[] =>
+  stage.kind === "map" ? mapResults(stage).map(({ to }) => to) : [stage.to];
 
 /** What a stage reads of what others wrote. */
 export function readsOf(stage: Stage): readonly (Tensor | Bits)[] {

@@ -12,7 +12,7 @@ import { random } from "../../runtime/verify/random.js";
 import { selectionCase } from "../select/arbitrary.js";
 import { addsUp, divisionsOf } from "../select/divisions.js";
 import { firstDifference } from "../select/lockstep.js";
-import { blockSparse, coarseToFine, moba, moduleWith, verticalSlash } from "../select/policies.js";
+import { blockSparse, coarseToFine, moba, moduleWith, quest, verticalSlash } from "../select/policies.js";
 import * as t from "../select/tensors.js";
 import { emulatedDevice } from "./emulated-device.js";
 import { runStagesOnCuda, stagesSource } from "./selection-stages.js";
@@ -63,7 +63,8 @@ describe.skipIf(typeof device === "string")(`stages of selections on the emulate
     }
   }
 
-  test("selections that read others in bf16", () => check(moduleWith(coarseToFine(16, 3)), calls, "bf16", true));
+  test("selections that read others, and stages with several results, in bf16", () =>
+    check(moduleWith([...coarseToFine(16, 3), quest(16, 4)]), calls, "bf16", true));
 
   const rules: readonly (readonly [name: string, keep: Keep])[] = [
     ["the best", { rule: { kind: "top", n: int(300) }, scope: "row" }],

@@ -3,6 +3,7 @@ import { evaluateWhole, runStage } from "../../compiler/select/interpret.js";
 import type { Bits, SelectionProgram } from "../../compiler/select/ir.js";
 import { Memory } from "../../compiler/select/memory.js";
 import type { SelectionCall } from "../../compiler/select/memory.js";
+import { mapResults } from "../../compiler/select/walk.js";
 import type { StagesResult } from "./layout.js";
 
 /**
@@ -23,13 +24,15 @@ export function firstDifference(
     const words = scratch.get(stage)!;
     const floats = new Float32Array(words.buffer, words.byteOffset, words.length);
     if (stage.kind === "map" || stage.kind === "dot") {
-      const expected = memory.tensor(stage.to);
-      const base = evaluation.size(stage.to.base);
-      const found = floats.slice(base, base + expected.data.length);
-      const most = expected.data.reduce((a, b) => (Number.isFinite(b) ? Math.max(a, Math.abs(b)) : a), 0);
-      const at = expected.data.findIndex((value, i) => !close(value, found[i]!, tolerance * most));
-      if (at >= 0) return `${stage.name}: element ${at} is ${found[at]}, not ${expected.data[at]}`;
-      memory.writeTensor(stage.to, { ...expected, data: found });
+      for (const { to } of stage.kind === "map" ? mapResults(stage) : [stage]) {
+        const expected = memory.tensor(to);
+        const base = evaluation.size(to.base);
+        const found = floats.slice(base, base + expected.data.length);
+        const most = expected.data.reduce((a, b) => (Number.isFinite(b) ? Math.max(a, Math.abs(b)) : a), 0);
+        const at = expected.data.findIndex((value, i) => !close(value, found[i]!, tolerance * most));
+        if (at >= 0) return `${stage.name}: element ${at} is ${found[at]}, not ${expected.data[at]}`;
+        memory.writeTensor(to, { ...expected, data: found });
+      }
       continue;
     }
     const expected = memory.bits(stage.to);

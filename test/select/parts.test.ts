@@ -8,7 +8,7 @@ import { lowerSelections } from "../../compiler/select/lower.js";
 import type { SelectionCall } from "../../compiler/select/memory.js";
 import { wordsOf } from "../../compiler/select/scratch.js";
 import { sizeEvaluator } from "../../compiler/select/sizes.js";
-import { readsOf } from "../../compiler/select/walk.js";
+import { readsOf, writesOf } from "../../compiler/select/walk.js";
 import { partRuns, type Division } from "../../runtime/launch/selection/parts.js";
 import { selectionCase } from "./arbitrary.js";
 import { addsUp, divisionsOf, shapeOf, wholeOf } from "./divisions.js";
@@ -60,7 +60,10 @@ function overwritten(program: SelectionProgram, call: SelectionCall, division: D
         const other = words(read).find((word) => owners[word] !== read);
         if (other !== undefined) return `${stage.name} reads ${read.name} where ${owners[other]?.name} is`;
       }
-      if (stage.to.base !== undefined) for (const word of words(stage.to)) owners[word] = stage.to;
+      for (const to of writesOf(stage)) if (to.base !== undefined) for (const word of words(to)) owners[word] = to;
+      // Two results of one stage in the same words: one of them is not there any more.
+      const lost = writesOf(stage).find((to) => to.base !== undefined && words(to).some((word) => owners[word] !== to));
+      if (lost !== undefined) return `${stage.name} writes over ${lost.name}`;
       const [room, first, count] = size(stage.to.rows ?? ONE, rowsOf(stage).first, rowsOf(stage).count);
       if (stage.to.firstRow !== undefined && count! > room!) return `${stage.name} has no room for ${count} rows from ${first} on`;
       if (owners.length > size(program.scratch)[0]!) return `${stage.name} writes past the end`;

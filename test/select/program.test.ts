@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import type { BitsValue } from "../../compiler/mask/evaluate.js";
 import { interpretSelections } from "../../compiler/select/interpret.js";
 import { lowerSelections } from "../../compiler/select/lower.js";
-import type { SelectionProgram, Stage } from "../../compiler/select/ir.js";
+import { ONE } from "../../compiler/select/int.js";
+import type { MapResult, SelectionProgram, Stage } from "../../compiler/select/ir.js";
 import { printSelectionProgram } from "../../compiler/select/print.js";
 import { verifySelectionProgram } from "../../compiler/select/verify.js";
 import { printSelection } from "../../compiler/targets/wgsl/select.js";
@@ -32,6 +33,21 @@ test("what is wrong with a program is found", () => {
   expect(verifySelectionProgram(edited((stages) => stages.slice(0, 2)))).toEqual(["b is never written"]);
   expect(verifySelectionProgram(edited((stages) => [stages[0]!, ...stages]))).toEqual(["pool: pool is written twice"]);
   expect(verifySelectionProgram(edited((stages) => stages.map((each) => ({ ...each, serves: [] }))))).toHaveLength(3);
+});
+
+test("what is wrong with the results of a stage is found", () => {
+  const program = lowerSelections(POLICIES.quest!)!;
+  const [first, ...rest] = program.stages;
+  if (first?.kind !== "map" || first.value.kind !== "loop" || first.also === undefined) throw new Error("quest begins with two pools");
+  const { to, value, also: inner } = first;
+  const also = (result: Partial<MapResult>): SelectionProgram => ({
+    ...program,
+    stages: [{ ...first, also: [...inner, { to: { ...to, name: "third" }, value, ...result }] }, ...rest],
+  });
+  expect(verifySelectionProgram(also({}))).toEqual([]);
+  expect(verifySelectionProgram(also({ to }))).toEqual(["pool: pool is written twice"]);
+  expect(verifySelectionProgram(also({ to: { ...to, dim: undefined } }))).toEqual(["pool: it fills tensors with different axes"]);
+  expect(verifySelectionProgram(also({ value: { ...value, to: ONE } }))).toEqual([`pool: ${value.name} goes through two ranges`]);
 });
 
 test.each(Object.entries(POLICIES))("the program of %s reads as it is kept here", async (name, module) => {

@@ -9,6 +9,8 @@ import { uniformName } from "./names.js";
 import { sizeName } from "./select-sizes.js";
 import type { Sizes } from "./select-sizes.js";
 
+type Loop = Extract<Real, { kind: "loop" }>;
+
 /** How the threads of a workgroup put the results of a loop together that they shared. */
 export interface SharedLoops {
   /** Index of a thread, and how many there are. */
@@ -22,6 +24,8 @@ export interface SharedLoops {
  */
 export class SelectValues {
   private readonly uses = new Map<Real, number>();
+  /** Loops over the same name are one loop. */
+  private readonly loops = new Map<string, Loop[]>();
   private names = new Map<Real, string>();
   private count = 0;
   private depth = 0;
@@ -145,27 +149,23 @@ export class SelectValues {
     }
   }
 
-  private loop(value: Extract<Real, { kind: "loop" }>): string {
+  /** Prints all loops over the name of one as one. */
+  private loop(value: Loop): string {
     const { dialect, text } = this;
     const shared = this.depth === 0 ? this.shared : undefined;
-    this.hoist(value);
-    const name = `r_${value.name}`;
+    const results = (this.loops.get(value.name) ?? [value]).map((loop, i) => ({ loop, suffix: i === 0 ? loop.name : `${loop.name}_${i}` }));
+    for (const { loop } of results) this.hoist(loop);
     const some = `some_${value.name}`;
     const from = this.int(value.from);
-    text.line(dialect.variable("float", name, dialect.float(0)));
-    if (value.op !== "sum") text.line(dialect.variable("bool", some, "false"));
+    const hasExtrema = results.some(({ loop }) => loop.op !== "sum");
+    for (const { suffix } of results) text.line(dialect.variable("float", `r_${suffix}`, dialect.float(0)));
+    if (hasExtrema) text.line(dialect.variable("bool", some, "false"));
     const outer = this.names;
     this.names = new Map(outer);
     this.depth++;
     const step = (): void => {
-      const found = this.real(value.body);
-      if (value.op === "sum") text.line(`${name} += ${found};`);
-      else {
-        const next = `n_${value.name}`;
-        text.line(dialect.constant("float", next, found));
-        text.line(`${name} = ${dialect.select(some, `${value.op}(${name}, ${next})`, next)};`);
-        text.line(`${some} = true;`);
-      }
+      for (const { loop, suffix } of results) this.step(loop, suffix, some);
+      if (hasExtrema) text.line(`${some} = true;`);
     };
     const first = shared === undefined ? from : `${from} + ${shared.lane}`;
     text.block(dialect.loop(value.name, first, this.int(value.to), String(shared?.threads ?? 1)), () => {
@@ -174,17 +174,32 @@ export class SelectValues {
     });
     this.depth--;
     this.names = outer;
-    if (shared !== undefined) {
-      const args = value.op === "sum" ? `${shared.lane}, ${name}` : `${shared.lane}, ${name}, ${some}`;
-      text.line(dialect.constant("float", `all_${value.name}`, `share_${value.op}(${args})`));
+    for (const { loop, suffix } of results) {
+      if (shared !== undefined) {
+        const args = loop.op === "sum" ? `${shared.lane}, r_${suffix}` : `${shared.lane}, r_${suffix}, ${some}`;
+        text.line(dialect.constant("float", `all_${suffix}`, `share_${loop.op}(${args})`));
+      }
+      this.names.set(loop, `${shared === undefined ? "r" : "all"}_${suffix}`);
     }
-    const result = shared === undefined ? name : `all_${value.name}`;
-    this.names.set(value, result);
-    return result;
+    return this.names.get(value)!;
+  }
+
+  /** One step of a loop, for one of its results. */
+  private step({ op, body }: Loop, suffix: string, some: string): void {
+    const { dialect, text } = this;
+    const found = this.real(body);
+    if (op === "sum") {
+      text.line(`r_${suffix} += ${found};`);
+      return;
+    }
+    const known = this.names.get(body);
+    const next = known ?? `n_${suffix}`;
+    if (known === undefined) text.line(dialect.constant("float", next, found));
+    text.line(`r_${suffix} = ${dialect.select(some, `${op}(r_${suffix}, ${next})`, next)};`);
   }
 
   /** Computes what is the same in all steps of a loop before it. */
-  private hoist(loop: Extract<Real, { kind: "loop" }>): void {
+  private hoist(loop: Loop): void {
     const visit = (value: Real, bound: readonly string[]): void => {
       if (isLeaf(value) || this.names.has(value) || readsNothing(value)) return;
       if (mentions(value, bound)) {
@@ -199,7 +214,9 @@ export class SelectValues {
   private countUses(value: Real): void {
     const uses = (this.uses.get(value) ?? 0) + 1;
     this.uses.set(value, uses);
-    if (uses === 1) for (const child of realChildren(value)) this.countUses(child);
+    if (uses > 1) return;
+    if (value.kind === "loop") this.loops.set(value.name, [...(this.loops.get(value.name) ?? []), value]);
+    for (const child of realChildren(value)) this.countUses(child);
   }
 }
 

@@ -1,7 +1,9 @@
-import { ceilDiv, int } from "../../select/int.js";
-import type { MapStage } from "../../select/ir.js";
+import { add, ceilDiv, int } from "../../select/int.js";
+import type { MapResult, MapStage } from "../../select/ir.js";
 import { elementOf } from "../../select/places.js";
 import { COLUMN, DIM, HEAD, ROW } from "../../select/axes.js";
+import { Renaming } from "../../select/rename.js";
+import { mapResults, stageReals, walkReals } from "../../select/walk.js";
 import { SelectValues } from "../print/select-values.js";
 import { axesOf, countAll } from "../print/take-apart.js";
 import type { Sizes } from "../print/select-sizes.js";
@@ -11,25 +13,73 @@ import { KernelText } from "./text.js";
 
 const THREADS = 64;
 const SHARING_THREADS = 256;
+/** Neighbouring dims that a thread computes: one loop for all of them. */
+const OWN_DIMS = 4;
 
-/** Numbers one by one: a thread for each, or a workgroup whose threads share its loops. */
+/** Numbers one by one: a thread for each, or for some neighbours, or a workgroup whose threads share its loops. */
 export function printMap(stage: MapStage, sizes: Sizes): StageText {
+  if (stage.share === "group") return printShared(stage, sizes);
+  const own = ownedDims(stage);
   const text = new KernelText();
-  const shares = stage.share === "group";
-  const lanes = shares ? { lane: "lane", threads: SHARING_THREADS } : undefined;
-  const values = new SelectValues(wgslKernel, text, sizes, [stage.value], lanes);
-  const axes = axesOf(stage);
+  const places = Array.from({ length: own }, (_, i) => ({ dim: add(DIM, int(i)), results: resultsAt(stage, i) }));
+  const roots = places.flatMap(({ results }) => results.map(({ value }) => value));
+  const values = new SelectValues(wgslKernel, text, sizes, roots);
+  const axes = axesOf(stage).map((axis) =>
+    own > 1 && axis.name === "dim" ? { name: "dims", count: ceilDiv(axis.count, int(own)) } : axis,
+  );
   const total = countAll(stage.to.heads, axes);
-  text.line(shares ? "let element = i32(group);" : `let element = i32(group) * ${THREADS} + lane;`);
+  text.line(`let element = i32(group) * ${THREADS} + lane;`);
   text.block(`if (element >= ${values.int(total)})`, () => text.line("return;"));
   takeApart(text, values, "element", axes, stage.to.heads);
-  const value = values.real(stage.value);
-  const place = values.int(elementOf(stage.to, { head: HEAD, row: ROW, column: COLUMN, dim: DIM }));
-  const store = `scratch[${place}] = bitcast<u32>(${value});`;
-  if (shares) text.block("if (lane == 0)", () => text.line(store));
-  else text.line(store);
+  if (own > 1) text.line(`let dim = dims * ${own};`);
+  const found = roots.map((value) => values.real(value));
+  places.forEach(({ dim, results }, i) => {
+    const store = (): void =>
+      results.forEach(({ to }, j) => {
+        const place = values.int(elementOf(to, { head: HEAD, row: ROW, column: COLUMN, dim }));
+        text.line(`scratch[${place}] = bitcast<u32>(${found[i * results.length + j]!});`);
+      });
+    // Where the dims are no multiple of a thread's, the last thread has read past the end of a row.
+    if (i === 0) store();
+    else text.block(`if (${values.int(dim)} < ${values.int(stage.to.dim!)})`, store);
+  });
+  return { threads: THREADS, workgroups: ceilDiv(total, int(THREADS)), body: text.toString() };
+}
+
+/** How many dims a thread computes: more than one where its loops go through the same range for all of them. */
+function ownedDims(stage: MapStage): number {
+  if (stage.to.dim === undefined) return 1;
+  const renaming = renamingTo(1);
+  let same = true;
+  walkReals(stage, (value) => (same &&= value.kind !== "loop" || renaming.keepsRange(value)));
+  return same ? OWN_DIMS : 1;
+}
+
+const renamingTo = (dims: number): Renaming => new Renaming(new Map([["dim", add(DIM, int(dims))]]));
+
+/** The results of an element so many dims on. */
+function resultsAt(stage: MapStage, dims: number): readonly MapResult[] {
+  if (dims === 0) return mapResults(stage);
+  const renaming = renamingTo(dims);
+  return mapResults(stage).map(({ to, value }) => ({ to, value: renaming.real(value) }));
+}
+
+/** A workgroup for each element. */
+function printShared(stage: MapStage, sizes: Sizes): StageText {
+  const text = new KernelText();
+  const values = new SelectValues(wgslKernel, text, sizes, stageReals(stage), { lane: "lane", threads: SHARING_THREADS });
+  const axes = axesOf(stage);
+  const total = countAll(stage.to.heads, axes);
+  text.line("let element = i32(group);");
+  text.block(`if (element >= ${values.int(total)})`, () => text.line("return;"));
+  takeApart(text, values, "element", axes, stage.to.heads);
+  const results = mapResults(stage).map(({ to, value }) => ({ to, found: values.real(value) }));
+  text.block("if (lane == 0)", () => {
+    for (const { to, found } of results) {
+      const place = values.int(elementOf(to, { head: HEAD, row: ROW, column: COLUMN, dim: DIM }));
+      text.line(`scratch[${place}] = bitcast<u32>(${found});`);
+    }
+  });
   const body = text.toString();
-  return shares
-    ? { threads: SHARING_THREADS, workgroups: total, before: sharedLoopFunctions(SHARING_THREADS, body), body }
-    : { threads: THREADS, workgroups: ceilDiv(total, int(THREADS)), body };
+  return { threads: SHARING_THREADS, workgroups: total, before: sharedLoopFunctions(SHARING_THREADS, body), body };
 }

@@ -2,6 +2,7 @@ import { COLUMN, DIM, HEAD, ROW } from "../../../select/axes.js";
 import { ceilDiv, int } from "../../../select/int.js";
 import type { FlagStage, MapStage } from "../../../select/ir.js";
 import { elementOf } from "../../../select/places.js";
+import { mapResults, stageReals } from "../../../select/walk.js";
 import { SelectValues } from "../../print/select-values.js";
 import type { Sizes } from "../../print/select-sizes.js";
 import { StatementText } from "../../print/statement-text.js";
@@ -15,19 +16,22 @@ const SHARING_THREADS = 256;
 
 /** Numbers one by one: a thread for each, or a block whose threads share its loops. */
 export function printMap(stage: MapStage, sizes: Sizes): StageText {
-  const { to, value, share } = stage;
+  const { to, share } = stage;
+  const results = mapResults(stage);
   const text = new StatementText();
   const shares = share === "group";
   const threads = shares ? SHARING_THREADS : THREADS;
-  const values = new SelectValues(cppKernel, text, sizes, [value], shares ? { lane: "lane", threads } : undefined);
+  const values = new SelectValues(cppKernel, text, sizes, stageReals(stage), shares ? { lane: "lane", threads } : undefined);
   const axes = axesOf(stage);
   const total = countAll(to.heads, axes);
   text.line(shares ? "const int element = group;" : `const int element = group * ${THREADS} + lane;`);
   text.line(`if (element >= ${values.int(total)}) return;`);
   printTakeApart(cppKernel, text, values, "element", axes, to.heads);
-  const found = values.real(value);
-  const place = values.int(elementOf(to, { head: HEAD, row: ROW, column: COLUMN, dim: DIM }));
-  text.line(`${shares ? "if (lane == 0) " : ""}scratch[${place}] = __float_as_uint(${found});`);
+  const found = results.map(({ value }) => values.real(value));
+  results.forEach((result, i) => {
+    const place = values.int(elementOf(result.to, { head: HEAD, row: ROW, column: COLUMN, dim: DIM }));
+    text.line(`${shares ? "if (lane == 0) " : ""}scratch[${place}] = __float_as_uint(${found[i]!});`);
+  });
   const run = text.toString();
   const ops = (["sum", "min", "max"] as const).filter((op) => run.includes(`share_${op}(`));
   return {
