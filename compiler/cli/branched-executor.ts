@@ -7,11 +7,12 @@ import { windowCount } from "../../runtime/launch/branches/module.js";
 import { roundTo } from "../../runtime/reference/formats.js";
 import { mixRow } from "../../runtime/reference/mix.js";
 import type { OpenedDevice } from "../../runtime/device/open.js";
+import type { CudaBranchedAttention } from "../../runtime/cuda/branches/operator.js";
+import type { CudaExecutor } from "./cuda-executor.js";
 import { kernelFor } from "./executor.js";
 import type { Executor, ExecutorCall, LoadedOperator } from "./executor.js";
 import { toLaunchInput } from "./input-forms.js";
 import { launchCall } from "./launch-call.js";
-import { refuseBranches } from "./required.js";
 
 /** Tensors of a call of an attention with branches, each exactly as long as it has elements. */
 export interface BranchedTensors {
@@ -35,14 +36,19 @@ export interface LoadedBranched {
 
 /** Loads the kernels of the branches and the one that mixes them; without a device the interpreter runs the branches. */
 export async function loadBranched(executor: Executor, mask: BranchedMask, tuned: boolean): Promise<LoadedBranched> {
-  if (executor.gpu !== undefined) return onDevice(executor.gpu, mask, tuned);
-  // A device that is not of WebGPU is one of CUDA.
-  if (executor.onDevice) refuseBranches([mask.name]);
+  if (executor.gpu !== undefined) return onDevice(webGpu(executor.gpu, mask, tuned));
+  if (executor.onDevice) {
+    const { cuda, kernel } = executor as CudaExecutor;
+    return onDevice((await import("./cuda-executor.js")).loadCudaBranched(cuda, mask, kernel));
+  }
   const operators = await Promise.all(mask.branches.map(({ module }) => executor.load(module)));
   return interpreted(mask, operators);
 }
 
-function onDevice(gpu: OpenedDevice, mask: BranchedMask, tuned: boolean): LoadedBranched {
+/** Makes the operator for so many heads. */
+type Create = (heads: number, kvHeads: number) => Promise<Pick<BranchedOperator | CudaBranchedAttention, "run" | "destroy">>;
+
+function webGpu(gpu: OpenedDevice, mask: BranchedMask, tuned: boolean): Create {
   const { headDim, valueDim } = mask.shape;
   // A winner stands first among the kernels of its branch.
   const compile = (module: MaskModule) => {
@@ -51,14 +57,15 @@ function onDevice(gpu: OpenedDevice, mask: BranchedMask, tuned: boolean): Loaded
     return { ...compiled, variants: first };
   };
   const launch = launchBranched(mask, compile);
-  const operators = new Map<string, Promise<BranchedOperator>>();
-  const withHeads = (heads: number, kvHeads: number): Promise<BranchedOperator> => {
+  return (heads, kvHeads) => createBranchedAttention(gpu.device, launch, { heads, kvHeads, headDim, valueDim }, { profile: gpu.profile });
+}
+
+function onDevice(create: Create): LoadedBranched {
+  const operators = new Map<string, ReturnType<Create>>();
+  const withHeads = (heads: number, kvHeads: number): ReturnType<Create> => {
     const key = `${heads}/${kvHeads}`;
     let operator = operators.get(key);
-    if (!operator) {
-      const shape = { heads, kvHeads, headDim, valueDim };
-      operators.set(key, (operator = createBranchedAttention(gpu.device, launch, shape, { profile: gpu.profile })));
-    }
+    if (!operator) operators.set(key, (operator = create(heads, kvHeads)));
     return operator;
   };
   return {

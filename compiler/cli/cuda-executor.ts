@@ -1,5 +1,8 @@
-import { cudaModule } from "../driver/cuda-launch.js";
+import { cudaBranchedModule, cudaModule } from "../driver/cuda-launch.js";
+import type { BranchedMask } from "../mask/branched.js";
 import type { MaskModule } from "../mask/ir.js";
+import { createCudaBranchedAttention } from "../../runtime/cuda/branches/operator.js";
+import type { CudaBranchedAttention } from "../../runtime/cuda/branches/operator.js";
 import type { CudaDevice } from "../../runtime/cuda/device.js";
 import { createCudaAttention } from "../../runtime/cuda/operator.js";
 import type { CudaAttention } from "../../runtime/cuda/operator.js";
@@ -33,6 +36,17 @@ export function loadCudaAttention(
 ): Promise<CudaAttention> {
   const { headDim, valueDim } = module.shape;
   return createCudaAttention(cuda, compiledModule(module), { heads: heads.heads, kvHeads: heads.kvHeads, headDim, valueDim }, { kernel });
+}
+
+/** An operator of an attention with branches on a CUDA device. */
+export function loadCudaBranched(
+  cuda: CudaDevice,
+  mask: BranchedMask,
+  kernel: string | undefined,
+): (heads: number, kvHeads: number) => Promise<CudaBranchedAttention> {
+  const { headDim, valueDim } = mask.shape;
+  const module = cudaBranchedModule(mask);
+  return (heads, kvHeads) => createCudaBranchedAttention(cuda, module, { heads, kvHeads, headDim, valueDim }, { kernel });
 }
 
 const compiled = new WeakMap<MaskModule, ReturnType<typeof cudaModule>>();

@@ -1,7 +1,7 @@
 import type { BranchedMask } from "../mask/branched.js";
 import type { MaskModule } from "../mask/ir.js";
-import { branchedModule } from "../targets/branched.js";
-import { printMix, weighed } from "../targets/wgsl/mix.js";
+import { branchedRules } from "../targets/branched.js";
+import { printMix } from "../targets/wgsl/mix.js";
 import type { BranchedModule } from "../../runtime/launch/branches/module.js";
 import type { AttentionModule } from "../../runtime/launch/module.js";
 import { launchModule } from "./launch.js";
@@ -13,6 +13,9 @@ export function launchBranched(
   mask: BranchedMask,
   compile: (module: MaskModule) => AttentionModule = (module) => launchModule(module),
 ): BranchedModule {
-  const modules = mask.branches.map((branch) => compile(branch.module));
-  return branchedModule(mask, { modules, mix: { wgsl: printMix(mask), weighs: weighed(mask.mix) } });
+  const rules = branchedRules(
+    mask,
+    mask.branches.map((branch) => compile(branch.module)),
+  );
+  return { ...rules, mix: { ...rules.mix, wgsl: printMix(mask) } };
 }

@@ -1,23 +1,60 @@
+import type { BranchedMask } from "../mask/branched.js";
 import type { MaskModule } from "../mask/ir.js";
+import { branchedRules } from "../targets/branched.js";
 import { FAMILIES } from "../targets/cuda/families.js";
-import { cudaKernels, problemsOf } from "../targets/cuda/operator.js";
+import { printCudaMix } from "../targets/cuda/mix.js";
+import { printKernels, problemsOf, type PrintedKernels } from "../targets/cuda/operator.js";
 import { cudaSelection } from "../targets/cuda/select/source.js";
+import type { CudaSelection } from "../targets/cuda/select/source.js";
+import { printBranchedSource, printSource } from "../targets/cuda/source.js";
 import { attentionModule } from "../targets/manifest.js";
 import { selectionSpec } from "../targets/selection-spec.js";
 import { uniformFields } from "../targets/print/uniforms.js";
+import type { CudaBranchedModule } from "../../runtime/cuda/branches/module.js";
+import { symbolStem } from "../../runtime/cuda/module.js";
 import type { CudaDtype, CudaModule } from "../../runtime/cuda/module.js";
 import { dimsOf } from "./dims.js";
 
-export type { CudaDtype, CudaModule };
+export type { CudaBranchedModule, CudaDtype, CudaModule };
+
+interface Dtypes {
+  readonly dtypes?: readonly CudaDtype[] | undefined;
+}
 
 /** The launch manifest of an operator with its CUDA source, for its own dtype and dims or for each of those given. */
 export function cudaModule(
   module: MaskModule,
   headDims: readonly number[] = [],
-  { dtypes = [module.shape.dtype] }: { readonly dtypes?: readonly CudaDtype[] | undefined } = {},
+  { dtypes = [module.shape.dtype] }: Dtypes = {},
 ): CudaModule {
+  const printed = printFor(module, headDims, dtypes);
+  return withSource(module, printed, printSource(printed.kernels.operator));
+}
+
+/** As {@link cudaModule}, of an attention with branches: all of them and the kernel that mixes their outputs in one source. */
+export function cudaBranchedModule(
+  mask: BranchedMask,
+  headDims: readonly number[] = [],
+  { dtypes = [mask.shape.dtype] }: Dtypes = {},
+): CudaBranchedModule {
+  const printed = mask.branches.map(({ module }) => printFor(module, headDims, dtypes));
+  const operators = printed.map(({ kernels }) => kernels.operator);
+  const source = printBranchedSource(mask, operators, printCudaMix(mask, dtypes));
+  const modules = mask.branches.map(({ module }, i) => withSource(module, printed[i]!, source));
+  return { ...branchedRules(mask, modules), mixSymbol: `${symbolStem(mask.name)}_mix`, source };
+}
+
+interface Printed {
+  readonly kernels: PrintedKernels;
+  readonly selection: CudaSelection | undefined;
+}
+
+function printFor(module: MaskModule, headDims: readonly number[], dtypes: readonly CudaDtype[]): Printed {
   const selection = cudaSelection(module, dtypes);
-  const cuda = cudaKernels(module, problemsOf(module, dtypes, dimsOf(module, headDims)), FAMILIES, selection);
-  const kernels = { uniforms: uniformFields(module), variants: [], selection: selection && selectionSpec(module, selection) };
-  return { ...attentionModule(module, kernels), cuda };
+  return { selection, kernels: printKernels(module, problemsOf(module, dtypes, dimsOf(module, headDims)), FAMILIES, selection) };
+}
+
+function withSource(module: MaskModule, { kernels: { kernels, stages }, selection }: Printed, source: string): CudaModule {
+  const spec = { uniforms: uniformFields(module), variants: [], selection: selection && selectionSpec(module, selection) };
+  return { ...attentionModule(module, spec), cuda: { source, kernels, ...(stages === undefined ? {} : { stages }) } };
 }

@@ -2,29 +2,22 @@ import type { Branch, BranchedMask } from "../mask/branched.js";
 import { hasLse } from "../mask/branched.js";
 import type { LaunchVariable } from "../../runtime/launch/module.js";
 import type { AttentionModule, UniformField } from "../../runtime/launch/module.js";
-import type { BranchedModule, BranchSpec } from "../../runtime/launch/branches/module.js";
+import type { BranchedRules, WindowsSpec } from "../../runtime/launch/branches/module.js";
 import { lengthRule } from "./manifest.js";
+import { weighed } from "./print/mix.js";
 
-/** What a target made of an attention with branches. */
-export interface BranchedKernels {
-  /** In the order of the branches. */
-  readonly modules: readonly AttentionModule[];
-  /** The text of the kernel that mixes their outputs, and the branches whose lse it reads. */
-  readonly mix: { readonly wgsl: string; readonly weighs: readonly number[] };
-}
-
-/** The launch manifest of an attention with branches. */
-export function branchedModule(mask: BranchedMask, { modules, mix }: BranchedKernels): BranchedModule {
+/** What a launcher must know of an attention with branches, whatever its kernels are: a module for each branch, in their order. */
+export function branchedRules<Module extends AttentionModule>(mask: BranchedMask, modules: readonly Module[]): BranchedRules<Module> {
   return {
     name: mask.name,
     call: callRules(mask, modules),
     branches: mask.branches.map((branch, i) => ({ name: branch.name, module: modules[i]!, ...windowsOf(branch) })),
     gates: mask.gates,
-    mix: { ...mix, lse: hasLse(mask.mix) },
+    mix: { weighs: weighed(mask.mix), lse: hasLse(mask.mix) },
   };
 }
 
-function windowsOf({ from, module }: Branch): Pick<BranchSpec, "windows"> {
+function windowsOf({ from, module }: Branch): { readonly windows?: WindowsSpec } {
   if (from === undefined) return {};
   const { n, stride, tokens } = module.windows!;
   return { windows: { ...from, n, stride, tokens } };

@@ -37,7 +37,8 @@ export interface LocatedInputs {
 
 const isCount = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 0;
 
-function shaped(field: string, given: CudaInput | undefined): { readonly ref: DeviceRef; readonly extent: InputExtent } {
+/** Where an input is, and what the caller says of its size. Throws ATTN5212. */
+export function shapedInput(field: string, given: CudaInput | undefined): { readonly ref: DeviceRef; readonly extent: InputExtent } {
   const { pointer, shape, elements } = (given ?? {}) as { pointer: DeviceRef; shape?: unknown; elements?: unknown };
   if (Array.isArray(shape) && shape.every(isCount)) {
     return { ref: pointer, extent: { elements: shape.reduce((a, b) => a * b, 1), shape } };
@@ -53,9 +54,9 @@ function shaped(field: string, given: CudaInput | undefined): { readonly ref: De
 
 /** What the caller said of one input: of the words, and for csr of the indices. */
 function described(spec: InputSpec, given: CudaInput | CsrPointers | undefined) {
-  if (spec.kind !== "csr") return { words: shaped(spec.name, given as CudaInput), indices: undefined };
+  if (spec.kind !== "csr") return { words: shapedInput(spec.name, given as CudaInput), indices: undefined };
   const { offsets, indices } = (given ?? {}) as Partial<CsrPointers>;
-  return { words: shaped(`${spec.name}.offsets`, offsets), indices: shaped(`${spec.name}.indices`, indices) };
+  return { words: shapedInput(`${spec.name}.offsets`, offsets), indices: shapedInput(`${spec.name}.indices`, indices) };
 }
 
 /** Lays out the inputs of a launch and checks where they are. Throws ATTN5206, ATTN5208, ATTN5212 and ATTN5307. */
@@ -82,7 +83,7 @@ export function locateInputs(device: CudaDevice, module: AttentionModule, call: 
     }
   }
   const floats = (module.selection?.floatInputs ?? []).map((spec) => {
-    const { ref, extent } = shaped(spec.name, inputs[spec.name] as CudaInput);
+    const { ref, extent } = shapedInput(spec.name, inputs[spec.name] as CudaInput);
     const floatLayout = layoutFloats(module, spec, call, extent);
     return { layout: floatLayout, pointer: locate(spec.name, ref, floatLayout.elements) };
   });

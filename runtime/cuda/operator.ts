@@ -8,7 +8,6 @@ import {
 } from "../launch/call.js";
 import { orderTable } from "../launch/curves.js";
 import { AttnError } from "../launch/errors.js";
-import { DTYPE_BYTES } from "../launch/host-tensors.js";
 import { checkInputNames } from "../launch/input-names.js";
 import { withOrderInputs } from "../launch/orders.js";
 import { checkSelectionBytes } from "../launch/selection/selections.js";
@@ -21,7 +20,7 @@ import { allocations, constantWords, streamMemory } from "./memory.js";
 import type { CudaDtype, CudaKernel, CudaModule } from "./module.js";
 import { mostKeys } from "./most-keys.js";
 import { pointerBytes, wordBytes } from "./parameters.js";
-import { checkOverlap, deviceRange, TENSOR_ALIGNMENT, type DeviceRange, type DeviceRef } from "./pointers.js";
+import { checkOverlap, type DeviceRef } from "./pointers.js";
 import { prepareInput, prepareKernels, prepareKeyList } from "./prepare.js";
 import { loadProgram } from "./program.js";
 import { runOnArrays } from "./run.js";
@@ -34,6 +33,7 @@ import {
   type CudaSelectionTensors,
 } from "./selection.js";
 import { tensorMaps } from "./tensor-maps.js";
+import { locateTensors, type LocatedTensors, type TensorName } from "./tensors.js";
 
 /**
  * The tensors of a launch, in the device's memory: q [batch, heads, NQ, headDim], k [batch, kvHeads, N, headDim],
@@ -107,41 +107,12 @@ interface OperatorParts {
   readonly selectionBytes: number | undefined;
 }
 
-type TensorName = "q" | "k" | "v" | "out" | "lse";
-
 /** A launch that was checked. */
 interface LaunchPlan {
   readonly call: ResolvedCall;
-  /** Of the tensors that were asked for. */
-  readonly tensors: Readonly<Partial<Record<TensorName, DeviceRange>>>;
+  readonly tensors: LocatedTensors;
   readonly inputs: LocatedInputs;
   readonly selection: CudaSelectionPlan | undefined;
-}
-
-/** Where the tensors of a call are, lse where it is given. Throws ATTN5208 and ATTN5307. */
-function locateTensors(
-  device: CudaDevice,
-  dtype: CudaDtype,
-  call: ResolvedCall,
-  tensors: Partial<CudaTensors>,
-  names: readonly TensorName[],
-): LaunchPlan["tensors"] {
-  const { batch, heads, kvHeads, n, nq, headDim, valueDim } = call;
-  const shapes: Readonly<Record<TensorName, readonly number[]>> = {
-    q: [batch, heads, nq, headDim],
-    k: [batch, kvHeads, n, headDim],
-    v: [batch, kvHeads, n, valueDim],
-    out: [batch, heads, nq, valueDim],
-    lse: [batch, heads, nq],
-  };
-  const wanted = names.filter((field) => field !== "lse" || tensors.lse !== undefined);
-  return Object.fromEntries(
-    wanted.map((field) => {
-      const shape = shapes[field];
-      const size = shape.reduce((a, b) => a * b, field === "lse" ? 4 : DTYPE_BYTES[dtype]);
-      return [field, deviceRange(field, tensors[field], size, field === "lse" ? 4 : TENSOR_ALIGNMENT, `[${shape.join(", ")}]`, device)];
-    }),
-  );
 }
 
 /** The query tiles of a head (of a kv head where its group's queries share tiles), and the blocks of a launch. Throws ATTN5211. */

@@ -9,16 +9,21 @@ import type { CudaProblem, CudaSchedule, Family } from "./family.js";
 import { packsHeads } from "./pattern.js";
 import { cudaSelection } from "./select/source.js";
 import type { CudaSelection } from "./select/source.js";
-import { printSource } from "./source.js";
-import type { FamilyInstance } from "./source.js";
+import { printOperator, printSource } from "./source.js";
+import type { FamilyInstance, OperatorText } from "./source.js";
 
-/** The CUDA source of an operator for each of the problems, with what a launcher must know of its kernels, best first. */
-export function cudaKernels(
+/** The kernels of an operator, with their text before it has become a source. */
+export interface PrintedKernels extends Omit<CudaModule["cuda"], "source"> {
+  readonly operator: OperatorText;
+}
+
+/** Prints the kernels of an operator for each of the problems, with what a launcher must know of them, best first. */
+export function printKernels(
   module: MaskModule,
   problems: readonly CudaProblem[],
   families: readonly Family[] = FAMILIES,
   selection: CudaSelection | undefined = cudaSelection(module, dtypesOf(problems)),
-): CudaModule["cuda"] {
+): PrintedKernels {
   const instances = problems.flatMap((problem) => {
     const reason = refusal(problem);
     if (reason !== undefined) throw new Error(`no CUDA kernel for dims ${problem.headDim}, ${problem.valueDim}: ${reason}`);
@@ -28,10 +33,16 @@ export function cudaKernels(
     });
   });
   return {
-    source: printSource(module, uniformFields(module), instances, selection),
+    operator: printOperator(module, uniformFields(module), instances, selection),
     kernels: instances.map(({ kernel }) => kernel),
     ...(selection === undefined ? {} : { stages: selection.kernels }),
   };
+}
+
+/** The CUDA source of an operator and its kernels: see {@link printKernels}. */
+export function cudaKernels(...of: Parameters<typeof printKernels>): CudaModule["cuda"] {
+  const { operator, ...rest } = printKernels(...of);
+  return { ...rest, source: printSource(operator) };
 }
 
 export const dtypesOf = (problems: readonly CudaProblem[]): readonly CudaDtype[] => [...new Set(problems.map(({ dtype }) => dtype))];

@@ -1,12 +1,13 @@
 import { symbolStem } from "../../../runtime/cuda/module.js";
 
+/** The numbers that such a kernel takes. */
+export const PREPARE_STRUCT = "struct Prepare { int p[8]; };";
+
 /**
  * Kernels of an operator that bring the caller's inputs into the form that attention kernels read, as words of \`aux\`:
  * twins of the shaders in runtime/launch/prepare, with the same parameters in the same order.
  */
 export const printPrepare = (operator: string, lists: boolean, selections = false): string => /* cpp */ `
-struct Prepare { int p[8]; };
-
 // Ids, and beside them the least and the greatest of each 32 tokens: count, tiles, length, base, summary.
 extern "C" __global__ void ${symbolStem(operator)}_prepare_ids(const Prepare prepare, const int* source, unsigned int* aux, const int* indices) {
   const int i = blockIdx.x * 64 + threadIdx.x;

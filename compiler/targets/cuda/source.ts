@@ -1,6 +1,8 @@
+import type { BranchedMask } from "../../mask/branched.js";
 import type { MaskModule } from "../../mask/ir.js";
 import { gatheredLists } from "../../tiles/walks.js";
 import { MASKED } from "../../program/ir.js";
+import { symbolStem } from "../../../runtime/cuda/module.js";
 import type { UniformField } from "../../../runtime/launch/module.js";
 import { printUniforms } from "./dialect.js";
 import { elementType } from "./family.js";
@@ -8,7 +10,7 @@ import type { Family, Instance } from "./family.js";
 import { MEMORY } from "./memory.js";
 import { indent } from "../print/indent.js";
 import { printPattern } from "./pattern.js";
-import { printPrepare } from "./prepare.js";
+import { PREPARE_STRUCT, printPrepare } from "./prepare.js";
 import { printPrimitives } from "./primitives/index.js";
 import type { CudaSelection } from "./select/source.js";
 
@@ -17,32 +19,28 @@ export interface FamilyInstance extends Instance {
   readonly family: Family;
 }
 
-/** The CUDA C++ of an operator, which needs nothing beside it: see the file's own first lines. */
-export function printSource(
+/** The text of one operator's kernels, and what it takes of the primitives. */
+export interface OperatorText {
+  readonly module: MaskModule;
+  readonly text: string;
+  readonly primitives: readonly ("sm80" | "sm90")[];
+  readonly widths: readonly number[];
+}
+
+/** What is an operator's own in a source: {@link printSource} puts what all share before it. */
+export function printOperator(
   module: MaskModule,
   fields: readonly UniformField[],
   instances: readonly FamilyInstance[],
   selection?: CudaSelection,
-): string {
+): OperatorText {
   const [first] = instances;
   if (first === undefined) throw new Error("a source without kernels");
   const families = [...new Set(instances.map(({ family }) => family))];
-  const sections = new Set(families.flatMap(({ primitives }) => primitives));
-  const widths = new Set(instances.flatMap(({ family, ...instance }) => family.productWidths?.(instance) ?? []));
-  return [
-    `// ${module.name} (${module.origin}): attention kernels in CUDA C++17, made by attnc.`,
-    "// No header beside the toolkit's is needed; nvcc and NVRTC compile it as it is.",
-    "",
-    printPrimitives(
-      ["common", ...sections],
-      [...widths].sort((a, b) => a - b),
-    ),
+  const text = [
     printUniforms(fields),
     "",
-    `constexpr float MASKED = ${MASKED}f;`,
     printPattern(module, first.program.order),
-    MEMORY.trim(),
-    "",
     ...families.flatMap((family) => [
       whereItRuns(family),
       family.text.trim(),
@@ -51,6 +49,44 @@ export function printSource(
     ]),
     ...(selection === undefined ? [] : [selection.source]),
     printPrepare(module.name, gatheredLists(module).length > 0, selection !== undefined).trim(),
+    "",
+  ].join("\n");
+  return {
+    module,
+    text,
+    primitives: families.flatMap(({ primitives }) => primitives),
+    widths: instances.flatMap(({ family, ...instance }) => family.productWidths?.(instance) ?? []),
+  };
+}
+
+/** The CUDA C++ of an operator, which needs nothing beside it: see the file's own first lines. */
+export const printSource = (operator: OperatorText): string => `${printHead(operator.module, [operator])}${operator.text}`;
+
+/** As {@link printSource}, of an attention with branches: an operator for each, in a namespace of its own, and what mixes their outputs. */
+export function printBranchedSource(mask: Pick<BranchedMask, "name" | "origin">, branches: readonly OperatorText[], mix: string): string {
+  const spaces = branches.map(({ module, text }) => {
+    const space = symbolStem(module.name);
+    return `namespace ${space} {\n${text}}  // namespace ${space}\n\n`;
+  });
+  return `${printHead(mask, branches)}${spaces.join("")}${mix}`;
+}
+
+function printHead({ name, origin }: { readonly name: string; readonly origin: string }, operators: readonly OperatorText[]): string {
+  const widths = new Set(operators.flatMap((operator) => operator.widths));
+  return [
+    `// ${name} (${origin}): attention kernels in CUDA C++17, made by attnc.`,
+    "// No header beside the toolkit's is needed; nvcc and NVRTC compile it as it is.",
+    "",
+    printPrimitives(
+      ["common", ...new Set(operators.flatMap(({ primitives }) => primitives))],
+      [...widths].sort((a, b) => a - b),
+    ),
+    `constexpr float MASKED = ${MASKED}f;`,
+    "",
+    MEMORY.trim(),
+    "",
+    PREPARE_STRUCT,
+    "",
     "",
   ].join("\n");
 }

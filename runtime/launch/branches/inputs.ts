@@ -1,7 +1,7 @@
 import type { AttentionCall, ResolvedCall } from "../call.js";
 import { AttnError } from "../errors.js";
 import { SELECTION_FIELDS, TENSOR_NAMES } from "../input-names.js";
-import type { BranchedModule, BranchSpec } from "./module.js";
+import type { BranchedRules, BranchSpec } from "./module.js";
 import { windowCount } from "./module.js";
 
 /** The tensors of floats that a module takes besides its inputs. */
@@ -14,7 +14,7 @@ export interface FloatTensor {
 }
 
 /** Gates and pooled tensors, each once, with the shapes that they have in a call. */
-export function floatTensors({ gates, branches }: BranchedModule, call: ResolvedCall): readonly FloatTensor[] {
+export function floatTensors({ gates, branches }: BranchedRules, call: ResolvedCall): readonly FloatTensor[] {
   const { batch, heads, kvHeads, nq, n, headDim, valueDim } = call;
   const tensors = new Map<string, FloatTensor>();
   for (const { name, count } of gates) tensors.set(name, { name, what: "gate", own: false, shape: [batch, heads, nq, count] });
@@ -31,7 +31,7 @@ export function floatTensors({ gates, branches }: BranchedModule, call: Resolved
 }
 
 /** Throws ATTN5205 for the first name that is not an input, or the first input that is missing. */
-export function checkBranchedNames(module: BranchedModule, floats: readonly FloatTensor[], given: Readonly<Record<string, unknown>>): void {
+export function checkBranchedNames(module: BranchedRules, floats: readonly FloatTensor[], given: Readonly<Record<string, unknown>>): void {
   const selections = module.branches.flatMap((branch) => (branch.module.selection === undefined ? [] : [branch.module.selection]));
   const declared = [...module.call.inputs, ...selections.flatMap(({ floatInputs }) => floatInputs)];
   const inputs = [...declared.map(({ name, kind }) => ({ name, what: kind as string })), ...floats];
@@ -57,7 +57,7 @@ export function checkBranchedNames(module: BranchedModule, floats: readonly Floa
 }
 
 /** Throws ATTN5230 where an lse is asked of an output that has none. */
-export function checkLse(module: BranchedModule, lse: unknown): void {
+export function checkLse(module: BranchedRules, lse: unknown): void {
   if (lse === undefined || module.mix.lse) return;
   throw new AttnError("ATTN5230", {
     field: "lse",
@@ -71,7 +71,7 @@ export function checkLse(module: BranchedModule, lse: unknown): void {
  * The inputs of a branch among those given. A selection that several branches make is given to the app by the first of
  * them, and given back to all.
  */
-export function inputsOf(all: BranchedModule, index: number, given: Readonly<Record<string, unknown>>): Record<string, unknown> {
+export function inputsOf(all: BranchedRules, index: number, given: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const { module } = all.branches[index]!;
   const inputs = Object.fromEntries([...module.inputs, ...(module.selection?.floatInputs ?? [])].map(({ name }) => [name, given[name]]));
   if (module.selection === undefined) return inputs;
@@ -81,7 +81,7 @@ export function inputsOf(all: BranchedModule, index: number, given: Readonly<Rec
   return { ...inputs, ...among("selected", first, given), ...among("reuse", own, given) };
 }
 
-const matrixNames = ({ branches }: BranchedModule, index: number): readonly string[] =>
+const matrixNames = ({ branches }: BranchedRules, index: number): readonly string[] =>
   branches[index]!.module.selection?.matrices.map(({ name }) => name) ?? [];
 
 /** The entries of a record that is given, of these names; nothing where there are none. */

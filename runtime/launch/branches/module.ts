@@ -13,10 +13,10 @@ export interface WindowsSpec {
   readonly tokens: string;
 }
 
-export interface BranchSpec {
+export interface BranchSpec<Module extends AttentionModule = AttentionModule> {
   readonly name: string;
   /** An operator of its own, with those inputs and parameters of the whole that it reads. */
-  readonly module: AttentionModule;
+  readonly module: Module;
   readonly windows?: WindowsSpec | undefined;
 }
 
@@ -26,6 +26,14 @@ export interface GatesSpec {
   readonly count: number;
 }
 
+/** What is known of a mix whatever its kernel is. */
+export interface MixRules {
+  /** Numbers of the branches whose lse it reads, in their order. */
+  readonly weighs: readonly number[];
+  /** Whether the output has an lse. */
+  readonly lse: boolean;
+}
+
 /**
  * The kernel that makes the output. Bindings of group 0: 0 uniforms, then the outputs of all branches; the lse of those
  * that `weighs` names, in one buffer; each of the gates; the output; and with `lse` that too. The lse buffer and
@@ -33,12 +41,8 @@ export interface GatesSpec {
  * Uniforms, all int32: rows; vectors, valueDim / 4; writeLse, 1 where the caller gave an lse buffer; empty, a bit for each
  * branch that has no keys in this call; lseStride, the words from one lse to the next.
  */
-export interface MixSpec {
+export interface MixSpec extends MixRules {
   readonly wgsl: string;
-  /** Numbers of the branches whose lse it reads, in the order of their bindings. */
-  readonly weighs: readonly number[];
-  /** Whether the output has an lse. */
-  readonly lse: boolean;
 }
 
 /** Threads of a workgroup of a mix; each makes four numbers of the output. */
@@ -47,13 +51,18 @@ export const MIX_THREADS = 64;
 /** Most branches: each has a bit in `empty`. */
 export const MOST_BRANCHES = 31;
 
-/** A compiled attention with branches. Plain data, written by the compiler. */
-export interface BranchedModule {
+/** An attention with branches, as a launcher checks and divides a call of it. */
+export interface BranchedRules<Module extends AttentionModule = AttentionModule> {
   readonly name: string;
   /** What a call is checked against, in the form of an operator without kernels. */
   readonly call: AttentionModule;
-  readonly branches: readonly BranchSpec[];
+  readonly branches: readonly BranchSpec<Module>[];
   readonly gates: readonly GatesSpec[];
+  readonly mix: MixRules;
+}
+
+/** A compiled attention with branches. Plain data, written by the compiler. */
+export interface BranchedModule extends BranchedRules {
   readonly mix: MixSpec;
 }
 

@@ -1,13 +1,10 @@
-import { resolveCall, type AttentionCall, type ResolvedCall } from "../call.js";
-import { AttnError } from "../errors.js";
+import { resolveCall, type AttentionCall } from "../call.js";
 import { USAGE_COPY_SRC, USAGE_STORAGE } from "../gpu-flags.js";
-import { DTYPE_BYTES, fromDeviceElements, tensorBytes } from "../host-tensors.js";
+import { DTYPE_BYTES, fromDeviceElements } from "../host-tensors.js";
 import { readSelected, selectedByName, selectedTargets, uploadInputs, type AttentionArrays } from "../run.js";
 import { runStaged } from "../run-buffers.js";
-import { selectedShapes } from "../selection/arrays.js";
 import type { SelectedBits } from "../selection/lists.js";
-import type { MatrixLayout } from "../selection/matrices.js";
-import type { BranchedModule } from "./module.js";
+import { branchedBytes, selectedOf, uploadsOf } from "./arrays.js";
 import { checkBranchedNames, floatTensors } from "./inputs.js";
 import type { BranchedBuffers, BranchedOperator } from "./operator.js";
 
@@ -30,25 +27,16 @@ export async function runBranched(operator: Runnable, arrays: BranchedArrays, ca
   const { module } = operator;
   const { dtype } = module.call;
   const resolved = resolveCall(module.call, operator.shape, call);
-  const { batch, heads, kvHeads, n, nq, headDim, valueDim } = resolved;
-  const floats = floatTensors(module, resolved);
-  checkBranchedNames(module, floats, arrays);
-  const data: Record<string, ArrayBufferView<ArrayBuffer>> = {
-    q: tensorBytes(dtype, "q", arrays.q, [batch, heads, nq, headDim]),
-    k: tensorBytes(dtype, "k", arrays.k, [batch, kvHeads, n, headDim]),
-    v: tensorBytes(dtype, "v", arrays.v, [batch, kvHeads, n, valueDim]),
-  };
-  for (const { name, shape, own } of floats) data[name] = tensorBytes(own ? dtype : "f32", name, arrays[name], shape);
-  for (const { name } of module.gates) checkFinite(name, data[name]!);
+  const { batch, heads, nq, valueDim } = resolved;
+  checkBranchedNames(module, floatTensors(module, resolved), arrays);
+  const data = branchedBytes(module, dtype, resolved, arrays);
   const rows = batch * heads * nq;
   const outBytes = Math.ceil((rows * valueDim * DTYPE_BYTES[dtype]) / 4) * 4;
   const lseBytes = module.mix.lse ? rows * 4 : 0;
 
   const wanted = arrays.selected === true ? selectedOf(module, resolved) : [];
   const result = await runStaged(operator, (buffers) => {
-    // A selection that several branches make is the same in all.
-    const uploaded = [module.call, ...module.branches.map((branch) => branch.module).filter(({ selection }) => selection !== undefined)];
-    const inputs = joined(uploaded.map((each) => uploadInputs(each, arrays, resolved, buffers)));
+    const inputs = joined(uploadsOf(module, arrays).map((each) => uploadInputs(each.module, each.arrays, resolved, buffers)));
     const tensors = Object.fromEntries(Object.entries(data).map(([name, bytes]) => [name, buffers.upload(name, bytes)]));
     const out = buffers.create("out", outBytes, USAGE_STORAGE | USAGE_COPY_SRC);
     const lse = lseBytes === 0 ? undefined : buffers.create("lse", lseBytes, USAGE_STORAGE | USAGE_COPY_SRC);
@@ -71,23 +59,4 @@ export async function runBranched(operator: Runnable, arrays: BranchedArrays, ca
 function joined(all: readonly Record<string, unknown>[]): Record<string, unknown> {
   const reuse = Object.assign({}, ...all.map((each) => each["reuse"] ?? {})) as object;
   return { ...(Object.assign({}, ...all) as object), ...(Object.keys(reuse).length === 0 ? {} : { reuse }) };
-}
-
-/** The shapes of all selections, each name once. */
-function selectedOf({ branches }: BranchedModule, call: ResolvedCall): readonly MatrixLayout[] {
-  const shapes = branches.flatMap(({ module }) => (module.selection === undefined ? [] : selectedShapes(module, call)));
-  return shapes.filter(({ spec }, i) => shapes.findIndex((other) => other.spec.name === spec.name) === i);
-}
-
-/** Throws ATTN5207 for a gate that is NaN or infinite: it would make whole rows so. */
-function checkFinite(name: string, data: ArrayBufferView<ArrayBuffer>): void {
-  const values = data as Float32Array;
-  const at = values.findIndex((value) => !Number.isFinite(value));
-  if (at < 0) return;
-  throw new AttnError("ATTN5207", {
-    field: `${name}[${at}]`,
-    expected: "a finite number",
-    found: String(values[at]),
-    remedy: "Pass gates that are numbers.",
-  });
 }

@@ -1,4 +1,4 @@
-import { printPrepare } from "../../../compiler/targets/cuda/prepare.js";
+import { PREPARE_STRUCT, printPrepare } from "../../../compiler/targets/cuda/prepare.js";
 import { printPrimitives } from "../../../compiler/targets/cuda/primitives/index.js";
 import type { CudaKernel, CudaModule } from "../../../runtime/cuda/module.js";
 import { denseModule } from "../launch/fixture.js";
@@ -98,6 +98,7 @@ struct Uniforms { int words; };
 extern "C" __global__ void __launch_bounds__(32) copy_words(const Uniforms u, const float* query, const float* key, const float* value, const unsigned int* aux, unsigned int* output, float* lse) {
   for (int i = blockIdx.x * 32 + threadIdx.x; i < u.words; i += gridDim.x * 32) output[i] = aux[i];
 }
+${PREPARE_STRUCT}
 ${printPrepare("copy", false)}`;
   return {
     ...denseModule({ variants: [] }),

@@ -1,0 +1,58 @@
+import type { ResolvedCall } from "../call.js";
+import { AttnError } from "../errors.js";
+import { tensorBytes } from "../host-tensors.js";
+import type { AttentionModule, Dtype } from "../module.js";
+import { selectedShapes } from "../selection/arrays.js";
+import type { MatrixLayout } from "../selection/matrices.js";
+import { floatTensors, inputsOf } from "./inputs.js";
+import type { BranchedRules } from "./module.js";
+
+type Arrays = Readonly<Record<string, unknown>>;
+
+/** Queries, keys, values, gates and pooled tensors of a run as bytes, checked. Throws ATTN5207, ATTN5208 and ATTN5212. */
+export function branchedBytes(
+  module: BranchedRules,
+  dtype: Dtype,
+  call: ResolvedCall,
+  arrays: Arrays,
+): Readonly<Record<string, ArrayBufferView<ArrayBuffer>>> {
+  const { batch, heads, kvHeads, n, nq, headDim, valueDim } = call;
+  const data: Record<string, ArrayBufferView<ArrayBuffer>> = {
+    q: tensorBytes(dtype, "q", arrays["q"], [batch, heads, nq, headDim]),
+    k: tensorBytes(dtype, "k", arrays["k"], [batch, kvHeads, n, headDim]),
+    v: tensorBytes(dtype, "v", arrays["v"], [batch, kvHeads, n, valueDim]),
+  };
+  for (const { name, shape, own } of floatTensors(module, call)) data[name] = tensorBytes(own ? dtype : "f32", name, arrays[name], shape);
+  for (const { name } of module.gates) checkFinite(name, data[name]!);
+  return data;
+}
+
+/**
+ * The inputs and selections given back of a run, as they are uploaded: those of the call, then what the selections of each
+ * branch read. A selection that several branches make is the same in all.
+ */
+export function uploadsOf(module: BranchedRules, arrays: Arrays): readonly { readonly module: AttentionModule; readonly arrays: Arrays }[] {
+  const selecting = module.branches.flatMap((branch, i) =>
+    branch.module.selection === undefined ? [] : [{ module: branch.module, arrays: inputsOf(module, i, arrays) }],
+  );
+  return [{ module: module.call, arrays: { ...arrays, reuse: undefined } }, ...selecting];
+}
+
+/** The shapes of all selections, each name once. */
+export function selectedOf({ branches }: BranchedRules, call: ResolvedCall): readonly MatrixLayout[] {
+  const shapes = branches.flatMap(({ module }) => (module.selection === undefined ? [] : selectedShapes(module, call)));
+  return shapes.filter(({ spec }, i) => shapes.findIndex((other) => other.spec.name === spec.name) === i);
+}
+
+/** Throws ATTN5207 for a gate that is NaN or infinite: it would make whole rows so. */
+function checkFinite(name: string, data: ArrayBufferView<ArrayBuffer>): void {
+  const values = data as Float32Array;
+  const at = values.findIndex((value) => !Number.isFinite(value));
+  if (at < 0) return;
+  throw new AttnError("ATTN5207", {
+    field: `${name}[${at}]`,
+    expected: "a finite number",
+    found: String(values[at]),
+    remedy: "Pass gates that are numbers.",
+  });
+}
