@@ -3562,9 +3562,10 @@ attention a {
     title: `Which axis?`,
     severity: "error",
     message: `\`{name}\` of {found} does not say over which axis`,
-    hint: `write \`over: q\`, \`over: k\` or \`over: dim\``,
+    hint: `write \`over: q\`, \`over: k\` or \`over: dim\`, behind a size for blocks`,
     page: `\`mean(q)\` and \`mean(k)\` go over the units of a selection, or blocks of the size that is written. A tensor that has queries and
-keys can be reduced over the one or the other.
+keys can be reduced over the one or the other, \`sum(p, over: q)\`, and in blocks of these: \`sum(p, 64, over: q)\`. Without \`over\` it
+is reduced over both in a selection that has units of both, but for the last queries, \`q.last(n)\`, which are in no unit.
 
 \`\`\`attn wrong
 attention a {

@@ -47,6 +47,12 @@ function tensor(shape: Shape, depth: number): Text {
   if (columns === "offsets") options.push(inner({ rows: true, columns: "keys", grain: "token" }).map((a) => `sum(${a}, over: diag)`));
   if (grain === "unit" && rows !== (columns === "keys") && columns !== "offsets")
     options.push(inner({ grain: "token" }).map((a) => `mean(${a})`));
+  if (rows && columns === "keys") {
+    options.push(
+      inner({ grain: "token" }).map((a) => (grain === "unit" ? `max(${a})` : `first(${a}, 1, over: k)`)),
+      fc.tuple(inner({ grain: "token" }), size).map(([a, n]) => `sum(${a}, ${n}, over: q)`),
+    );
+  }
   return fc.oneof(...options);
 }
 

@@ -209,7 +209,10 @@ function folded(name: Fold, a: Tensor, given: ReadonlyMap<string, Expr>, at: Con
     return label === "size" && ofTiles ? sizeOf(given.get(label)!, place) : fixed(evaluate(given.get(label)!, place));
   };
   const over = given.get("over");
-  if (over === undefined) return pooled(name, a, given.get("x")!, { size: number("size"), ofTiles, stride: number("stride") }, at);
+  if (over === undefined || given.has("size")) {
+    const along = over?.kind === "name" ? (over.name as AxisName) : undefined;
+    return pooled(name, a, given.get("x")!, { size: number("size"), ofTiles, stride: number("stride"), along }, at);
+  }
   if (name === "first" || name === "last" || over.kind !== "name") throw new OracleError(`${name} does not go over an axis`);
   const fold = number("fold");
   switch (over.name) {
@@ -229,18 +232,23 @@ function folded(name: Fold, a: Tensor, given: ReadonlyMap<string, Expr>, at: Con
   throw new OracleError(`no axis ${over.name}`);
 }
 
-/** Blocks of a size, or the units of the selection; without either the whole axis. */
-function pooled(
-  name: Fold,
-  a: Tensor,
-  of: Expr,
-  { size, ofTiles, stride }: { readonly size: number | undefined; readonly ofTiles: boolean; readonly stride: number | undefined },
-  at: Context,
-): Tensor {
+interface Blocks {
+  readonly size: number | undefined;
+  readonly ofTiles: boolean;
+  readonly stride: number | undefined;
+  readonly along: AxisName | undefined;
+}
+
+/** Blocks of a size, or the units of the selection, on both axes of what has both; without either the whole axis. */
+function pooled(name: Fold, a: Tensor, of: Expr, blocks: Blocks, at: Context): Tensor {
+  const { size, ofTiles, stride } = blocks;
   const { scene, units, place } = at;
   const { ways, positions } = scene;
-  const along = (["q", "k", "diag"] as const).find((each) => a.has(each)) satisfies AxisName | undefined;
-  if (along === undefined) throw new OracleError(`${name} takes what has queries or keys`);
+  const found = (["q", "k", "diag"] as const).filter((each) => a.has(each)) satisfies readonly AxisName[];
+  if (blocks.along === undefined && found.length > 1)
+    return found.reduce((each, along) => pooled(name, each, of, { ...blocks, along }, at), a);
+  const along = blocks.along ?? found[0];
+  if (along === undefined || along === "dim") throw new OracleError(`${name} takes what has queries or keys`);
   const unit = size ?? (along === "q" && ofLast(of, place) ? undefined : units[along]);
   if (unit === undefined) {
     if (name === "first" || name === "last") throw new OracleError(`${name} takes a size`);

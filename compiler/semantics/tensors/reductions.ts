@@ -12,8 +12,8 @@ import { describeShape } from "./shape.js";
 /**
  * `mean`, `sum`, `min`, `max`, `first` and `last`:
  * - `mean(p, over: q)` over an axis, which may put neighbouring keys together besides: `fold: 128`
- * - `mean(k, 64)`, `mean(k, 32, stride: 16)` over blocks
- * - `mean(q)` over the units of the selection, and over all queries or keys where it has none
+ * - `mean(k, 64)`, `mean(k, 32, stride: 16)` over blocks; `max(p, 64, over: q)` of what has queries and keys
+ * - `mean(q)` over the units of the selection, and over all queries or keys where it has none; of what has both, over both
  * - `max(a, b)` element by element
  */
 export function checkReduction(op: PoolOp, expr: CallExpr, at: TensorContext): TensorTyped {
@@ -35,7 +35,9 @@ export function checkReduction(op: PoolOp, expr: CallExpr, at: TensorContext): T
   const over = matched.get("over");
   const made = (how: PoolOp, of: TensorTyped): TensorTyped => {
     if (of.kind === "error") return of;
-    if (over === undefined && fold === undefined) return blocks(how, of, { size, stride, tile: tile !== undefined }, expr, at);
+    const along = over === undefined ? undefined : size === undefined ? undefined : axisOfBlocks(over);
+    if (fold === undefined && (over === undefined || along !== undefined))
+      return blocks(how, of, { size, stride, tile: tile !== undefined, along }, expr, at);
     if (over === undefined || size !== undefined || stride !== undefined || how === "first" || how === "last") {
       report(context, "ATTN2107", expr.span, { name: op, most: "a size of blocks, or `over` an axis" });
       return errorTensor(expr.span);
@@ -95,19 +97,35 @@ interface Sizes {
   readonly size: Typed | undefined;
   readonly stride: Typed | undefined;
   readonly tile: boolean;
+  /** What the blocks are of, where that is written. */
+  readonly along: "rows" | "columns" | undefined;
+}
+
+/** `over: q` and `over: k` beside a size. */
+function axisOfBlocks(over: Expr): Sizes["along"] {
+  return over.kind !== "name" ? undefined : over.name === "q" ? "rows" : over.name === "k" ? "columns" : undefined;
 }
 
 /** Over blocks of a size, the units of the selection, or everything. */
-function blocks(op: PoolOp, a: TensorTyped, { size, stride, tile }: Sizes, expr: CallExpr, at: TensorContext): TensorTyped {
+function blocks(op: PoolOp, a: TensorTyped, sizes: Sizes, expr: CallExpr, at: TensorContext): TensorTyped {
   const { context, units } = at;
-  const { rows, columns } = a.shape;
-  if (rows && columns !== undefined) {
+  const { size, stride, tile, along } = sizes;
+  const { columns } = a.shape;
+  if (a.shape.rows && columns !== undefined && along === undefined) {
+    if (size === undefined && stride === undefined && units?.q !== undefined && columns === "keys" && !isLast(a)) {
+      const inRows = blocks(op, a, { ...sizes, along: "rows" }, expr, at);
+      return inRows.kind === "error" ? inRows : blocks(op, inRows, { ...sizes, along: "columns" }, expr, at);
+    }
     report(context, "ATTN2329", expr.span, { name: op, found: describeShape(a.shape) });
     return errorTensor(expr.span);
   }
-  if (!rows && columns === undefined) return reportShape(`\`${op}\``, "a tensor over queries or over keys", a, context);
+  const rows = along === undefined ? a.shape.rows : along === "rows";
+  if (rows ? !a.shape.rows : columns === undefined) {
+    const expected = along === undefined ? "a tensor over queries or over keys" : rows ? "a tensor over queries" : "a tensor over keys";
+    return reportShape(`\`${op}\``, expected, a, context);
+  }
   const over = rows ? "rows" : "columns";
-  if (stride !== undefined && (columns !== "keys" || size === undefined)) {
+  if (stride !== undefined && (rows || columns !== "keys" || size === undefined)) {
     return reportShape("`stride`", "a tensor over keys, and a size before it", a, context);
   }
   const ofUnit = rows ? (isLast(a) ? undefined : units?.q) : columns === "keys" ? units?.k : units?.diag;

@@ -64,6 +64,14 @@ const programs: Readonly<Record<string, string>> = {
   "a weighted mean of all queries": "space seq full\nselect s { unit k: token; score mean(softmax(dot(q, k) * scale), over: q, weight: abs(sum(q, over: dim)) + 1); keep top(5) }\nattend s",
   "low bits of means": "space seq full\nselect s { unit q: block(4), k: block(4); score dot4(mean(q), mean(k)); keep top(3) }\nattend s",
   levels: "space seq causal\nselect lv { unit q: block(4), k: block(4); score dot(mean(q), mean(k)) + 9; keep levels(1: top(2), 2: top_p(0.6), 4: fraction(0.9)); force current }\nattend lv.level(1) | lv.level(2) & k % 2 == 0 | lv.level(4) & k % 4 == 0 & lv",
+  "units of queries and keys": "space seq causal\nselect s { unit q: block(8), k: block(6); score max(dot(q, k)) - min(dot(q, first(k))); keep top(3) }\nattend s",
+  "means of both": "space seq full\nselect s { unit q: block(4), k: block(4); score mean(dot(q, k)); keep top(3) }\nattend s",
+  "the best of two halves": `space seq causal
+    let    s1 = max(dot(q, k), 8, over: q)
+    let    s2 = max(first(s1, 2, over: k), last(s1, 2, over: k))
+    let    s4 = first(s2, 4, over: k) if first(s1, 4, over: k) > last(first(s1, 2, over: k), 4, over: k) else last(s2, 4, over: k)
+    select s { unit q: block(8), k: block(4); score s4; keep top(3); force current }
+    attend s`,
   smoothed: "space seq causal\nselect s { unit k: token; score avg_pool(sum(softmax(dot(q.last(8), k) * scale), over: q), 5); keep top(9) }\nattend s | local(4)",
   "smoothed, greatest": "space seq full\nselect s { unit k: token; score max_pool(mean(dot(q, k), over: q), 4); keep top(9); snap block(4) }\nattend s",
   threshold: "space seq full\nselect s { unit q: block(4), k: token; score dot(mean(q), k); keep threshold(1.5) min 1 max 6 }\nattend s",
