@@ -3,7 +3,7 @@ import { bestWith, shareWith } from "./kept.js";
 import { mobaBlocks } from "./key-blocks.js";
 import { added, among, blockMeans, byToken, div, groupHeads, keysOf, kvOf, meansUpTo, perRow, queryOf, type Pairs } from "./pieces.js";
 import type { Call } from "./selected.js";
-import { blocksOf, dot, meanOf, meanVector, range, softmax, sum, topPlaces } from "./tensors.js";
+import { blocksOf, dot, meanOf, meanVector, range, softmax, sum, topPlaces, type Vectors } from "./tensors.js";
 
 const grouped = { heads: 4, kvHeads: 2 };
 
@@ -185,29 +185,96 @@ export const meanCases: readonly Case[] = [
       layers: 4,
     }),
     rule: (call) => {
-      const first = call.N - call.NQ;
-      const best = perRow((h, qb) => {
-        const rows = range(16).map((r) => qb * 16 + r).filter((i) => i >= first && i < call.N); // prettier-ignore
-        const mean = meanVector(rows.map((i) => queryOf(call, h, i)), 0, rows.length); // prettier-ignore
-        let seen = (_: number): boolean => true;
-        for (const [size, budget] of [
-          [32, 96],
-          [16, 48],
-          [4, 20],
-        ] as const) {
-          // prettier-ignore
-          const chunks = range(blocksOf(rows.at(-1)! + 1, size));
-          const keys = (b: number): number[] => range(size).map((c) => b * size + c);
-          const touched = (b: number): boolean => rows.some((i) => keys(b).some((j) => j <= i && (j < 10 || i - j < 30)));
-          const outer = seen;
-          const open = (b: number): boolean => !touched(b) && rows.some((i) => keys(b).some((j) => j <= i && outer(j)));
-          const scores = chunks.map((b) => dot(mean, keysOf(call, h)[b * size]!));
-          const chosen = topPlaces(among(scores, open), budget / size);
-          seen = (j) => touched(div(j, size)) || chosen.has(div(j, size));
-        }
-        return seen;
+      const stages = [
+        [32, 96],
+        [16, 48],
+        [4, 20],
+      ] as const;
+      return inStages(call, { block: 16, sink: 10, window: 30, stages }, (h, queries) => {
+        const mean = meanVector(queries, 0, queries.length);
+        return (size, b) => dot(mean, keysOf(call, h)[b * size]!);
       });
-      return (h, i, j) => j <= i && best(h, div(i, 16))(j);
+    },
+  },
+  {
+    // Chunks of 256, 32 and 8 keys, each searched for its best key; means of 2 queries in the first two stages.
+    pattern: "block_means.attn#hip_searched",
+    sizes: { N: 620, NQ: 43, heads: 2, kvHeads: 1 },
+    launch: () => ({ params: { far: 256, near: 96, n: 32, block: 16, near_q: 2, sink: 10, window: 30, dense: 1 }, layer: 1, layers: 4 }),
+    rule: (call) => {
+      const stages = [
+        [256, 256],
+        [32, 96],
+        [8, 32],
+      ] as const;
+      return inStages(call, { block: 16, sink: 10, window: 30, stages }, (h, queries, start) => {
+        const pairOf = (i: number): number => div(start + i, 2) - div(start, 2);
+        const pairs = range(pairOf(queries.length - 1) + 1).map((pair) => queries.filter((_, i) => pairOf(i) === pair));
+        const near = pairs.map(meanOf);
+        return (size, b) => searched(size === 8 ? queries : near, keysOf(call, h), b * size, size);
+      });
     },
   },
 ];
+
+/** The queries of a block, the first of which stands at `start`, give a chunk of so many keys its score. */
+type ChunkScore = (h: number, queries: Vectors, start: number) => (size: number, chunk: number) => number;
+
+interface Stages {
+  readonly block: number;
+  readonly sink: number;
+  readonly window: number;
+  /** Sizes of chunks, and the keys that are kept. */
+  readonly stages: readonly (readonly [size: number, budget: number])[];
+}
+
+/** Each stage keeps chunks that lie in those that the one before kept; sink and window come on top. */
+function inStages(call: Call, { block, sink, window, stages }: Stages, scoreOf: ChunkScore): Pairs {
+  const first = call.N - call.NQ;
+  const best = perRow((h, qb) => {
+    const rows = range(block).map((r) => qb * block + r).filter((i) => i >= first && i < call.N); // prettier-ignore
+    const score = scoreOf(
+      h,
+      rows.map((i) => queryOf(call, h, i)),
+      rows[0]!,
+    );
+    let seen = (_: number): boolean => true;
+    for (const [size, budget] of stages) {
+      const chunks = range(blocksOf(rows.at(-1)! + 1, size));
+      const keys = (b: number): number[] => range(size).map((c) => b * size + c);
+      const touched = (b: number): boolean => rows.some((i) => keys(b).some((j) => j <= i && (j < sink || i - j < window)));
+      const outer = seen;
+      const open = (b: number): boolean => !touched(b) && rows.some((i) => keys(b).some((j) => j <= i && outer(j)));
+      const chosen = topPlaces(
+        among(
+          chunks.map((b) => score(size, b)),
+          open,
+        ),
+        budget / size,
+      );
+      seen = (j) => touched(div(j, size)) || chosen.has(div(j, size));
+    }
+    return seen;
+  });
+  return (h, i, j) => j <= i && best(h, div(i, block))(j);
+}
+
+/**
+ * HiP's scan: the half whose middle key scores more goes on, the right one of two alike. What ends before its middle has its
+ * first key there, and what is not there at all is the half before it.
+ */
+function searched(queries: Vectors, keys: Vectors, start: number, size: number): number {
+  const score = (j: number): number => Math.max(...queries.map((query) => dot(query, keys[j]!)));
+  let [best, from] = [-Infinity, start];
+  for (let half = size / 2; half >= 1; half /= 2) {
+    const halves = [from, from + half < keys.length ? from + half : from];
+    const scores = halves.map((at) => {
+      const middle = at + Math.floor(half / 2);
+      return score(middle < keys.length ? middle : at);
+    });
+    const wins = scores[0]! > scores[1]! ? 0 : 1;
+    best = Math.max(best, scores[wins]!);
+    from = halves[wins]!;
+  }
+  return best;
+}
