@@ -65,7 +65,10 @@ test("scores that do not", () => {
   expect(within("dot(q, low_bit(k, bits: 1))")).toEqual(['ATTN3001 "1"']);
   expect(within("dot(q, low_bit(k, bits: h))")).toEqual(['ATTN2115 "h"']);
   expect(within("sum(q + unknown)")).toEqual(['ATTN2001 "unknown"']);
-  expect(within("mean(k, 64, over: k)")).toEqual(['ATTN2107 "mean(k, 64, over: k)"']);
+  expect(within("mean(k, 64, over: dim)")).toEqual(['ATTN2107 "mean(k, 64, over: dim)"']);
+  expect(within("mean(k, 64, over: q)")).toEqual(['ATTN2311 "k"']);
+  expect(within("max(dot(q, k), 4, stride: 2, over: q)")).toEqual(['ATTN2311 "dot(q, k)"']);
+  expect(within("sum(dot(q, k), 4)")).toEqual(['ATTN2329 "sum(dot(q, k), 4)"']);
   expect(within("log(0)")).toEqual(['ATTN3001 "log(0)"']);
   expect(within("fold(p, true)")).toEqual(['ATTN2108 "true"']);
 });
