@@ -34,7 +34,8 @@ export function selectionSizes({ space, selection }: AttentionModule, call: Reso
 /** The sizes of a module's selections in a part of a call. Throws ATTN5210 where one is beyond 31 bits. */
 export function partSizes({ sizes: sizesOf }: SelectionSpec, shape: CallShape, part: CallPart): readonly number[] {
   const sizes = sizesOf({ ...shape, ...part });
-  const wrong = sizes.find((size) => !Number.isInteger(size) || size < 0 || size > MAX_SIZE);
+  // The place of the last of no windows is -1.
+  const wrong = sizes.find((size) => !Number.isInteger(size) || Math.abs(size) > MAX_SIZE);
   if (wrong !== undefined) {
     throw new AttnError("ATTN5210", {
       field: "call",
