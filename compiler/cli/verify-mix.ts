@@ -6,6 +6,7 @@ import { windowCount } from "../../runtime/launch/branches/module.js";
 import type { VerifyCase } from "../../runtime/verify/cases.js";
 import { compare } from "../../runtime/verify/compare.js";
 import { randomFloats, randomInput } from "../../runtime/verify/inputs.js";
+import type { VerifyInput } from "../../runtime/verify/inputs.js";
 import type { CaseResult } from "../../runtime/verify/operator.js";
 import { mixSeeds, random } from "../../runtime/verify/random.js";
 import { loadBranched, rowOf, runBranch } from "./branched-executor.js";
@@ -83,17 +84,23 @@ function dataOf(mask: Branched["mask"], one: VerifyCase): { readonly tensors: Br
   const tensor = (count: number, factor = 1): Float32Array => roundedTo(dtype, normal(count, factor));
   const lastPosition = mask.space.kind === "self" ? keys : queries;
   const sizes = { ...one, lastPosition, headDim, space: mask.space.kind };
-  const inputs = Object.fromEntries([
-    ...mask.inputs.map((spec) => [spec.name, randomInput(spec, sizes, source)]),
-    ...mask.floatInputs.map((spec) => [spec.name, randomFloats(spec, sizes, source)]),
-  ]) as ExecutorCall["inputs"];
+  const inputs: Record<string, VerifyInput> = Object.fromEntries([
+    ...mask.inputs.map((spec) => [spec.name, randomInput(spec, sizes, source)] as const),
+    ...mask.floatInputs.map((spec) => [spec.name, randomFloats(spec, sizes, source)] as const),
+  ]);
   const floats: Record<string, Float32Array> = {};
   for (const { name, count } of mask.gates) floats[name] = normal(batch * heads * queries * count, 2);
   for (const { from, module } of mask.branches) {
     if (from === undefined) continue;
-    const rows = batch * kvHeads * windowCount(module.windows!, keys);
+    const windows = windowCount(module.windows!, keys);
+    const rows = batch * kvHeads * windows;
     floats[from.key] ??= tensor(rows * headDim);
     floats[from.value] ??= tensor(rows * valueDim);
+    // A selection that reads them too reads the same numbers.
+    for (const { name } of mask.floatInputs) {
+      const dim = name === from.key ? headDim : name === from.value ? valueDim : undefined;
+      if (dim !== undefined) inputs[name] = { kind: "floats", shape: [batch, kvHeads, windows, dim], data: Float32Array.from(floats[name]!) };
+    }
   }
   const large = one.data === "large logits" ? 8 : 1;
   const tensors = {

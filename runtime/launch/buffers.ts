@@ -16,6 +16,9 @@ function isPart(ref: BufferRef): ref is Exclude<BufferRef, GPUBuffer> {
   return "buffer" in ref;
 }
 
+/** A {@link BufferRef} as its parts, unchecked. */
+export const partsOf = (ref: BufferRef): Exclude<BufferRef, GPUBuffer> => (isPart(ref) ? ref : { buffer: ref });
+
 /** Takes a {@link BufferRef} apart and checks that it can be bound as storage. Throws ATTN5209 and ATTN5212. */
 export function bufferPart(field: string, ref: BufferRef, device: GPUDevice): BufferPart {
   const buffer = typeof ref === "object" && ref !== null ? (isPart(ref) ? ref.buffer : ref) : undefined;

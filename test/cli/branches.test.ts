@@ -5,6 +5,7 @@ import { readNpy, writeNpy } from "../../runtime/tensor/npy.js";
 import { mixRow } from "../../runtime/reference/mix.js";
 import { denseAttention } from "../../runtime/reference/dense.js";
 import { random } from "../../runtime/verify/random.js";
+import { softwareTest } from "../device/software.js";
 import { attnc, folderWith, json } from "./attnc.js";
 
 const TEXT = `attention parts(w = 6) {
@@ -21,6 +22,20 @@ attention windows {
   branch coarse { attend end(k) <= q from ck, cv }
   branch near { attend q - k < 5 }
   output g[1] * coarse + near
+}
+
+attention chosen(n = 2) {
+  space  seq causal
+  input  ck, cv : pooled(4, 2)
+  select s {
+    unit  q: token, k: block(4)
+    score fold(softmax(dot(q, ck) * scale, where: end(ck) <= start(q)), 1, 2, 1)
+    keep  top(n)
+    force current
+  }
+  branch coarse { attend end(k) <= q from ck, cv }
+  branch some { attend s }
+  output coarse + some
 }
 `;
 
@@ -85,6 +100,24 @@ test("run mixes branches by gates, some of them over windows", async () => {
   }
 });
 
+softwareTest("windows may be attended to and chosen by", async () => {
+  for (const device of ["interpreter", "software"]) {
+    const result = await attnc(
+      folder,
+      "run",
+      "a.attn#chosen",
+      ...QKV.slice(0, -1),
+      device,
+      ...INPUTS.slice(0, 4),
+      "--out",
+      `${device}.npy`,
+    );
+    expect(result).toMatchObject({ code: 0 });
+  }
+  const interpreted = read("interpreter.npy");
+  read("software.npy").forEach((value, i) => expect(value).toBeCloseTo(interpreted[i]!, 5));
+});
+
 test.each([
   ["a gate that is missing", INPUTS.slice(0, 4), "ATTN6206"],
   ["an input that is none", [...INPUTS, "--input", "x=g.npy"], "ATTN6207"],
@@ -102,7 +135,9 @@ test("verify holds each branch to dense attention and the whole to the mix", asy
   expect(result.code).toBe(0);
   const { results } = json(result) as { results: readonly { name: string; ok: boolean; cases: readonly unknown[] }[] };
   expect(results.map(({ name, ok }) => [name, ok])).toEqual(
-    ["parts.near", "parts.far", "windows.coarse", "windows.near", "parts", "windows"].map((name) => [name, true]),
+    ["parts.near", "parts.far", "windows.coarse", "windows.near", "chosen.coarse", "chosen.some", "parts", "windows", "chosen"].map(
+      (name) => [name, true],
+    ),
   );
   expect(results.every(({ cases }) => cases.length > 0)).toBe(true);
 });

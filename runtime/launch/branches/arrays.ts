@@ -4,7 +4,7 @@ import { tensorBytes } from "../host-tensors.js";
 import type { AttentionModule, Dtype } from "../module.js";
 import { selectedShapes } from "../selection/arrays.js";
 import type { MatrixLayout } from "../selection/matrices.js";
-import { floatTensors, inputsOf } from "./inputs.js";
+import { floatTensors, inputsOf, withShapes, type FloatTensor } from "./inputs.js";
 import type { BranchedRules } from "./module.js";
 
 type Arrays = Readonly<Record<string, unknown>>;
@@ -31,9 +31,14 @@ export function branchedBytes(
  * The inputs and selections given back of a run, as they are uploaded: those of the call, then what the selections of each
  * branch read. A selection that several branches make is the same in all.
  */
-export function uploadsOf(module: BranchedRules, arrays: Arrays): readonly { readonly module: AttentionModule; readonly arrays: Arrays }[] {
+export function uploadsOf(
+  module: BranchedRules,
+  floats: readonly FloatTensor[],
+  arrays: Arrays,
+): readonly { readonly module: AttentionModule; readonly arrays: Arrays }[] {
+  const shaped = withShapes(floats, arrays, (data, shape) => ({ data, shape }));
   const selecting = module.branches.flatMap((branch, i) =>
-    branch.module.selection === undefined ? [] : [{ module: branch.module, arrays: inputsOf(module, i, arrays) }],
+    branch.module.selection === undefined ? [] : [{ module: branch.module, arrays: inputsOf(module, i, shaped) }],
   );
   return [{ module: module.call, arrays: { ...arrays, reuse: undefined } }, ...selecting];
 }

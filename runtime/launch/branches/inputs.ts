@@ -81,6 +81,18 @@ export function inputsOf(all: BranchedRules, index: number, given: Readonly<Reco
   return { ...inputs, ...among("selected", first, given), ...among("reuse", own, given) };
 }
 
+/**
+ * Gates and pooled tensors with the shapes that they have. A selection that reads what a branch attends from could not
+ * tell: its own inputs may leave out axes.
+ */
+export function withShapes(
+  floats: readonly FloatTensor[],
+  given: Readonly<Record<string, unknown>>,
+  shaped: (value: unknown, shape: readonly number[]) => unknown,
+): Readonly<Record<string, unknown>> {
+  return { ...given, ...Object.fromEntries(floats.map(({ name, shape }) => [name, shaped(given[name], shape)])) };
+}
+
 const matrixNames = ({ branches }: BranchedRules, index: number): readonly string[] =>
   branches[index]!.module.selection?.matrices.map(({ name }) => name) ?? [];
 

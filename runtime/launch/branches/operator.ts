@@ -1,5 +1,5 @@
 import type { AttentionBuffers } from "../attention-buffers.js";
-import { bufferPart, checkAliasing, tensorBinding, type BufferRef } from "../buffers.js";
+import { bufferPart, checkAliasing, partsOf, tensorBinding, type BufferRef } from "../buffers.js";
 import { resolveCall, resolveShape, type AttentionCall, type AttentionShape, type ResolvedCall, type ResolvedShape } from "../call.js";
 import { ConstantBuffers } from "../constant-buffers.js";
 import { USAGE_STORAGE, USAGE_UNIFORM } from "../gpu-flags.js";
@@ -7,7 +7,8 @@ import { GrowingBuffer } from "../growing-buffer.js";
 import { DTYPE_BYTES } from "../host-tensors.js";
 import { createAttention, type AttentionOperator, type AttentionOptions } from "../operator.js";
 import { requirements, type Requirements } from "../variant.js";
-import { callOf, checkBranchedNames, checkLse, floatTensors, inputsOf } from "./inputs.js";
+import { callOf, checkBranchedNames, checkLse, floatTensors, inputsOf, withShapes } from "./inputs.js";
+import type { FloatTensor } from "./inputs.js";
 import { encodeMix, mixBuffers, mixKernel, type MixKernel } from "./mix.js";
 import type { BranchedModule } from "./module.js";
 import { runBranched, type BranchedArrays, type BranchedOutput } from "./run.js";
@@ -29,6 +30,8 @@ interface Parts {
 /** A launch that was checked. */
 interface Plan {
   readonly call: ResolvedCall;
+  /** Gates and pooled tensors. */
+  readonly floats: readonly FloatTensor[];
   readonly q: GPUBufferBinding;
   readonly out: GPUBufferBinding;
   readonly lse: GPUBufferBinding | undefined;
@@ -85,6 +88,7 @@ export class BranchedOperator<Output extends BranchedOutput = BranchedOutput> {
     const lses = mix.weighs.length === 0 ? undefined : this.lses.atLeast(lseBytes * mix.weighs.length);
     const outs = this.outs.map((out) => out.atLeast(Math.max(16, outBytes)));
     let empty = 0;
+    const inputs = withShapes(plan.floats, buffers, (ref, shape) => ({ ...partsOf(ref as BufferRef), shape }));
     branches.forEach((branch, i) => {
       const own = callOf(branch, call, plan.call);
       if (own === undefined) {
@@ -95,7 +99,13 @@ export class BranchedOperator<Output extends BranchedOutput = BranchedOutput> {
       const lse = at < 0 ? undefined : { buffer: lses!, offset: at * lseBytes, size: rows * 4 };
       const { windows } = branch;
       const keys = windows === undefined ? { k: buffers.k, v: buffers.v } : { k: buffers[windows.key], v: buffers[windows.value] };
-      const tensors = { ...inputsOf(this.module, i, buffers), q: buffers.q, ...keys, out: { buffer: outs[i]!, size: outBytes }, lse };
+      const tensors = {
+        ...inputsOf(this.module, i, inputs),
+        q: buffers.q,
+        ...keys,
+        out: { buffer: outs[i]!, size: outBytes },
+        lse,
+      };
       this.operators[i]!.encode(encoder, tensors as AttentionBuffers, own);
     });
     const words = Int32Array.of(rows, vectors, plan.lse === undefined ? 0 : 1, empty, lseBytes / 4);
@@ -131,7 +141,14 @@ export class BranchedOperator<Output extends BranchedOutput = BranchedOutput> {
       ...Object.fromEntries(floats.map(({ name, shape, own }) => [name, bind(name, shape, own ? bytes : 4)])),
     };
     checkAliasing({ ...read, out, ...(lse === undefined ? {} : { lse }) }, ["out", "lse"]);
-    return { call: resolved, q, out, lse, gates: this.module.gates.map(({ name }) => (read as Record<string, GPUBufferBinding>)[name]!) };
+    return {
+      call: resolved,
+      floats,
+      q,
+      out,
+      lse,
+      gates: this.module.gates.map(({ name }) => (read as Record<string, GPUBufferBinding>)[name]!),
+    };
   }
 
   /** Runs on plain arrays: uploads, launches, waits and reads back. Rejects with an `AttnError`. */

@@ -28,7 +28,8 @@ export async function runBranched(operator: Runnable, arrays: BranchedArrays, ca
   const { dtype } = module.call;
   const resolved = resolveCall(module.call, operator.shape, call);
   const { batch, heads, nq, valueDim } = resolved;
-  checkBranchedNames(module, floatTensors(module, resolved), arrays);
+  const floats = floatTensors(module, resolved);
+  checkBranchedNames(module, floats, arrays);
   const data = branchedBytes(module, dtype, resolved, arrays);
   const rows = batch * heads * nq;
   const outBytes = Math.ceil((rows * valueDim * DTYPE_BYTES[dtype]) / 4) * 4;
@@ -36,7 +37,7 @@ export async function runBranched(operator: Runnable, arrays: BranchedArrays, ca
 
   const wanted = arrays.selected === true ? selectedOf(module, resolved) : [];
   const result = await runStaged(operator, (buffers) => {
-    const inputs = joined(uploadsOf(module, arrays).map((each) => uploadInputs(each.module, each.arrays, resolved, buffers)));
+    const inputs = joined(uploadsOf(module, floats, arrays).map((each) => uploadInputs(each.module, each.arrays, resolved, buffers)));
     const tensors = Object.fromEntries(Object.entries(data).map(([name, bytes]) => [name, buffers.upload(name, bytes)]));
     const out = buffers.create("out", outBytes, USAGE_STORAGE | USAGE_COPY_SRC);
     const lse = lseBytes === 0 ? undefined : buffers.create("lse", lseBytes, USAGE_STORAGE | USAGE_COPY_SRC);
