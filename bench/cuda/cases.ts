@@ -181,6 +181,7 @@ function packMask(
 function inputPieces(input: VerifyInput, pool: Pool): readonly Piece[] {
   switch (input.kind) {
     case "ids":
+    case "order":
     case "list":
       return [pool.add(input.data, input.shape)];
     case "bits": {

@@ -27,6 +27,9 @@ function axesOf(module: MaskModule): Axes {
   return { rows: module.space.kind === "self" ? "keyLength" : "queryLength" };
 }
 
+/** Whether an input is an order of tokens: ids with an axis of heads, which the query heads of a kv head share. */
+export const isOrder = (input: Input): boolean => input.kind === "ids" && input.order === true;
+
 const SHARED = "Leading axes may be left out where they are 1; heads: 1, the key-value heads or the query heads.";
 
 /** What an input holds, with shape and units, where it is an array. */
@@ -34,6 +37,8 @@ export function describeArray(input: Input, module: MaskModule): string {
   const { rows } = axesOf(module);
   switch (input.kind) {
     case "ids":
+      if (isOrder(input))
+        return `The position of the ${input.axis === "q" ? "query" : "token"} at each place, [batch, heads, ${input.axis === "q" ? rows : "keyLength"}], each position once. Leading axes may be left out where they are 1; heads: 1 or the key-value heads.`;
       return `One integer for each ${input.axis === "q" ? "query's" : "key's"} token, [batch, ${input.axis === "q" ? rows : "keyLength"}]. The batch axis may be left out where all entries share the ids.`;
     case "bits":
       return `One bit for each pair, [batch, heads, ${bitAxis(input.rows)}, ${bitAxis(input.columns)}]: 1 where the query may look at the key; or a Uint32Array of rows packed by \`packBits\`. ${SHARED}`;

@@ -1,5 +1,5 @@
 import type { FloatInput, MaskModule } from "../mask/ir.js";
-import type { Flag, Selection } from "../mask/selection.js";
+import type { Flag, OfPlaces, Selection } from "../mask/selection.js";
 import { objectType, type Field } from "./descriptions.js";
 
 type Selecting = Pick<MaskModule, "space" | "selections" | "floatInputs">;
@@ -30,7 +30,7 @@ function axesOf(item: Selection | Flag): string {
   if (item.kind === "flag") return `[batch, ${heads}, 1, 1]`;
   const unit = item.snap ?? item.columns.unit;
   const rowUnit = item.rows === undefined ? undefined : (item.snap ?? item.rows.unit);
-  const block = (of: "places" | undefined): string => (of === undefined ? "blocks" : "tiles of the layout");
+  const block = (of: OfPlaces | undefined): string => (of === undefined ? "blocks" : "tiles of the layout");
   const rows =
     rowUnit === undefined
       ? "1"

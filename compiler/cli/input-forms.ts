@@ -15,6 +15,8 @@ export function toMaskInput(spec: Input, value: VerifyInput, lengths: InputLengt
   switch (value.kind) {
     case "ids":
       return { kind: "ids", batch: value.shape[0], length: value.shape[1], data: value.data };
+    case "order":
+      return { kind: "ids", batch: value.shape[0], heads: value.shape[1], length: value.shape[2], data: value.data };
     case "bits":
       return {
         kind: "bits",

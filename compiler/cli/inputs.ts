@@ -2,6 +2,7 @@ import { diagnostic } from "../diagnostics/report.js";
 import { suggest } from "../diagnostics/suggest.js";
 import type { InputValue, MaskEnv } from "../mask/evaluate.js";
 import type { FloatInput, Input, MaskModule } from "../mask/ir.js";
+import { checkOrder } from "../../runtime/launch/check-order.js";
 import { floatAxes } from "../../runtime/launch/selection/float-inputs.js";
 import { toFloats } from "../../runtime/tensor/convert.js";
 import { elementCount, shapeText } from "../../runtime/tensor/tensor.js";
@@ -78,7 +79,7 @@ export function readInputs(
 function describe(input: Input | FloatInput): string {
   switch (input.kind) {
     case "ids":
-      return "one integer per token";
+      return input.order === true ? "the position of the token at each place" : "one integer per token";
     case "bits":
       return `a matrix of 0 and 1, [${input.rows === "q" ? "queries" : input.rows}, ${input.columns === "k" ? "keys" : input.columns}]`;
     case "blocks":
@@ -119,6 +120,7 @@ function single(input: Exclude<Input, { kind: "csr" }>, counts: Counts, lengths:
   switch (input.kind) {
     case "ids": {
       const length = input.axis === "q" && lengths.space === "cross" ? NQ : N;
+      if (input.order === true) return order(input.name, length, counts, tensor);
       const [batch] = leading(input.name, tensor, [length], 1, counts);
       return { kind: "ids", shape: [batch!, length], data: integers(input.name, tensor) };
     }
@@ -147,6 +149,13 @@ function single(input: Exclude<Input, { kind: "csr" }>, counts: Counts, lengths:
       return { kind: "list", shape: [batch!, heads!, places], data };
     }
   }
+}
+
+function order(name: string, length: number, counts: Counts, tensor: Tensor): VerifyInput {
+  const [batch, heads] = leading(name, tensor, [length], 2, { ...counts, heads: counts.kvHeads });
+  const data = integers(name, tensor);
+  checkOrder(name, data, length);
+  return { kind: "order", shape: [batch!, heads!, length], data };
 }
 
 const PADDING = -2147483648;

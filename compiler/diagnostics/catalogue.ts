@@ -231,7 +231,9 @@ export interface MessageParams {
   };
   ATTN2219: Record<string, never>;
   ATTN2220: Record<string, never>;
-  ATTN2221: Record<string, never>;
+  ATTN2221: {
+    kind: string | number;
+  };
   ATTN2222: Record<string, never>;
   ATTN2223: {
     phases: string | number;
@@ -356,6 +358,13 @@ export interface MessageParams {
   ATTN2341: {
     what: string | number;
   };
+  ATTN2342: {
+    found: string | number;
+  };
+  ATTN2343: {
+    name: string | number;
+  };
+  ATTN2344: Record<string, never>;
   ATTN2346: {
     problem: string | number;
   };
@@ -689,6 +698,12 @@ export interface MessageParams {
     remedy: string | number;
   };
   ATTN5219: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5220: {
     field: string | number;
     expected: string | number;
     found: string | number;
@@ -2723,7 +2738,7 @@ attention a {
   ATTN2221: {
     title: `Ids of queries in a self space`,
     severity: "error",
-    message: `here queries and keys are the same tokens: write \`ids\``,
+    message: `here queries and keys are the same tokens: write \`{kind}\``,
     page: `Outside of a cross space a query is a token of the same sequence as the keys, so one id for each token serves both:
 \`doc[q] == doc[k]\`. \`ids(q)\` and \`ids(k)\` are for \`space seq cross\`.
 
@@ -3779,6 +3794,100 @@ attention a {
     unit  q: tile(64), k: tile(64)
     score dot(mean(q), mean(k))
     keep  top(4)
+  }
+  attend c
+}
+\`\`\`
+`,
+  },
+  ATTN2342: {
+    title: `No order for \`permute\``,
+    severity: "error",
+    message: `\`layout permute\` takes the order of the queries, of the keys or of both, and {found}`,
+    hint: `declare \`input order : order\` and write \`layout permute(k: order)\` or \`layout permute(q: order_q, k: order_k)\``,
+    page: `\`permute\` puts queries, keys or both in an order that the caller gives: an input of kind \`order\`, which says for each place the
+position of its token. With two orders in a row the first is that of the queries; one alone has the label \`q\` or \`k\`. In a cross
+space an order is declared as \`order(q)\` or \`order(k)\`.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  input  doc : ids
+  layout permute(k: doc)
+  attend doc[q] == doc[k]
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  input  by_use : order
+  layout permute(k: by_use)
+  attend q - k < 256 | k < 4
+}
+\`\`\`
+`,
+  },
+  ATTN2343: {
+    title: `An order in an expression`,
+    severity: "error",
+    message: `\`{name}\` is an order of tokens, which stands in \`layout permute(…)\` only`,
+    hint: `\`q\` and \`k\` are positions, whatever the order; for a number of each token declare \`ids\``,
+    page: `An input of kind \`order\` says at which place a kernel has which token. A mask is about positions and knows no places: an order
+changes no result, and so it cannot stand in an expression.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  input  by_use : order
+  layout permute(k: by_use)
+  attend by_use[k] < 64
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  input  by_use : order
+  layout permute(k: by_use)
+  attend k < 64
+}
+\`\`\`
+`,
+  },
+  ATTN2344: {
+    title: `One choice of tiles for heads with orders of their own`,
+    severity: "error",
+    message: `with \`group … over h\` all heads share a choice of tiles, and under this layout each kv head may have other tokens in them`,
+    hint: `write \`group … over kvh\`, or choose among blocks`,
+    page: `An order that is data may differ from kv head to kv head. A tile of it then holds other tokens in each, so that no one choice of
+tiles is for all heads. The heads of one kv head share an order, and may share a choice.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  input  by_use : order
+  layout permute(k: by_use)
+  select c {
+    unit  q: token, k: tile(64)
+    score dot(q, mean(k))
+    group sum over h
+    keep  top(8)
+  }
+  attend c
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  input  by_use : order
+  layout permute(k: by_use)
+  select c {
+    unit  q: token, k: tile(64)
+    score dot(q, mean(k))
+    group sum over kvh
+    keep  top(8)
   }
   attend c
 }
@@ -5000,6 +5109,16 @@ there may be. Results that all queries have a part in, such as scores that are r
     message: `{field}: expected {expected}, found {found}`,
     hint: `{remedy}`,
     page: `\`selectionBytes\` bounds the buffer of what selections compute on their way to a choice. Calls that need more are run in parts.
+`,
+  },
+  ATTN5220: {
+    title: `An order that is no permutation`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `An input of kind \`order\` says for each place the position of its token: each position from 0 to N - 1 once, for each batch entry
+and kv head. \`run\` and the command line check that. \`encode\` cannot read the app's buffers: there, positions that do not exist
+are held within the sequence, keys that occur twice count twice, and the rows of queries that occur nowhere are not written.
 `,
   },
   ATTN5230: {

@@ -2,6 +2,7 @@ import type { BoolExpr, HostExpr, IntExpr, MaskModule } from "./ir.js";
 import { SCALAR_LIMIT, toScalar } from "./evaluate.js";
 import { orderBounds } from "./layout/orders.js";
 import { arePlaces } from "./layout/placed.js";
+import { layoutTokens } from "./layout/places.js";
 import { moduleSelectionExpressions } from "./selection-walk.js";
 import { strideOf } from "./space.js";
 import { simplifyInt } from "./simplify.js";
@@ -61,6 +62,7 @@ export function boundsContext(module: Omit<MaskModule, "mask">, length: number, 
     table: (table) => tables[table]!,
     ids: (input) => {
       if (arePlaces(input)) return { low: 0, high: length - 1 };
+      if (isOrder(module, input)) return { low: 0, high: length - 1 };
       const order = module.orders?.find((spec) => spec.name === input);
       return order === undefined ? { low: -ID_LIMIT, high: ID_LIMIT } : orderBounds(order);
     },
@@ -69,6 +71,9 @@ export function boundsContext(module: Omit<MaskModule, "mask">, length: number, 
   };
   return context;
 }
+
+const isOrder = ({ inputs }: Pick<MaskModule, "inputs">, name: string): boolean =>
+  inputs.some((input) => input.kind === "ids" && input.order === true && input.name === name);
 
 const emptyBounds: Bounds = { low: Infinity, high: -Infinity };
 
@@ -85,7 +90,7 @@ export function maxLength(module: MaskModule): number {
     for (const expr of moduleSelectionExpressions(module)) checkBounds(expr, context);
     if (module.layout !== undefined) {
       checkBounds(module.layout.mask, context);
-      checkBounds(module.layout.token, context);
+      for (const token of layoutTokens(module.layout)) checkBounds(token, context);
     }
     return fits;
   };

@@ -1,4 +1,4 @@
-import { compareInts, evaluateInt, evaluateScalars, inputHead, intBinary } from "./evaluate.js";
+import { compareInts, evaluateInt, evaluateScalars, idsRow, inputHead, intBinary } from "./evaluate.js";
 import type { BitsValue, IdsValue, MaskEnv, PairEnv } from "./evaluate.js";
 import type { BoolExpr, CompareOp, IntBinary, IntExpr, MaskModule } from "./ir.js";
 import { withLayout } from "./layout/placed.js";
@@ -202,9 +202,9 @@ function load(expr: Extract<IntExpr, { readonly kind: "load" }>, at: Fixed): Int
   const index = closure(int(expr.index, at));
   const input = at.env.inputs?.[expr.input];
   if (input?.kind !== "ids") return lacking(expr.input);
-  const { data, length, batch }: IdsValue = input;
+  const { data, length }: IdsValue = input;
   if (length === 0) return 0;
-  const base = (batch === 1 ? 0 : at.b) * length;
+  const base = idsRow(input, at.env, at.b, at.h);
   return (q, k) => data[base + Math.max(0, Math.min(length - 1, index(q, k)))]!;
 }
 

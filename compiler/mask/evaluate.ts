@@ -7,10 +7,12 @@ import { withLayout } from "./layout/placed.js";
  */
 export type InputValue = IdsValue | BitsValue;
 
-/** `data[batch][token]` */
+/** `data[batch][head][token]` */
 export interface IdsValue {
   readonly kind: "ids";
   readonly batch: number;
+  /** 1 where it is left out. */
+  readonly heads?: number | undefined;
   readonly length: number;
   readonly data: Int32Array;
 }
@@ -290,8 +292,7 @@ function variableOf(name: Variable, env: MaskEnv, h: number, pair: PairEnv | und
 function readId(name: string, index: number, at: PairEnv): number {
   const input = inputOf(name, "ids", at);
   if (input.length === 0) return 0;
-  const entry = input.batch === 1 ? 0 : at.b;
-  return input.data[entry * input.length + Math.max(0, Math.min(input.length - 1, index))]!;
+  return input.data[idsRow(input, at.env, at.b, at.h) + Math.max(0, Math.min(input.length - 1, index))]!;
 }
 
 function readBit(name: string, row: number, column: number, at: PairEnv): boolean {
@@ -300,6 +301,11 @@ function readBit(name: string, row: number, column: number, at: PairEnv): boolea
   const entry = input.batch === 1 ? 0 : at.b;
   const head = inputHead(input.heads, at.h, at.env.heads, at.env.kvHeads);
   return input.data[((entry * input.heads + head) * input.rows + row) * input.columns + column] !== 0;
+}
+
+/** Where the ids of a batch entry and query head begin. */
+export function idsRow({ batch, heads = 1, length }: IdsValue, env: Pick<MaskEnv, "heads" | "kvHeads">, b: number, h: number): number {
+  return ((batch === 1 ? 0 : b) * heads + inputHead(heads, h, env.heads, env.kvHeads)) * length;
 }
 
 /** Which head of an input a query head reads: inputs have as many heads as the query heads, the kv heads, or one. */

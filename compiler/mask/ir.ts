@@ -29,8 +29,8 @@ export type IntExpr =
   /** `div` floors and `mod` is never negative; the divisor is positive. */
   | { readonly kind: IntBinary; readonly a: IntExpr; readonly b: IntExpr }
   | { readonly kind: "select"; readonly cond: BoolExpr; readonly a: IntExpr; readonly b: IntExpr }
-  /** The id of a token of an `ids` input; the index is clamped to the input's length. */
-  | { readonly kind: "load"; readonly input: string; readonly index: IntExpr };
+  /** The id of a token of an `ids` input; the index is clamped to the input's length. `byHead` where it may have an axis of heads. */
+  | { readonly kind: "load"; readonly input: string; readonly index: IntExpr; readonly byHead?: true | undefined };
 
 export type CompareOp = "lt" | "le" | "eq" | "ne";
 
@@ -88,7 +88,8 @@ export interface RuntimeParam {
 /**
  * A tensor the caller passes. In memory each has optional leading axes `[batch]` and `[heads]`
  * (heads: 1, the kv heads or the query heads).
- * - `ids`: one int32 per token of the axis.
+ * - `ids`: one int32 per token of the axis. With `order` it holds for each place the position of its token, each position
+ *   once, for all heads or for each kv head; without, it has no axis of heads.
  * - `bits`: `rows x columns` bits; "q" and "k" stand for NQ and N, numbers for themselves.
  * - `blocks`: one bit for each block of n queries and m keys; rows count from query position 0.
  * - `columns`, `diagonals`: key positions, or offsets q - k; padded with -2147483648 at the end.
@@ -98,7 +99,7 @@ export interface RuntimeParam {
  * blocks and csr [q / n, k / m]; columns [0, k]; diagonals [0, q - k + N - 1].
  */
 export type Input =
-  | { readonly kind: "ids"; readonly name: string; readonly axis: "q" | "k" }
+  | { readonly kind: "ids"; readonly name: string; readonly axis: "q" | "k"; readonly order?: true | undefined }
   | { readonly kind: "bits"; readonly name: string; readonly rows: "q" | number; readonly columns: "k" | number }
   | { readonly kind: "blocks"; readonly name: string; readonly n: number; readonly m: number }
   | { readonly kind: "columns"; readonly name: string }
@@ -151,8 +152,8 @@ export interface Shape {
 export interface Layout {
   /** How it is written, with its numbers: `tiles(2, 8, 8)`. */
   readonly name: string;
-  /** The position of the token at place `k`: each position once. */
-  readonly token: IntExpr;
+  /** The position of the token at place `k`, of queries and of keys: each position once. Absent where places are positions. */
+  readonly tokens: { readonly q?: IntExpr | undefined; readonly k?: IntExpr | undefined };
   /** The mask of the module for places `q` and `k`. */
   readonly mask: BoolExpr;
 }

@@ -7,6 +7,8 @@ export const variable = (name: Variable): IntExpr => ({ kind: "var", name });
 export const param = (name: string): IntExpr => ({ kind: "param", name });
 export const scalar = (slot: number): IntExpr => ({ kind: "scalar", slot });
 export const load = (input: string, index: IntExpr): IntExpr => ({ kind: "load", input, index });
+/** Of an input with an axis of heads. */
+export const loadByHead = (input: string, index: IntExpr): IntExpr => ({ kind: "load", input, index, byHead: true });
 export const neg = (a: IntExpr): IntExpr => ({ kind: "neg", a });
 export const abs = (a: IntExpr): IntExpr => ({ kind: "abs", a });
 export const binary = (kind: IntBinary, a: IntExpr, b: IntExpr): IntExpr => ({ kind, a, b });

@@ -1,4 +1,4 @@
-import type { BoolExpr, HostExpr, Input, IntExpr, MaskModule } from "./ir.js";
+import type { BoolExpr, HostExpr, Input, IntExpr, Layout, MaskModule } from "./ir.js";
 import { printFloatInput, printSelections } from "./print-selections.js";
 
 /**
@@ -35,16 +35,22 @@ export function printModule(module: MaskModule): string {
   if (module.layout !== undefined) {
     lines.push(`  layout ${module.layout.name}`);
     for (const { name, extents } of module.orders ?? []) lines.push(`    table ${name} ${extents.join("x")}`);
-    lines.push(`    token at place k: ${printInt(module.layout.token)}`);
+    for (const [what, token] of printedTokens(module.layout)) lines.push(`    ${what} at place k: ${printInt(token)}`);
     lines.push(`    attend places: ${printBool(module.layout.mask)}`);
   }
   return lines.join("\n") + "\n";
 }
 
+/** What stands at a place: the same token for queries and keys, or apart. */
+export function printedTokens({ tokens: { q, k } }: Pick<Layout, "tokens">): readonly (readonly [string, IntExpr])[] {
+  if (q !== undefined && q === k) return [["token", q]];
+  return [...(q === undefined ? [] : [["query", q] as const]), ...(k === undefined ? [] : [["key", k] as const])];
+}
+
 function printInputType(input: Input): string {
   switch (input.kind) {
     case "ids":
-      return `ids(${input.axis})`;
+      return input.order === true ? `order(${input.axis})` : `ids(${input.axis})`;
     case "bits":
       return `bits(${input.rows}, ${input.columns})`;
     case "blocks":

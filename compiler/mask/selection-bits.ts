@@ -12,9 +12,9 @@ export function bitOfPair(item: Selection | Flag, space: Space): BoolExpr {
     const column = snap === undefined ? m.div(m.sub(m.q, m.k), m.int(columns.unit)) : m.sub(blockOf(m.q, snap), blockOf(m.k, snap));
     return m.bit(item.name, zero, column);
   }
-  const column = blockOf(columns.of === undefined ? m.k : placeOf(m.k), snap ?? columns.unit);
+  const column = blockOf(columns.of === undefined ? m.k : placeOf("k"), snap ?? columns.unit);
   if (rows === undefined) return m.bit(item.name, zero, column);
-  if (rows.of !== undefined) return m.bit(item.name, blockOf(placeOf(m.q), rows.unit), column);
+  if (rows.of !== undefined) return m.bit(item.name, blockOf(placeOf("q"), rows.unit), column);
   return m.bit(item.name, m.sub(blockOf(m.q, snap ?? rows.unit), blockOf(firstQuery(space), snap ?? rows.unit)), column);
 }
 

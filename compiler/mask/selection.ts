@@ -15,8 +15,14 @@ import type { BoolExpr, IntExpr } from "./ir.js";
 /** Which heads a tensor has: one for each query head, for each kv head, or one for all. */
 export type SelectionHeads = "query" | "kv" | "one";
 
-/** Units of the places of the module's layout: runs of them from place 0 on, whatever the positions of their tokens. */
-export type OfPlaces = "places";
+/**
+ * Units of the places of the module's layout: runs of them from place 0 on, whatever the positions of their tokens. Of an order
+ * that is an input its name is said: then each kv head may have units of its own.
+ */
+export type OfPlaces = "places" | `order ${string}`;
+
+/** Whether units hold other tokens in other kv heads. A tensor of them has no fewer heads. */
+export const differsByHead = (of: OfPlaces | undefined): boolean => of !== undefined && of !== "places";
 
 /** The queries of a call, or the last of them, in units. */
 export interface RowAxis {

@@ -1,5 +1,6 @@
 import type { HostExpr, MaskModule } from "./ir.js";
 import { arePlaces } from "./layout/placed.js";
+import { layoutTokens } from "./layout/places.js";
 import { moduleSelectionExpressions } from "./selection-walk.js";
 import { verifySelections } from "./verify-selections.js";
 import { walk, walkHost, type MaskNode } from "./walk.js";
@@ -30,7 +31,7 @@ export function verifyMask(module: MaskModule): readonly string[] {
   if (heads % kvHeads !== 0) problems.push(`${kvHeads} kv heads do not divide ${heads} heads`);
   if (module.space.kind === "cross" && module.space.causal) problems.push("a cross space is causal");
   module.scalars.forEach((scalar, slot) => verifyHost(scalar.expr, `scalar ${slot}`, module, params, problems));
-  const roots = module.layout === undefined ? [module.mask] : [module.mask, module.layout.mask, module.layout.token];
+  const roots = module.layout === undefined ? [module.mask] : [module.mask, module.layout.mask, ...layoutTokens(module.layout)];
   const see = (node: MaskNode): void => {
     switch (node.kind) {
       case "int":

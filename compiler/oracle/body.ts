@@ -10,12 +10,12 @@ import { changes, constant, derived, fixed, truthOf, type Term } from "./values.
 export function openPlace(
   declaration: OracleDeclaration,
   given: (name: string) => Term | undefined,
-  outer: Pick<Place, "host" | "launch" | "space" | "order" | "selected">,
+  outer: Pick<Place, "host" | "launch" | "space" | "orders" | "selected">,
 ): Place {
-  const { host, launch, space, order, selected } = outer;
+  const { host, launch, space, orders, selected } = outer;
   const { kind, name } = declaration.node;
   const pattern = kind === "pattern" ? name.name : undefined;
-  const place: Place = { file: declaration.home, host, launch, space, order, selected, pattern, names: new Map() };
+  const place: Place = { file: declaration.home, host, launch, space, orders, selected, pattern, names: new Map() };
   for (const param of declaration.node.params) {
     const own = param.name.name;
     const standard = evaluate(param.value, place);

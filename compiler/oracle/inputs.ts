@@ -8,6 +8,8 @@ import { quotient, type Point } from "./values.js";
 export type OracleInput =
   /** `[batch][token]` */
   | { readonly kind: "ids"; readonly shape: readonly [number, number]; readonly data: ArrayLike<number> }
+  /** `[batch][head][place]`: the position of the token at each place; heads are the kv heads or 1. */
+  | { readonly kind: "order"; readonly shape: readonly [number, number, number]; readonly data: ArrayLike<number> }
   /** `[batch][head][row][column]`, 0 or 1: `bits`, and `blocks` with a row and a column per block. */
   | { readonly kind: "bits"; readonly shape: readonly [number, number, number, number]; readonly data: ArrayLike<number> }
   /** `[batch][head][place]`: `columns` and `diagonals`, padded with -2147483648. */
@@ -22,10 +24,18 @@ export interface HeadCounts {
   readonly kvHeads: number;
 }
 
-function own(point: Point, batch: number, heads: number, counts: HeadCounts): { b: number; h: number } {
+function own(point: Pick<Point, "b" | "h" | "kvh">, batch: number, heads: number, counts: HeadCounts): { b: number; h: number } {
   const h = heads === 1 ? 0 : heads === counts.kvHeads ? point.kvh : heads === counts.heads ? point.h : undefined;
   if (h === undefined) throw new OracleError(`an input has ${heads} heads`);
   return { b: batch === 1 ? 0 : point.b, h };
+}
+
+/** The positions in the order of their places, of the point's batch entry and head. */
+export function orderAt(input: OracleInput, counts: HeadCounts, point: Pick<Point, "b" | "h" | "kvh">): readonly number[] {
+  if (input.kind !== "order") throw new OracleError("an order was expected");
+  const [batch, heads, length] = input.shape;
+  const { b, h } = own(point, batch, heads, counts);
+  return Array.from({ length }, (_, place) => input.data[(b * heads + h) * length + place]!);
 }
 
 /** The id of a token; a place outside counts as the nearest end. */

@@ -2,7 +2,7 @@ import type { InputClause, LayoutClause, ShapeClause, SpaceClause } from "../syn
 import { bodyMask, openPlace, phasesOf } from "./body.js";
 import { branchOf, windowsOf } from "./branch.js";
 import { evaluate } from "./expressions.js";
-import { tokensInOrder } from "./order.js";
+import { ordersOf } from "./order.js";
 import { OracleError, type OracleDeclaration, type OracleProgram } from "./program.js";
 import type { OracleLaunch, Place } from "./scope.js";
 import type { OracleTensors } from "./select/scene.js";
@@ -118,7 +118,7 @@ function readInput(clause: InputClause, place: Place): OracleFacts["inputs"] {
   const kind = type.kind === "call" ? type.callee.name : type.kind === "name" ? type.name : "";
   const args = type.kind === "call" ? type.args : [];
   const first = args[0]?.value;
-  const axis = kind === "ids" && first?.kind === "name" && first.name === "q" ? "q" : "k";
+  const axis = (kind === "ids" || kind === "order") && first?.kind === "name" && first.name === "q" ? "q" : "k";
   const sizes = ["blocks", "csr", "scores", "pooled"].includes(kind) ? args.map((arg) => fixed(evaluate(arg.value, place))) : [];
   return clause.names.map((name) => ({ name: name.name, kind, sizes, axis }));
 }
@@ -166,6 +166,6 @@ function openAttention(
   const length = Number.isNaN(launch.N) ? undefined : launch.N;
   const space = readSpace(clause, (expr) => fixed(evaluate(expr, place)), extent, length);
   const layout = node.body.clauses.find((each): each is LayoutClause => each.kind === "layout");
-  const order = layout === undefined || length === undefined ? undefined : tokensInOrder(layout, place, space, length);
-  return { ...place, space, order };
+  const orders = layout === undefined || length === undefined ? undefined : ordersOf(layout, place, space, length);
+  return { ...place, space, orders };
 }

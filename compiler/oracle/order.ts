@@ -1,7 +1,8 @@
 import type { CallNode, LayoutClause } from "../syntax/ast.js";
 import { evaluate, matchArgs } from "./expressions.js";
+import { orderAt } from "./inputs.js";
 import { OracleError } from "./program.js";
-import type { Place } from "./scope.js";
+import type { Orders, Place, TokensOf } from "./scope.js";
 import type { OracleSpace } from "./space.js";
 import { fixed } from "./values.js";
 
@@ -10,10 +11,39 @@ import { fixed } from "./values.js";
  * walked along.
  */
 
-/** The positions of a call's tokens in the order of its layout, told by the names of its clause. */
-export function tokensInOrder(clause: LayoutClause, place: Place, space: OracleSpace, N: number): readonly number[] {
+/** The positions of a call's tokens in the order of its layout. */
+export function ordersOf(clause: LayoutClause, place: Place, space: OracleSpace, N: number): Orders {
   const [item] = clause.items;
   if (item === undefined) throw new OracleError("a layout without an order");
+  if (item.callee.name !== "permute") {
+    const tokens = tokensInOrder(item, place, space, N);
+    return { q: () => tokens, k: () => tokens };
+  }
+  const given = matchArgs(item.args, ["q", "k"]);
+  const { launch } = place;
+  const ofInput = (axis: "q" | "k"): Orders => {
+    const expr = given.get(axis);
+    if (expr === undefined) return {};
+    const value = expr.kind === "name" ? launch.inputs?.[expr.name] : undefined;
+    if (value === undefined) throw new OracleError("an order is not given");
+    return { [axis]: remembered(({ b, h, kvh }) => orderAt(value, launch, { b, h, kvh })) };
+  };
+  return { ...ofInput("q"), ...ofInput("k") };
+}
+
+/** One list for each batch entry and head, so that it is the same object for all that ask. */
+function remembered(make: TokensOf): TokensOf {
+  const known = new Map<string, readonly number[]>();
+  return (at) => {
+    const key = `${at.b}.${at.kvh}`;
+    let tokens = known.get(key);
+    if (tokens === undefined) known.set(key, (tokens = make(at)));
+    return tokens;
+  };
+}
+
+/** Told by the names of the clause. */
+function tokensInOrder(item: CallNode, place: Place, space: OracleSpace, N: number): readonly number[] {
   if (item.callee.name === "residues") return byResidue(sizeOf(item, "modulus", place), N);
   const points = gridPoints(space.axes.map((axis) => axis.extent));
   const behind = Array.from({ length: N - points.length }, (_, i) => points.length + i);

@@ -6,7 +6,7 @@ import type { OracleTensors } from "./select/scene.js";
 import type { SelectionBook } from "./select/selections.js";
 import type { OracleSpace } from "./space.js";
 import type { OracleTable, PatternCell } from "./tables.js";
-import type { Term } from "./values.js";
+import type { Point, Term } from "./values.js";
 
 /** What one launch fixes. */
 export interface OracleLaunch extends HeadCounts {
@@ -38,6 +38,14 @@ export type Meaning =
   | { readonly kind: "table"; readonly table: OracleTable }
   | { readonly kind: "patterns"; readonly table: OracleTable<PatternCell> };
 
+/** The position at each place, of queries and of keys, for a batch entry and head; absent where places are positions. */
+export interface Orders {
+  readonly q?: TokensOf | undefined;
+  readonly k?: TokensOf | undefined;
+}
+
+export type TokensOf = (at: Pick<Point, "b" | "h" | "kvh">) => readonly number[];
+
 /** Where an expression stands: the names it sees, and the launch. */
 export interface Place {
   readonly file: OracleFile;
@@ -45,8 +53,8 @@ export interface Place {
   readonly launch: OracleLaunch;
   /** The space of the attention; undefined while its extents are read. */
   readonly space?: OracleSpace | undefined;
-  /** The position at each place of the attention's layout; undefined where there is none. */
-  readonly order?: readonly number[] | undefined;
+  /** The order that the attention's layout has; undefined where there is none. */
+  readonly orders?: Orders | undefined;
   readonly names: Map<string, Meaning>;
   /** The pattern whose body this is; undefined in an attention. */
   readonly pattern?: string | undefined;

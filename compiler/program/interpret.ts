@@ -79,8 +79,8 @@ export class HeadInterpreter {
   private chosen: { readonly rows: Int32Array; readonly firstKey: number; readonly endKey: number } | undefined;
   /** The position of the call's first query. */
   private readonly offset: number;
-  /** By place; with a layout only. */
-  private readonly positions: Int32Array | undefined;
+  /** By place, of queries and of keys; with another order only. */
+  private readonly positions: { readonly q: Int32Array | undefined; readonly k: Int32Array | undefined };
 
   constructor(
     private readonly program: TileProgram,
@@ -96,7 +96,7 @@ export class HeadInterpreter {
     const { tileQ, tileK, module } = program;
     this.frame = tileFrame(module, env, b, h);
     this.offset = queryOffset(module, env);
-    this.positions = positions(module, env);
+    this.positions = { q: positions(module, env, "q", b, h), k: positions(module, env, "k", b, h) };
     this.queryRow = (b * env.heads + h) * env.NQ;
     this.kvRow = (b * env.kvHeads + kvHeadOf(h, env.heads, env.kvHeads)) * env.N;
     this.columns = { Q: headDim, K: headDim, V: valueDim, S: tileK, P: tileK, O: valueDim };
@@ -138,14 +138,14 @@ export class HeadInterpreter {
     return this.chosen?.rows[row] ?? this.frame.q0 + row;
   }
 
-  /** The position of the token at a place. */
-  private positionOf(place: number): number {
-    return this.positions === undefined ? place : this.positions[place]!;
+  /** The position of the query or key at a place. */
+  private positionOf(place: number, axis: "q" | "k"): number {
+    return this.positions[axis]?.[place] ?? place;
   }
 
   /** The row of the caller's queries that a row of the query tile is; undefined where no query of the call stands. */
   private queryOf(row: number): number | undefined {
-    const query = this.positionOf(this.placeOf(row)) - this.offset;
+    const query = this.positionOf(this.placeOf(row), "q") - this.offset;
     return query < 0 ? undefined : query;
   }
 
@@ -304,7 +304,7 @@ export class HeadInterpreter {
     const count = to === "Q" ? this.rows : this.keys;
     const source = this.tensors[to === "Q" ? "q" : to === "K" ? "k" : "v"];
     for (let i = 0; i < count; i++) {
-      const token = to === "Q" ? this.queryOf(i) : this.positionOf(this.keyOf(i));
+      const token = to === "Q" ? this.queryOf(i) : this.positionOf(this.keyOf(i), "k");
       if (token === undefined) continue;
       const from = ((to === "Q" ? this.queryRow : this.kvRow) + token) * columns;
       for (let c = 0; c < columns; c++) tile[i * columns + c] = source[from + c]! * (to === "Q" ? this.scale : 1);

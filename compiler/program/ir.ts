@@ -1,4 +1,4 @@
-import type { BoolExpr, IntExpr, MaskModule } from "../mask/ir.js";
+import type { BoolExpr, Layout, MaskModule } from "../mask/ir.js";
 import type { TileCond } from "../tiles/expr.js";
 import type { Order } from "../tiles/row-lengths.js";
 import type { KeyBand, KeyRange } from "../tiles/ranges.js";
@@ -86,12 +86,12 @@ export interface ChosenRows {
 export interface TileProgram {
   readonly module: MaskModule;
   /**
-   * With a layout: the position of the token at place `k`. Tiles are of places then, `q0` to `k1` too, and there is a
-   * query tile for every tileQ of the N keys: a row of Q, K, V, O or lse is that of the token at the place, and a place
-   * whose token is not among the last NQ positions has no query, so that its row of Q is zero and nothing is stored.
-   * Without, places are positions.
+   * With a layout: the position of the token at place `k`, of queries and of keys. Tiles are of places then, `q0` to `k1`
+   * too, and in a self space there is a query tile for every tileQ of the N places: a row of Q, K, V, O or lse is that of
+   * the token at the place, and a place whose token is not among the last NQ positions has no query, so that its row of Q is
+   * zero and nothing is stored. Where there is none, places are positions.
    */
-  readonly token?: IntExpr | undefined;
+  readonly tokens?: Layout["tokens"] | undefined;
   /** With a layout: a tile of places for which it fails holds no query and is left at once; uniform. */
   readonly queries?: TileCond | undefined;
   /**

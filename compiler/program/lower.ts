@@ -21,7 +21,7 @@ export function lower(
   const plan = planTiles(analysed);
   return {
     module,
-    token: module.layout?.token,
+    tokens: module.layout?.tokens,
     queries: plan.queries,
     ...tiles,
     order: rowLengths(module, plan).order,

@@ -1,4 +1,4 @@
-import { printBool, printInt } from "../mask/print.js";
+import { printBool, printedTokens, printInt } from "../mask/print.js";
 import type { TileCond, TileExpr } from "../tiles/expr.js";
 import type { KeyBand } from "../tiles/ranges.js";
 import { TilePrinter } from "../tiles/print.js";
@@ -8,11 +8,15 @@ import type { Stmt, TileProgram } from "./ir.js";
 export function printProgram(program: TileProgram): string {
   const { name, shape } = program.module;
   const head = `program ${name}: tiles of ${program.tileQ} queries x ${program.tileK} keys, head dim ${shape.headDim}, value dim ${shape.valueDim}, ${shape.dtype}, ${program.order}`;
-  const { token, queries, chosen } = program;
+  const { tokens, queries, chosen } = program;
   const tiles = new TilePrinter([...(queries === undefined ? [] : [queries]), ...program.body.flatMap(tileExpressions)]);
   const leave = queries === undefined ? [] : [`  leave unless ${tiles.print(queries)}`];
   const body = program.body.flatMap((stmt) => printStmt(stmt, "  ", tiles));
-  const places = token === undefined ? [] : [`  the row of place k is that of token ${printInt(token)}`];
+  const places = printedTokens({ tokens: tokens ?? {} }).map(([what, token]) =>
+    what === "token"
+      ? `  the row of place k is that of token ${printInt(token)}`
+      : `  the ${what} at place k is that at ${printInt(token)}`,
+  );
   const rows = chosen === undefined ? [] : [`  the rows are queries that chose a block of ${chosen.unit} keys by ${chosen.selection}`];
   return [head, ...places, ...rows, ...tiles.definitions.map((each) => `  where ${each}`), ...leave, ...body, ""].join("\n");
 }

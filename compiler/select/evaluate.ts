@@ -91,9 +91,8 @@ export class Evaluation {
       case "mask":
         return (frame) => evaluateInt(a.expr, this.pairEnv(frame, 0, 0));
       case "token": {
-        const tokens = positions(this.module, this.call.env)!;
         const place = this.int(a.place);
-        return (frame) => tokens[place(frame)]!;
+        return (frame) => positions(this.module, this.env, a.axis, frame[B]!, frame[H]!)![place(frame)]!;
       }
       default: {
         const [x, y] = [this.int(a.a), this.int(a.b)];

@@ -6,7 +6,7 @@ import type { Cond, Int, IntOp, ShapeName } from "./ir.js";
 export const int = (value: number): Int => ({ kind: "int", value });
 export const shape = (name: ShapeName): Int => ({ kind: "shape", name });
 export const named = (name: string): Extract<Int, { kind: "name" }> => ({ kind: "name", name });
-export const tokenAt = (place: Int): Int => ({ kind: "token", place });
+export const tokenAt = (axis: "q" | "k", place: Int, order?: string): Int => ({ kind: "token", axis, place, order });
 export const ofMask = (expr: IntExpr): Int => (expr.kind === "int" ? int(expr.value) : { kind: "mask", expr });
 
 export const ZERO = int(0);
@@ -94,7 +94,7 @@ export function intKey(a: Int): string {
     case "mask":
       return JSON.stringify(a.expr);
     case "token":
-      return `token(${intKey(a.place)})`;
+      return `token(${a.axis},${intKey(a.place)})`;
     default:
       return `${a.kind}(${intKey(a.a)},${intKey(a.b)})`;
   }

@@ -34,8 +34,8 @@ export type Int =
   | { readonly kind: "name"; readonly name: string }
   /** An expression of the mask in `h`, `kvh`, lengths, parameters and host scalars. */
   | { readonly kind: "mask"; readonly expr: IntExpr }
-  /** The position of the token at a place of the module's layout. */
-  | { readonly kind: "token"; readonly place: Int }
+  /** The position of the query or key at a place of the module's layout; for `b` and `h` where the `order` is an input. */
+  | { readonly kind: "token"; readonly axis: "q" | "k"; readonly place: Int; readonly order?: string | undefined }
   | { readonly kind: IntOp; readonly a: Int; readonly b: Int };
 
 export type Cond =

@@ -1,4 +1,5 @@
 import type { MaskModule } from "../mask/ir.js";
+import { differsByHead } from "../mask/selection.js";
 import type { ColumnAxis, RowAxis, TensorAxes } from "../mask/selection.js";
 import { candidate, candidateCount, columnCount, columnSpan, firstQuery, rowSpan } from "./axes.js";
 import { add, ALWAYS, int, le, min, mul, named, shape, sub, tokenAt, ZERO } from "./int.js";
@@ -21,14 +22,24 @@ export interface PlaceContext {
 /** Whether an axis has units of places. */
 export const isOfPlaces = (axis: RowAxis | ColumnAxis | undefined): boolean => axis !== undefined && "of" in axis && axis.of !== undefined;
 
+/** Tokens of an order that is an input may differ from kv head to kv head. */
+const headsOf = (axis: RowAxis | ColumnAxis): "kv" | "one" => ("of" in axis && differsByHead(axis.of) ? "kv" : "one");
+const headOf = (axis: RowAxis | ColumnAxis): Int => (headsOf(axis) === "kv" ? named("kvh") : ZERO);
+
 /** The places of a unit: from, and up to but without. */
 export function placesOf({ unit }: { readonly unit: number }, index: Int): { readonly from: Int; readonly to: Int } {
   const from = mul(index, int(unit));
   return { from, to: min(add(from, int(unit)), shape("N")) };
 }
 
+/** The position of the query or key at a place. */
+export function tokenOf({ module: { layout } }: PlaceContext, axis: "q" | "k", place: Int): Int {
+  const token = layout?.tokens[axis];
+  return tokenAt(axis, place, token?.kind === "load" && token.byHead === true ? token.input : undefined);
+}
+
 /** The row of the call that the token at a place has; negative where it is no query of the call. */
-export const rowAt = ({ module: { space } }: PlaceContext, place: Int): Int => sub(tokenAt(place), firstQuery(space));
+export const rowAt = (context: PlaceContext, place: Int): Int => sub(tokenOf(context, "q", place), firstQuery(context.module.space));
 
 /** Whether the token at a place is a query of the call. */
 export const isQuery = (context: PlaceContext, place: Int): Cond => le(ZERO, rowAt(context, place));
@@ -38,9 +49,9 @@ export function positionOfRow(context: PlaceContext, axis: RowAxis, row: Int, en
   if (!isOfPlaces(axis)) return float(rowSpan(context.module.space, axis, row)[end]);
   const none = end === "last" ? number(-1) : float(shape("N"));
   const tensor = overRow(context, axis, `${end} query of a tile`, end === "last" ? "max" : "min", (place) =>
-    choose(isQuery(context, place), float(tokenAt(place)), none),
+    choose(isQuery(context, place), float(tokenOf(context, "q", place)), none),
   );
-  return { kind: "load", from: tensor, at: { head: ZERO, row } };
+  return { kind: "load", from: tensor, at: { head: headOf(axis), row } };
 }
 
 /** The least or the greatest position of the keys of a column. */
@@ -49,23 +60,23 @@ export function positionOfColumn(context: PlaceContext, axis: ColumnAxis, column
   const tensor = context.onceFor(`${end} key ${axis.unit}`, () => {
     const i = named(context.fresh());
     const { from, to } = placesOf(axis, named("column"));
-    const value = loop(end === "last" ? "max" : "min", i.name, from, to, float(tokenAt(i)));
-    return context.map(`${end} key of a tile`, { heads: "one", columns: axis, dim: false }, value);
+    const value = loop(end === "last" ? "max" : "min", i.name, from, to, float(tokenOf(context, "k", i)));
+    return context.map(`${end} key of a tile`, { heads: headsOf(axis), columns: axis, dim: false }, value);
   });
-  return { kind: "load", from: tensor, at: { head: ZERO, column } };
+  return { kind: "load", from: tensor, at: { head: headOf(axis), column } };
 }
 
 /** How many queries of the call a unit of rows holds. */
 export function queriesOfRow(context: PlaceContext, axis: RowAxis, row: Int): Real {
   const one = (place: Int): Real => choose(isQuery(context, place), number(1), number(0));
-  return { kind: "load", from: overRow(context, axis, "queries of a tile", "sum", one), at: { head: ZERO, row } };
+  return { kind: "load", from: overRow(context, axis, "queries of a tile", "sum", one), at: { head: headOf(axis), row } };
 }
 
 function overRow(context: PlaceContext, axis: RowAxis, name: string, op: "sum" | "min" | "max", body: (place: Int) => Real): Tensor {
   return context.onceFor(`${name} ${axis.unit}`, () => {
     const i = named(context.fresh());
     const { from, to } = placesOf(axis, named("row"));
-    return context.map(name, { heads: "one", rows: axis, dim: false }, loop(op, i.name, from, to, body(i)));
+    return context.map(name, { heads: headsOf(axis), rows: axis, dim: false }, loop(op, i.name, from, to, body(i)));
   });
 }
 

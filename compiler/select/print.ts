@@ -71,7 +71,7 @@ function printSize(a: Int): string {
     case "mask":
       return printInt(a.expr);
     case "token":
-      return `token(${printSize(a.place)})`;
+      return `token of ${a.axis}(${printSize(a.place)})`;
     case "min":
     case "max":
       return `${a.kind}(${printSize(a.a)}, ${printSize(a.b)})`;

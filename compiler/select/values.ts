@@ -1,28 +1,7 @@
 import type { SelectionHeads, Tensor as TensorNode } from "../mask/selection.js";
 import { tensorChildren } from "../mask/selection-walk.js";
 import { columnCount, columnSpan, groupSize, rowCount, rowSpan, stripRows } from "./axes.js";
-import {
-  add,
-  ALWAYS,
-  and,
-  ceilDiv,
-  div,
-  int,
-  intKey,
-  le,
-  lt,
-  max,
-  min,
-  mod,
-  mul,
-  named,
-  ONE,
-  product,
-  shape,
-  sub,
-  tokenAt,
-  ZERO,
-} from "./int.js";
+import { add, ALWAYS, and, ceilDiv, div, int, intKey, le, lt, max, min, mod, mul, named, ONE, product, shape, sub, ZERO } from "./int.js";
 import type { Cond, Int, Real, Tensor } from "./ir.js";
 import * as units from "./place-units.js";
 import type { PlaceContext } from "./place-units.js";
@@ -222,7 +201,7 @@ function poolPlaces(context: ValueContext, node: Extract<TensorNode, { kind: "po
     : finer === undefined
       ? units.isQuery(context, i)
       : units.candidateIn(context, node.a.axes.rows, undefined, i, ZERO);
-  const inner = finer !== undefined ? i : byRow ? units.rowAt(context, i) : tokenAt(i);
+  const inner = finer !== undefined ? i : byRow ? units.rowAt(context, i) : units.tokenOf(context, "k", i);
   const body = context.value(node.a, byRow ? { ...at, row: inner } : { ...at, column: inner });
   const found = loop(node.op === "mean" ? "sum" : (node.op as "sum" | "min" | "max"), i.name, from, to, body, takesPart);
   if (node.op !== "mean") return found;

@@ -52,6 +52,10 @@ export function checkIndex(expr: IndexExpr, context: Context): Typed {
       if (!rank(expr, input.name, 1, context) || !positions(indices, input.name, context)) return errorAt(expr.span);
       return { kind: "load", input, index: indices[0]!, type: T.integer("id"), depends: Depends.pair, span: expr.span };
     }
+    if (input.kind === "order") {
+      report(context, "ATTN2343", expr.span, { name: input.name });
+      return errorAt(expr.span);
+    }
     if (input.kind !== "bits") {
       report(context, "ATTN2119", expr.span, { name: input.name, kind: input.kind });
       return errorAt(expr.span);

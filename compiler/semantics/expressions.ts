@@ -118,6 +118,10 @@ function checkName(expr: NameExpr, context: Context): Typed {
           report(context, "ATTN2110", span, { name, what: "a tensor of ids", instead: `index it: \`${name}[q] == ${name}[k]\`` });
           return errorAt(span);
         }
+        if (symbol.input.kind === "order") {
+          report(context, "ATTN2343", span, { name });
+          return errorAt(span);
+        }
         if (symbol.input.kind === "gate" || symbol.input.kind === "pooled") {
           const [what, instead] = floatInputs[symbol.input.kind];
           report(context, "ATTN2110", span, { name, what, instead });

@@ -60,13 +60,21 @@ export type LayoutModel =
       readonly span: Span;
     }
   | { readonly kind: "curve"; readonly curve: Curve; readonly span: Span }
-  | { readonly kind: "residues"; readonly modulus: Typed; readonly span: Span };
+  | { readonly kind: "residues"; readonly modulus: Typed; readonly span: Span }
+  /** Orders that are data, of queries and of keys: one of them at least. */
+  | { readonly kind: "permute"; readonly q?: OrderModel | undefined; readonly k?: OrderModel | undefined; readonly span: Span };
+
+/** An order of tokens that is data: what the caller gives as an input. */
+export interface OrderModel {
+  readonly kind: "input";
+  readonly input: InputModel;
+}
 
 /** Curves that fill a grid. */
 export type Curve = "morton" | "hilbert" | "gilbert";
 
 /** `gate` and `pooled` are floats, which no mask reads: see the branches. `scores`, `channels` and `pooled` are for selections. */
-export type InputKind = "ids" | "bits" | "blocks" | "columns" | "diagonals" | "csr" | "gate" | "pooled" | "scores" | "channels";
+export type InputKind = "ids" | "order" | "bits" | "blocks" | "columns" | "diagonals" | "csr" | "gate" | "pooled" | "scores" | "channels";
 
 export interface InputModel {
   readonly name: string;

@@ -26,6 +26,7 @@ export function attentionModule(module: MaskModule, kernels: Kernels): Attention
     dtype,
     length: lengthRule(module),
     ...(module.layout === undefined ? {} : { layout: module.layout.name }),
+    ...(hasQueryPlaces(module) ? { queryPlaces: true } : {}),
     ...(module.orders === undefined ? {} : { orders: module.orders }),
     ...(rowLengths(module, planTiles(module)).uneven ? { uneven: true } : {}),
     maxLength: maxLength(module),
@@ -47,6 +48,8 @@ export function attentionModule(module: MaskModule, kernels: Kernels): Attention
     variants: kernels.variants,
   };
 }
+
+const hasQueryPlaces = ({ layout, space }: MaskModule): boolean => layout?.tokens.q !== undefined && space.kind === "self";
 
 /** Where a variant has kernels for it. */
 function keyOrderSpec(module: MaskModule, { variants }: Kernels): Pick<AttentionModule, "keyOrder"> {

@@ -1,4 +1,4 @@
-import { evaluateScalars, inputHead, kvHeadOf } from "../mask/evaluate.js";
+import { evaluateScalars, idsRow, inputHead, kvHeadOf } from "../mask/evaluate.js";
 import type { InputValue, MaskEnv } from "../mask/evaluate.js";
 import type { BoolExpr, IntExpr, MaskModule, Variable } from "../mask/ir.js";
 import * as m from "../mask/make.js";
@@ -61,8 +61,10 @@ function inputOfHead(name: string, env: MaskEnv, batch: number, head: number): {
   if (!input) throw new Error(`the mask environment lacks input ${name}`);
   const entry = input.batch === 1 ? 0 : batch;
   if (input.kind === "ids") {
-    const data = input.data.subarray(entry * input.length, (entry + 1) * input.length);
-    return { name, value: { ...input, batch: 1, data } };
+    const start = idsRow(input, env, batch, head);
+    const data = input.data.subarray(start, start + input.length);
+    const own = input.heads === undefined || input.heads === 1 ? name : `${name}[${inputHead(input.heads, head, env.heads, env.kvHeads)}]`;
+    return { name: own, value: { ...input, batch: 1, heads: 1, data } };
   }
   const own = inputHead(input.heads, head, env.heads, env.kvHeads);
   const size = input.rows * input.columns;

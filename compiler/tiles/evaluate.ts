@@ -1,4 +1,4 @@
-import { evaluateScalars, inputHead, kvHeadOf } from "../mask/evaluate.js";
+import { evaluateScalars, idsRow, inputHead, kvHeadOf } from "../mask/evaluate.js";
 import type { BitsValue, InputValue, MaskEnv } from "../mask/evaluate.js";
 import type { MaskModule } from "../mask/ir.js";
 import { withLayout } from "../mask/layout/placed.js";
@@ -66,7 +66,7 @@ function buildInt(e: TileExpr): Compiled<number> {
       return (f) => {
         const input = inputOf(f, e.input, "ids");
         const clamp = (i: number): number => Math.max(0, Math.min(input.length - 1, i));
-        const base = (input.batch === 1 ? 0 : f.b) * input.length;
+        const base = idsRow(input, f.env, f.b, f.h);
         const first = Math.floor(clamp(lo(f)) / SUMMARY_TOKENS) * SUMMARY_TOKENS;
         const last = Math.min(Math.floor(clamp(hi(f)) / SUMMARY_TOKENS + 1) * SUMMARY_TOKENS, input.length) - 1;
         let found = input.data[base + first]!;

@@ -20,7 +20,13 @@ export type TileExpr =
    * Least and greatest id of an `ids` input over the groups of {@link SUMMARY_TOKENS} tokens that hold the
    * tokens `[lo, hi]`, clamped to its length: kernels read them from a summary made before they run.
    */
-  | { readonly kind: "idMin" | "idMax"; readonly input: string; readonly lo: TileExpr; readonly hi: TileExpr };
+  | {
+      readonly kind: "idMin" | "idMax";
+      readonly input: string;
+      readonly lo: TileExpr;
+      readonly hi: TileExpr;
+      readonly byHead?: true | undefined;
+    };
 
 export type TileBinary = "add" | "sub" | "mul" | "div" | "mod" | "min" | "max";
 
@@ -189,8 +195,12 @@ export function select(cond: TileCond, a: TileExpr, b: TileExpr): TileExpr {
   return intern({ kind: "select", cond, a, b });
 }
 
-export const idMin = (input: string, lo: TileExpr, hi: TileExpr): TileExpr => intern({ kind: "idMin", input, lo, hi });
-export const idMax = (input: string, lo: TileExpr, hi: TileExpr): TileExpr => intern({ kind: "idMax", input, lo, hi });
+/** Of an input that may have an axis of heads `byHead` is true. */
+export const idMin = (input: string, lo: TileExpr, hi: TileExpr, byHead?: true): TileExpr => idEnd("idMin", input, lo, hi, byHead);
+export const idMax = (input: string, lo: TileExpr, hi: TileExpr, byHead?: true): TileExpr => idEnd("idMax", input, lo, hi, byHead);
+
+const idEnd = (kind: "idMin" | "idMax", input: string, lo: TileExpr, hi: TileExpr, byHead: true | undefined): TileExpr =>
+  intern({ kind, input, lo, hi, ...(byHead === undefined ? {} : { byHead }) });
 
 export function compare(kind: "lt" | "le" | "eq" | "ne", a: TileExpr, b: TileExpr): TileCond {
   const x = split(a);

@@ -67,8 +67,8 @@ function forcedPairs({ force, columns, rows }: Selection, { space }: MaskModule)
     return m.or(m.bool(false), ...terms);
   }
   const placed = columns.of !== undefined;
-  const own = m.div(placed ? placeOf(m.q) : m.q, m.int(unit));
-  const at = m.div(placed ? placeOf(m.k) : m.k, m.int(unit));
+  const own = m.div(placed ? placeOf("q") : m.q, m.int(unit));
+  const at = m.div(placed ? placeOf("k") : m.k, m.int(unit));
   counted(force?.first, at);
   // The unit of a row's last query is the query's own where no unit of queries straddles two of keys.
   const exact = rows !== undefined && unit % rows.unit === 0 && rows.of === columns.of;

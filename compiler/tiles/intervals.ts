@@ -120,7 +120,7 @@ export function interval(e: IntExpr, over: Ranges = wholeTile): Interval {
     }
     case "load": {
       const index = interval(e.index, over);
-      return { lo: t.idMin(e.input, index.lo, index.hi), hi: t.idMax(e.input, index.lo, index.hi) };
+      return { lo: t.idMin(e.input, index.lo, index.hi, e.byHead), hi: t.idMax(e.input, index.lo, index.hi, e.byHead) };
     }
   }
 }

@@ -1,10 +1,11 @@
 import { kvHeadOf } from "../mask/evaluate.js";
 import type { MaskEnv } from "../mask/evaluate.js";
 import type { MaskModule } from "../mask/ir.js";
-import { overPlaces, queryRows, queryStandsAt } from "../mask/layout/places.js";
+import { layoutTokens, overPlaces, queryRows, queryStandsAt } from "../mask/layout/places.js";
 import * as m from "../mask/make.js";
 import { simplifyBool } from "../mask/simplify.js";
 import { keyOf, mapLeaves, some } from "../mask/walk.js";
+import type { MaskNode } from "../mask/walk.js";
 import { compileCond, compileInt, tileFrame } from "./evaluate.js";
 import type { TileFrame } from "./evaluate.js";
 import type { TileCond } from "./expr.js";
@@ -51,7 +52,8 @@ function newPlan(module: MaskModule): TilePlan {
   const { may, must } = knowledge(mask, wholeTile, factsOf(over));
   const dynamic = some(module.mask, (node) => node.kind === "load" || node.kind === "bit");
   const { ranges, exact, bands } = keyRanges({ ...over, mask });
-  const queries = module.layout && knowledge(queryStandsAt(module.layout), wholeTile, factsOf(over)).may;
+  const stands = module.layout && queryStandsAt(module.layout, module.space);
+  const queries = stands && knowledge(stands, wholeTile, factsOf(over)).may;
   const few = exact && bands.length > 0 && bands.length <= MOST_MASK_BANDS ? { bands } : {};
   return { ranges, spans: exact ? [] : SPANS, may, must, ...few, queries, form: dynamic ? "dynamic" : "ranges" };
 }
@@ -163,10 +165,13 @@ export function countTiles(
 
 /** Equal for two heads only if the mask is the same for both: the mask with what is fixed for the head put in. */
 export function headKey(module: MaskModule, env: MaskEnv, head: number): string {
-  const byHead = some(
-    module.mask,
-    (n) => n.kind === "scalar" || n.kind === "bit" || (n.kind === "var" && (n.name === "h" || n.name === "kvh")),
-  );
+  const ofHead = (n: MaskNode): boolean =>
+    n.kind === "scalar" ||
+    n.kind === "bit" ||
+    (n.kind === "load" && n.byHead === true) ||
+    (n.kind === "var" && (n.name === "h" || n.name === "kvh"));
+  const tokens = module.layout === undefined ? [] : layoutTokens(module.layout);
+  const byHead = [module.mask, ...tokens].some((root) => some(root, ofHead));
   if (!byHead) return "";
   const kvHead = kvHeadOf(head, env.heads, env.kvHeads);
   const { scalars } = tileFrame(module, env, 0, head);
@@ -177,6 +182,6 @@ export function headKey(module: MaskModule, env: MaskEnv, head: number): string 
   });
   const key = keyOf(simplifyBool(mask));
   // Of which head an input's bits are, where it has heads.
-  const inputs = Object.values(env.inputs ?? {}).map((input) => (input.kind === "bits" ? input.heads : 1));
+  const inputs = Object.values(env.inputs ?? {}).map(({ heads = 1 }) => heads);
   return [key, ...inputs.map((heads) => (heads === 1 ? "" : heads === env.heads ? `h${head}` : `kvh${kvHead}`))].join(";");
 }

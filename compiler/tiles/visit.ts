@@ -95,12 +95,12 @@ export function unvisitedKeys(
 ): Uint8Array {
   const unvisited = new Uint8Array(batch * env.kvHeads * env.N).fill(1);
   const rows = queryRows(module, env);
-  const tokens = positions(module, env);
   const rowsPerQuery = packsHeads ? env.heads / env.kvHeads : 1;
   const end = (rows.end - rows.first) * rowsPerQuery;
   for (let b = 0; b < batch; b++) {
     for (let h = 0; h < env.heads; h += rowsPerQuery) {
       const frame = tileFrame(module, env, b, h);
+      const tokens = positions(module, env, "k", b, h);
       const row = (b * env.kvHeads + kvHeadOf(h, env.heads, env.kvHeads)) * env.N;
       for (const walk of keyWalks(module)) {
         const order = walk.list === undefined ? tokens : keyList(frame, walk.list);

@@ -118,7 +118,7 @@ interface LaunchPlan {
 /** The query tiles of a head (of a kv head where its group's queries share tiles), and the blocks of a launch. Throws ATTN5211. */
 function gridOf(module: CudaModule, kernel: CudaKernel, call: ResolvedCall, device: CudaDevice): { tiles: number; blocks: number } {
   const { batch, heads, kvHeads, n, nq } = call;
-  const rows = kernel.packsHeads ? nq * (heads / kvHeads) : module.layout === undefined ? nq : n;
+  const rows = kernel.packsHeads ? nq * (heads / kvHeads) : module.queryPlaces === true ? n : nq;
   const tiles = Math.ceil(rows / kernel.tileQ);
   const total = tiles * (kernel.packsHeads ? kvHeads : heads) * batch;
   if (rows > MOST_ROWS) {

@@ -69,6 +69,8 @@ export type AttnErrorCode =
   | "ATTN5218"
   /** A bound on the memory of selections that is none. */
   | "ATTN5219"
+  /** An order of tokens that is no permutation. */
+  | "ATTN5220"
   /** An lse is asked of an output that has none. */
   | "ATTN5230"
   /** Parts of an attention that cannot be merged. */

@@ -1,4 +1,5 @@
 import type { ResolvedCall } from "./call.js";
+import { checkOrder } from "./check-order.js";
 import { AttnError } from "./errors.js";
 import type { InputExtent } from "./input-layout.js";
 import { inputAxes, leadingAxes, matrixSize } from "./input-layout.js";
@@ -109,7 +110,7 @@ function checkOffsets(field: string, words: Int32Array, rows: number, indexCount
 }
 
 /**
- * Converts one input of a `run` to words and checks every value. Throws ATTN5206, ATTN5207, ATTN5212.
+ * Converts one input of a `run` to words and checks every value. Throws ATTN5206, ATTN5207, ATTN5212, ATTN5220.
  */
 export function inputWords(module: AttentionModule, spec: InputSpec, call: ResolvedCall, value: unknown): InputWords {
   const { rows, columns } = matrixSize(module, spec, call);
@@ -127,7 +128,10 @@ export function inputWords(module: AttentionModule, spec: InputSpec, call: Resol
   const { data, shape } = takeApart(spec.name, value);
   if (spec.kind === "bits" || spec.kind === "blocks") return toPacked(spec.name, data, shape, rows, columns);
   const words = toInt32(spec.name, data);
-  if (spec.kind === "ids") checkRange(spec.name, words, -MAX_ID, MAX_ID + 1, false);
+  if (spec.kind === "ids" && spec.order === true) {
+    // Another number of elements is reported by its shape.
+    if (words.length % columns === 0 && (shape === undefined || shape.at(-1) === columns)) checkOrder(spec.name, words, columns);
+  } else if (spec.kind === "ids") checkRange(spec.name, words, -MAX_ID, MAX_ID + 1, false);
   if (spec.kind === "columns") checkRange(spec.name, words, 0, columns, true);
   // Offsets are q - k: from 1 - N (the first query, the last key) upwards.
   if (spec.kind === "diagonals") checkRange(spec.name, words, 1 - call.n, columns - call.n + 1, true);

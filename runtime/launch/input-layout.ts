@@ -15,7 +15,7 @@ export interface InputLayout {
   readonly spec: InputSpec;
   /** 1, or the batch of the call. */
   readonly batch: number;
-  /** 1, the kv heads or the query heads; always 1 for ids. */
+  /** 1, the kv heads or the query heads; always 1 for ids, and never the query heads for an order. */
   readonly heads: number;
   /** Rows and columns of the bit matrices; for ids, 1 and the number of tokens. */
   readonly rows: number;
@@ -65,7 +65,7 @@ export interface InputAxes {
   /** The axes after batch and heads: a number, or undefined where any will do (the entries of a list). Bits count in words. */
   readonly inner: readonly (number | undefined)[];
   /** Whether it may have an axis of heads. */
-  readonly heads: boolean;
+  readonly heads: boolean | "kv";
   /** What its elements are, after the axes in messages. */
   readonly note: string;
 }
@@ -85,15 +85,17 @@ function innerAxes(spec: InputSpec, rows: number, columns: number): readonly (nu
   }
 }
 
+const headsAxis = (spec: InputSpec): boolean | "kv" => (spec.kind !== "ids" ? true : spec.order === true ? "kv" : false);
+
 /** The axes of an input whose bit matrices have `rows` and `columns`. */
 export function inputAxes(spec: InputSpec, rows: number, columns: number): InputAxes {
   const note = spec.kind === "bits" || spec.kind === "blocks" ? " (32-bit words of packed bits)" : spec.kind === "csr" ? " offsets" : "";
-  return { name: spec.name, inner: innerAxes(spec, rows, columns), heads: spec.kind !== "ids", note };
+  return { name: spec.name, inner: innerAxes(spec, rows, columns), heads: headsAxis(spec), note };
 }
 
 function axesText({ inner, heads, note }: InputAxes): string {
   const names = inner.map((axis) => (axis === undefined ? "entries" : String(axis)));
-  return `[${[heads ? "batch, heads" : "batch", ...names].join(", ")}]${note}`;
+  return `[${[heads === false ? "batch" : "batch, heads", ...names].join(", ")}]${note}`;
 }
 
 /** Decides how many batch entries and heads an input has: each of the leading axes may be left out or be 1. Throws ATTN5206. */
@@ -101,9 +103,9 @@ export function leadingAxes(axes: InputAxes, call: ResolvedCall, given: InputExt
   const { inner } = axes;
   const expected = axesText(axes);
   const batches = [...new Set([1, call.batch])];
-  const heads = axes.heads ? [...new Set([1, call.kvHeads, call.heads])] : [1];
+  const heads = [...new Set([1, ...(axes.heads === false ? [] : [call.kvHeads]), ...(axes.heads === true ? [call.heads] : [])])];
   const wrong = (found: string, remedy?: string): AttnError => {
-    const counts = `batch ${batches.join(" or ")}` + (axes.heads ? `, heads ${heads.join(" or ")}` : "");
+    const counts = `batch ${batches.join(" or ")}` + (axes.heads === false ? "" : `, heads ${heads.join(" or ")}`);
     return new AttnError("ATTN5206", {
       field: axes.name,
       expected: `${expected} with ${counts}; leading axes may be left out`,
@@ -133,7 +135,7 @@ export function leadingAxes(axes: InputAxes, call: ResolvedCall, given: InputExt
     const lead = shape.slice(0, Math.max(0, shape.length - inner.length));
     const tail = shape.slice(lead.length);
     if (tail.length !== inner.length || tail.some((axis, i) => inner[i] !== undefined && inner[i] !== axis)) throw wrong(text);
-    if (lead.length > (axes.heads ? 2 : 1)) throw wrong(text);
+    if (lead.length > (axes.heads === false ? 1 : 2)) throw wrong(text);
     candidates = candidates.filter((c) =>
       lead.length === 2 ? c.batch === lead[0] && c.heads === lead[1] : c.batch * c.heads === (lead[0] ?? 1),
     );
@@ -163,13 +165,14 @@ export function layoutAux(module: AttentionModule, call: ResolvedCall, extents: 
     words += batch * heads * headStride;
     const summary = words;
     const summaryTiles = spec.kind === "ids" ? Math.ceil(columns / SUMMARY_TILE) : 0;
-    words += batch * summaryTiles * 2;
+    words += batch * heads * summaryTiles * 2;
     const fields = {
       base,
       batchStride: batch === 1 ? 0 : heads * headStride,
       length: columns,
       summary,
-      summaryBatchStride: batch === 1 ? 0 : summaryTiles * 2,
+      summaryBatchStride: batch === 1 ? 0 : heads * summaryTiles * 2,
+      summaryHeadStride: summaryTiles * 2,
       headCount: heads,
       headStride,
       rowStride,

@@ -17,9 +17,12 @@ export interface ParamSpec {
   readonly min?: number | undefined;
 }
 
-/** See the kinds of inputs in the language reference. All but `ids` reach the kernel as bit matrices. */
+/**
+ * See the kinds of inputs in the language reference. All but `ids` reach the kernel as bit matrices. Ids with `order` are the
+ * position of the token at each place, for all heads or for each kv head.
+ */
 export type InputSpec =
-  | { readonly kind: "ids"; readonly name: string; readonly axis: "q" | "k" }
+  | { readonly kind: "ids"; readonly name: string; readonly axis: "q" | "k"; readonly order?: true | undefined }
   | { readonly kind: "bits"; readonly name: string; readonly rows: "q" | number; readonly columns: "k" | number }
   | { readonly kind: "blocks"; readonly name: string; readonly n: number; readonly m: number }
   | { readonly kind: "columns"; readonly name: string }
@@ -43,7 +46,7 @@ export type FloatInputSpec =
  *   `[head][slot]`.
  * - `input`: a field of where the launcher put an input in the aux buffer, in words. For `ids`:
  *   base, batchStride, length, summary (base of `[tile] (min, max)` pairs of SUMMARY_TILE tokens),
- *   summaryBatchStride. For bit matrices, those of selections among them: base, batchStride, headCount, headStride,
+ *   summaryBatchStride; with `order` also headCount, headStride, summaryHeadStride. For bit matrices, those of selections among them: base, batchStride, headCount, headStride,
  *   rowStride, rows, columns; where `lists` names them, also list, listBatchStride and listStride.
  * - `plainScale`: the softmax scale as f32 bits, not times log2(e).
  * - `size`: a number that `selection.sizes` gives.
@@ -63,7 +66,17 @@ export type UniformSource =
   | { readonly kind: "floatInput"; readonly input: string; readonly field: "batchStride" | "headStride" | "headCount" };
 
 export type InputField =
-  "base" | "batchStride" | "length" | "summary" | "summaryBatchStride" | "headCount" | "headStride" | "rowStride" | "rows" | "columns";
+  | "base"
+  | "batchStride"
+  | "length"
+  | "summary"
+  | "summaryBatchStride"
+  | "summaryHeadStride"
+  | "headCount"
+  | "headStride"
+  | "rowStride"
+  | "rows"
+  | "columns";
 
 /** Of a list that is made of a row of bits. */
 export type ListField = "list" | "listBatchStride" | "listStride";
@@ -248,9 +261,11 @@ export interface AttentionModule {
   readonly length: LengthRule;
   /**
    * The order of tokens in which kernels cut them into tiles, where it is not the caller's: `tiles(2, 8, 8)`. They find
-   * the rows themselves; there is a query tile for every tileQ keys, because the queries of a call may stand anywhere.
+   * the rows themselves.
    */
   readonly layout?: string | undefined;
+  /** With a layout: there is a query tile for every tileQ keys, because the queries of a call may stand anywhere. */
+  readonly queryPlaces?: true | undefined;
   /** Tables of the layout, which kernels read as inputs of ids; the launcher makes them. */
   readonly orders?: readonly OrderSpec[] | undefined;
   /** The greatest N (and NQ) for which no index of the mask overflows 32 bits. */

@@ -246,7 +246,7 @@ export class AttentionOperator {
   ): void {
     const plan = this.plan(buffers, call, ["q", "k", "v", "out", "lse"]);
     const { call: resolved, bindings: tensors, aux } = plan;
-    const rows = this.module.layout === undefined ? resolved.nq : resolved.n;
+    const rows = this.module.queryPlaces === true ? resolved.n : resolved.nq;
     const tiles = Math.ceil(rows / this.variant.tileQ);
     const total = tiles * resolved.heads * resolved.batch;
     const groups = foldWorkgroups(total, this.device);

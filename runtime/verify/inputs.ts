@@ -9,6 +9,8 @@ import type { Random } from "./random.js";
 export type VerifyInput =
   /** `[batch][token]` */
   | { readonly kind: "ids"; readonly shape: readonly [number, number]; readonly data: Int32Array }
+  /** `[batch][head][place]`: the position of the token at each place. Heads are the kv heads or 1. */
+  | { readonly kind: "order"; readonly shape: readonly [number, number, number]; readonly data: Int32Array }
   /** `[batch][head][row][column]`, 0 or 1: `bits`, and `blocks` with a row and a column per block. */
   | { readonly kind: "bits"; readonly shape: readonly [number, number, number, number]; readonly data: Uint8Array }
   /** `[batch][head][place]`, rising: `columns` and `diagonals`, padded at the end with {@link PADDING}. */
@@ -39,6 +41,7 @@ export function randomInput(spec: InputSpec, sizes: InputSizes, random: Random):
   switch (spec.kind) {
     case "ids": {
       const length = spec.axis === "q" ? sizes.queries : sizes.keys;
+      if (spec.order === true) return randomOrders(batch, random.pick([1, sizes.kvHeads]), length, random);
       return { kind: "ids", shape: [batch, length], data: Int32Array.from(repeat(batch, () => randomIds(length, random)).flat()) };
     }
     case "bits": {
@@ -84,6 +87,20 @@ export function randomFloats(
 
 function repeat<T>(count: number, make: (i: number) => T): T[] {
   return Array.from({ length: count }, (_, i) => make(i));
+}
+
+/** Shuffled wholly or within segments, or as they are. */
+function randomOrders(batch: number, heads: number, length: number, random: Random): VerifyInput {
+  const data = new Int32Array(batch * heads * length);
+  for (let start = 0; start < data.length; start += length) {
+    const segment = random.pick([1, 16, 64, length]);
+    for (let place = 0; place < length; place++) {
+      data[start + place] = place;
+      const other = random.integer(Math.floor(place / segment) * segment, place);
+      [data[start + place], data[start + other]] = [data[start + other]!, data[start + place]!];
+    }
+  }
+  return { kind: "order", shape: [batch, heads, length], data };
 }
 
 /** Documents one after another, or small numbers without order: both occur. */

@@ -51,7 +51,7 @@ test("with a layout, tiles are runs of places, and pairs are the same", () => {
     fc.property(fc.integer({ min: 1, max: 150 }), fc.constantFrom(16, 32, 64), fc.constantFrom(16, 32), (N, tileQ, tileK) => {
       const env = { N, NQ: N, heads: 1, kvHeads: 1 };
       const work = countWork(laid!, env, { tileQ, tileK });
-      const places = positions(laid!, env);
+      const places = positions(laid!, env, "k", 0, 0);
       expect(work.pairs).toBe(countWork(plain!, env, { tileQ, tileK }).pairs);
       const tiles = new Set<string>();
       places!.forEach((q, row) =>

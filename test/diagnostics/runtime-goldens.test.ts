@@ -145,6 +145,8 @@ const actions: Readonly<Record<string, () => unknown>> = {
   ATTN5217: () => run(selectingModule({}, { reuse: () => ["made", "given"] }), { length: N }, { gate: GATES }),
   ATTN5218: () => run(selectingModule(), { length: N }, { gate: GATES }, {}, { selectionBytes: 16 }),
   ATTN5219: () => run(selectingModule(), { length: N }, { gate: GATES }, {}, { selectionBytes: -1 }),
+  ATTN5220: () =>
+    run(denseModule({ inputs: [{ kind: "ids", name: "by_use", axis: "k", order: true }] }), { length: N }, { by_use: new Int32Array(N) }),
   ...cudaFailures,
 };
 

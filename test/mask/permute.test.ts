@@ -57,7 +57,7 @@ function someBits(rows: number, columns: number): BitsValue {
 }
 
 function expectPermuted(module: MaskModule, at: MaskEnv): void {
-  const tokens = positions(module, at)!;
+  const tokens = positions(module, at, "k", 0, 0)!;
   expect([...tokens].sort((a, b) => a - b)).toEqual(Array.from({ length: at.N }, (_, i) => i));
   const over = overPlaces(module);
   expect(queryRows(module, at)).toEqual({ first: 0, end: at.N });
@@ -136,7 +136,7 @@ function sortedByResidue(N: number, modulus: number): number[] {
 test("residues are the positions of each period sorted by residue, and the mask over places is that of their tokens", () => {
   const property = fc.property(residuePrograms(420), fc.integer({ min: 1, max: 4 }), ({ program, modulus, N }, part) => {
     const module = moduleOf(program);
-    expect([...positions(module, env(N))!]).toEqual(sortedByResidue(N, modulus));
+    expect([...positions(module, env(N), "k", 0, 0)!]).toEqual(sortedByResidue(N, modulus));
     expectPermuted(module, env(N, Math.ceil(N / part)));
   });
   fc.assert(property, { numRuns: 40 });

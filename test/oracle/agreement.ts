@@ -66,6 +66,8 @@ function inputValue(kind: string, input: OracleInput, { N }: OracleLaunch): Inpu
   switch (input.kind) {
     case "ids":
       return { kind: "ids", batch: input.shape[0], length: input.shape[1], data: Int32Array.from(input.data) };
+    case "order":
+      return { kind: "ids", batch: input.shape[0], heads: input.shape[1], length: input.shape[2], data: Int32Array.from(input.data) };
     case "bits": {
       const [batch, heads, rows, columns] = input.shape;
       return { kind: "bits", batch, heads, rows, columns, data: Uint8Array.from(input.data) };

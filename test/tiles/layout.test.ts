@@ -16,7 +16,7 @@ const env = (N: number, NQ = N): MaskEnv => ({ N, NQ, heads: 1, kvHeads: 1 });
 /** Whether the token at one place looks at that at another, by the mask over positions. */
 function looksAt(module: MaskModule, at: MaskEnv): (q: number, k: number) => boolean {
   const looks = headEvaluator(module, at, 0, 0);
-  const tokens = positions(module, at)!;
+  const tokens = positions(module, at, "k", 0, 0)!;
   return (q, k) => tokens[q]! >= at.N - at.NQ && looks(tokens[q]!, tokens[k]!);
 }
 
@@ -28,7 +28,7 @@ function expectSound({ program, N }: LayoutProgram, part: number, tileQ: number,
   const frame = tileFrame(module, at, 0, 0);
   const looks = looksAt(module, at);
   const unvisited = unvisitedKeys(module, at, 1, { tileQ, tileK });
-  const tokens = positions(module, at)!;
+  const tokens = positions(module, at, "k", 0, 0)!;
   for (let q0 = 0; q0 < N; q0 += tileQ) {
     const q1 = Math.min(q0 + tileQ, N) - 1;
     const visited = visitedTiles(plan.ranges, frame, q0, q1, tileK);

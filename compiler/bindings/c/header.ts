@@ -1,3 +1,4 @@
+import { isOrder } from "../descriptions.js";
 import type { MaskModule } from "../../mask/ir.js";
 import type { CudaModule } from "../../../runtime/cuda/module.js";
 import { callFields, cComment } from "./names.js";
@@ -135,10 +136,12 @@ function printInput(input: CallInput, module: CudaModule): string {
 }
 
 function describe(spec: CallInput, space: CudaModule["space"]): string {
-  if (spec.field.startsWith("order_")) return `[keys], what the function of that name gives, copied to the device.`;
+  if (/^\d/.test(spec.name)) return `[keys], what the function of that name gives, copied to the device.`;
   const rows = space === "self" ? "keys" : "queries";
   switch (spec.kind) {
     case "ids":
+      if (isOrder(spec))
+        return `[batch, heads, ${spec.axis === "k" ? "keys" : rows}], the position of the token at each place, each once; heads: 1 or the kv heads.`;
       return `[batch, ${spec.axis === "k" ? "keys" : rows}], an integer for each token.`;
     case "bits":
       return `[batch, heads, ${spec.rows === "q" ? "queries" : spec.rows}, ceil(${spec.columns === "k" ? "keys" : spec.columns} / 32)] words.`;

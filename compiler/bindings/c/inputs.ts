@@ -5,6 +5,7 @@ import { printDivision } from "./division.js";
 import { callFields } from "./names.js";
 import { printLayOutSelections, printSelectionPlaces } from "./selection.js";
 import type { CallInput } from "./names.js";
+import { isOrder } from "../descriptions.js";
 
 /** The kinds of inputs as support.ts tells them apart, and the kernels that prepare them. */
 const KINDS = {
@@ -15,6 +16,8 @@ const KINDS = {
   diagonals: { kind: "LISTS", kernel: "lists" },
   csr: { kind: "OFFSETS", kernel: "csr" },
 } as const;
+
+const kindOf = (spec: InputSpec): string => (isOrder(spec) ? "ORDER" : KINDS[spec.kind].kind);
 
 /** Where the inputs of a call lie in the workspace, and the function that finds it. */
 export function printPlaces(mask: MaskModule, module: CudaModule, call: string): string {
@@ -54,7 +57,7 @@ function listed(mask: MaskModule, module: CudaModule): readonly string[] {
 function placeInput(input: CallInput, module: CudaModule): string {
   const [rows, columns] = sizes(input, module);
   const size = `${rows}, ${columns}, p->batch, p->heads, p->kv_heads`;
-  return `place_input("${input.field}", ${KINDS[input.kind].kind}, p->${input.field}, ${size}, &words, &places->${input.field})`;
+  return `place_input("${input.field}", ${kindOf(input)}, p->${input.field}, ${size}, &words, &places->${input.field})`;
 }
 
 /** Rows and columns of the bit matrix that an input becomes: see runtime/launch/input-layout.ts. */
@@ -79,7 +82,7 @@ function sizes(spec: InputSpec, module: CudaModule): readonly [rows: string, col
 /** Conditions that say of each input whether its pointers are there. */
 export function printInputChecks(mask: MaskModule, module: CudaModule): string {
   return callFields(mask, module)
-    .inputs.map(({ field, kind }) => `  if (!check_input("${field}", ${KINDS[kind].kind}, p->${field})) return ATTNC_BAD_CALL;\n`)
+    .inputs.map((input) => `  if (!check_input("${input.field}", ${kindOf(input)}, p->${input.field})) return ATTNC_BAD_CALL;\n`)
     .join("");
 }
 
@@ -95,9 +98,10 @@ export function printPrepareLists(mask: MaskModule, module: CudaModule): string 
 /** Statements that bring the inputs of a call into the workspace. */
 export function printPrepareInputs(mask: MaskModule, module: CudaModule): string {
   return callFields(mask, module)
-    .inputs.map(({ field, kind }) => {
-      const { kernel } = KINDS[kind];
-      const params = parameters(field, kind).map((param) => `static_cast<int>(${param})`);
+    .inputs.map((input) => {
+      const { field } = input;
+      const { kernel } = KINDS[input.kind];
+      const params = parameters(field, input).map((param) => `static_cast<int>(${param})`);
       return `  {
     const InputPlace& in = places.${field};
     const Prepare prepare = {{${params.join(", ")}}};
@@ -110,10 +114,12 @@ export function printPrepareInputs(mask: MaskModule, module: CudaModule): string
 }
 
 /** The parameters of the kernel that prepares an input, as runtime/launch/prepare/pass.ts computes them. */
-function parameters(field: string, kind: InputSpec["kind"]): readonly string[] {
-  switch (kind) {
-    case "ids":
-      return ["in.batch * in.groups", "in.groups", "in.columns", "in.base", "in.summary"];
+function parameters(field: string, spec: InputSpec): readonly string[] {
+  switch (spec.kind) {
+    case "ids": {
+      const bounds = isOrder(spec) ? ["0", "in.columns - 1"] : ["INT_MIN", "INT_MAX"];
+      return ["in.batch * in.heads * in.groups", "in.groups", "in.columns", "in.base", "in.summary", ...bounds];
+    }
     case "bits":
     case "blocks":
       return ["in.batch * in.heads * in.head_stride", "in.base"];
@@ -125,7 +131,7 @@ function parameters(field: string, kind: InputSpec["kind"]): readonly string[] {
         "in.base",
         "in.row_stride",
         "in.columns",
-        kind === "diagonals" ? "p->keys - 1" : "0",
+        spec.kind === "diagonals" ? "p->keys - 1" : "0",
       ];
     case "csr":
       return ["in.batch * in.heads * in.rows", "in.rows", `p->${field}.index_count`, "in.base", "in.row_stride", "in.columns"];

@@ -77,7 +77,7 @@ ${printCheckSelections(mask, module)}  const size_t given = p->workspace == null
   if (!succeeded(cudaFuncSetAttribute(kernel->function, cudaFuncAttributeMaxDynamicSharedMemorySize, kernel->shared_bytes), "cudaFuncSetAttribute"))
     return ATTNC_CUDA_ERROR;
   const int grid_heads = kernel->packs ? p->kv_heads : p->heads;
-  const long long rows = ${module.layout === undefined ? "static_cast<long long>(p->queries) * (kernel->packs ? p->heads / p->kv_heads : 1)" : "p->keys"};
+  const long long rows = ${module.queryPlaces === undefined ? "static_cast<long long>(p->queries) * (kernel->packs ? p->heads / p->kv_heads : 1)" : "p->keys"};
   const long long tiles = (rows + kernel->tile_q - 1) / kernel->tile_q;
   const double total = static_cast<double>(tiles) * grid_heads * p->batch;
   if (rows > INT_MAX - kernel->tile_q || total > INT_MAX) return wrong("queries: expected fewer than 2^31 tiles of %d rows, found %.15g", kernel->tile_q, total);
@@ -157,6 +157,7 @@ const placeFields: Readonly<Record<InputField | ListField, string>> = {
   length: "columns",
   summary: "summary",
   summaryBatchStride: "summary_batch_stride",
+  summaryHeadStride: "summary_head_stride",
   headCount: "heads",
   headStride: "head_stride",
   rowStride: "row_stride",

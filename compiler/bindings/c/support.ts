@@ -56,6 +56,7 @@ struct InputPlace {
   size_t row_stride;
   size_t summary;
   size_t summary_batch_stride;
+  size_t summary_head_stride;
   // Of the lists that its rows of bits are made into, if they are.
   size_t list;
   size_t list_batch_stride;
@@ -64,7 +65,7 @@ struct InputPlace {
   bool clears;
 };
 
-enum InputKind { IDS, WORDS, LISTS, OFFSETS };
+enum InputKind { IDS, ORDER, WORDS, LISTS, OFFSETS };
 
 // Takes room for an input of that many rows and columns.
 [[maybe_unused]] bool place_input(const char* name, InputKind kind, const attnc_input& input, int rows, int columns, int batch, int heads,
@@ -75,13 +76,16 @@ enum InputKind { IDS, WORDS, LISTS, OFFSETS };
   if (kind == IDS && input_heads != 1) return !wrong("%s.heads: expected 1, found %d", name, input.heads);
   if (input_heads != 1 && input_heads != kv_heads && input_heads != heads)
     return !wrong("%s.heads: expected 1, %d or %d, found %d", name, kv_heads, heads, input.heads);
+  if (kind == ORDER && input_heads != 1 && input_heads != kv_heads)
+    return !wrong("%s.heads: expected 1 or %d, found %d", name, kv_heads, input.heads);
   const size_t lists = static_cast<size_t>(input_batch) * input_heads;
   if (kind == LISTS && (input.entries < 0 || lists * input.entries > INT_MAX))
     return !wrong("%s.entries: expected 0 to %zu, found %d", name, INT_MAX / lists, input.entries);
   if (kind == OFFSETS && input.index_count < 0) return !wrong("%s.index_count: expected at least 0, found %d", name, input.index_count);
-  const size_t row_stride = kind == IDS ? columns : (static_cast<size_t>(columns) + 31) / 32;
+  const bool ids = kind == IDS || kind == ORDER;
+  const size_t row_stride = ids ? columns : (static_cast<size_t>(columns) + 31) / 32;
   const size_t head_stride = rows * row_stride;
-  const size_t groups = kind == IDS ? (static_cast<size_t>(columns) + 31) / 32 : 0;
+  const size_t groups = ids ? (static_cast<size_t>(columns) + 31) / 32 : 0;
   place->batch = input_batch;
   place->heads = input_heads;
   place->rows = rows;
@@ -94,8 +98,9 @@ enum InputKind { IDS, WORDS, LISTS, OFFSETS };
   place->row_stride = row_stride;
   *words += lists * head_stride;
   place->summary = *words;
-  place->summary_batch_stride = input_batch == 1 ? 0 : groups * 2;
-  *words += input_batch * groups * 2;
+  place->summary_head_stride = groups * 2;
+  place->summary_batch_stride = input_batch == 1 ? 0 : input_heads * groups * 2;
+  *words += lists * groups * 2;
   place->clears = kind == LISTS || kind == OFFSETS;
   return true;
 }

@@ -1,3 +1,4 @@
+import { isOrder } from "../descriptions.js";
 import type { MaskModule } from "../../mask/ir.js";
 import type { CudaModule } from "../../../runtime/cuda/module.js";
 import type { LaunchVariable } from "../../../runtime/launch/module.js";
@@ -221,7 +222,9 @@ function tensorsOf(
     case "ids":
       return one(
         [["tokens", input.axis === "k" ? "sizes.keys" : rows]],
-        `An integer for each ${input.axis === "q" ? "query's" : "key's"} token.`,
+        isOrder(input)
+          ? "The position of the token at each place, each position once."
+          : `An integer for each ${input.axis === "q" ? "query's" : "key's"} token.`,
       );
     case "bits": {
       const columns = input.columns === "k" ? "sizes.keys" : String(input.columns);
@@ -256,10 +259,11 @@ function tensorsOf(
 }
 
 function inputArguments(input: MaskModule["inputs"][number], { space }: CudaModule): readonly Argument[] {
-  const lead = input.kind === "ids" ? "batch" : "batch, heads";
+  const lead = input.kind === "ids" && !isOrder(input) ? "batch" : "batch, heads";
+  const counts = isOrder(input) ? "; heads: 1 or the kv heads" : input.kind === "ids" ? "" : "; heads: 1, the kv heads or the query heads";
   return tensorsOf(input, space).map(({ name, axes, doc }, i) => {
     const shape = i > 0 ? axes[0]![0] : `${lead}, ${axes.map(([axis]) => axis).join(", ")}`;
-    const sizes = i > 0 ? "" : `, or without the leading axes${input.kind === "ids" ? "" : "; heads: 1, the kv heads or the query heads"}`;
+    const sizes = i > 0 ? "" : `, or without the leading axes${counts}`;
     return { name, schema: "Tensor", annotation: "torch.Tensor", tensor: true, doc: `${doc} int32 [${shape}]${sizes}.` };
   });
 }
@@ -269,7 +273,7 @@ function checks(fields: CallFields, mask: MaskModule, { space }: CudaModule): re
     tensorsOf(input, space).map(({ name, axes }, i) => {
       const text = `[${axes.map(([axis, size]) => `("${axis}", ${size})`).join(", ")}]`;
       if (i > 0) return `_check("${name}", ${name}, ${text}, (torch.int32,), sizes.device)`;
-      return `_check_input("${name}", ${name}, sizes, ${text}, heads=${input.kind === "ids" ? "False" : "True"})`;
+      return `_check_input("${name}", ${name}, sizes, ${text}, heads=${input.kind === "ids" && !isOrder(input) ? "False" : "True"})`;
     }),
   );
   return [...ofInputs, ...floatChecks(fields, space)];

@@ -79,7 +79,7 @@ function buildMask(attention: AttentionModel, settings: MaskSettings, report: (d
   const reorder = reorderOf(attention, space, frame, new Lowering({ space: emptySpace, shape: emptyShape, phases: [] }, add));
   if (failed) return undefined;
 
-  const lowering = new Lowering({ space, shape, phases: attention.phases, reordered: reorder !== undefined }, add);
+  const lowering = new Lowering({ space, shape, phases: attention.phases, reordered: reorder?.places }, add);
   const attended = lowering.values.bool(lowering.attend(attention.attend!, frame));
   checkTables(lowering, attention, shape, add);
   const params = runtimeParams(attention, frame, settings, space, lowering.positive, add);
@@ -111,7 +111,7 @@ function buildMask(attention: AttentionModel, settings: MaskSettings, report: (d
     requireRowsNonempty: attention.requireRowsNonempty,
   });
   const read = withReaders(plain);
-  const module = reorder === undefined ? read : reorder(read);
+  const module = reorder === undefined ? read : reorder.apply(read);
   checkLength(module, attention, add);
   return failed ? undefined : module;
 }

@@ -29,7 +29,8 @@ export function bitAt(
 }
 
 /** Whether masks may read an input; the others are floats. */
-export const isMaskInput = ({ kind }: InputModel): boolean => ["ids", "bits", "blocks", "columns", "diagonals", "csr"].includes(kind);
+export const isMaskInput = ({ kind }: InputModel): boolean =>
+  ["ids", "order", "bits", "blocks", "columns", "diagonals", "csr"].includes(kind);
 
 /** The input as the IR declares it. */
 export function inputOf(input: InputModel, sizes: readonly number[]): Input {
@@ -37,6 +38,8 @@ export function inputOf(input: InputModel, sizes: readonly number[]): Input {
   switch (kind) {
     case "ids":
       return { kind, name, axis: input.axis };
+    case "order":
+      return { kind: "ids", name, axis: input.axis, order: true };
     case "bits":
       return { kind, name, rows: "q", columns: "k" };
     case "blocks":

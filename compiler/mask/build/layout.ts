@@ -1,9 +1,11 @@
 import { diagnostic } from "../../diagnostics/report.js";
 import type { AttentionModel, Curve, LayoutModel } from "../../semantics/model.js";
 import type { MaskModule, Space } from "../ir.js";
+import type { OfPlaces } from "../selection.js";
 import type { Order } from "../layout/order.js";
 import { gilbertOrder } from "../layout/gilbert.js";
 import { mortonOrder } from "../layout/morton.js";
+import { byGivenOrders } from "../layout/given.js";
 import { permute } from "../layout/permute.js";
 import { byResidues } from "../layout/residues.js";
 import { tileOrder } from "../layout/tiles.js";
@@ -12,11 +14,22 @@ import type { Frame, Lowering } from "./lower.js";
 import { constantOf } from "./value.js";
 
 /** Puts the tokens of a module in another order. */
-type Reorder = (module: MaskModule) => MaskModule;
+export interface Reorder {
+  readonly apply: (module: MaskModule) => MaskModule;
+  /** Whose places are not positions then. */
+  readonly places: { readonly q: OfPlaces | undefined; readonly k: OfPlaces | undefined };
+}
+
+const allPlaces: Reorder["places"] = { q: "places", k: "places" };
 
 /** What a `layout` clause asks for, its numbers worked out and checked. */
 export function reorderOf({ layout }: AttentionModel, space: Space, frame: Frame, lowering: Lowering): Reorder | undefined {
   if (layout === undefined) return undefined;
+  if (layout.kind === "permute") {
+    const orders = { q: layout.q?.input.name, k: layout.k?.input.name };
+    const of = (name: string | undefined): OfPlaces | undefined => (name === undefined ? undefined : `order ${name}`);
+    return { apply: (module) => byGivenOrders(module, orders), places: { q: of(orders.q), k: of(orders.k) } };
+  }
   if (layout.kind === "residues") {
     const modulus = constantOf(lowering.lower(layout.modulus, frame)) ?? 0;
     const rule = `from 1 to ${MOST_RESIDUES}`;
@@ -25,16 +38,21 @@ export function reorderOf({ layout }: AttentionModel, space: Space, frame: Frame
       return undefined;
     }
     // Of one residue there is one class, in the order there is.
-    return modulus === 1 ? undefined : (module) => byResidues(module, modulus);
+    return modulus === 1 ? undefined : { apply: (module) => byResidues(module, modulus), places: allPlaces };
   }
   const order = orderOf(layout, space, frame, lowering);
-  return order && ((module) => permute(module, order));
+  return order && { apply: (module) => permute(module, order), places: allPlaces };
 }
 
 /** A period of that many classes is longer than sequences mostly are. */
 const MOST_RESIDUES = 4096;
 
-function orderOf(layout: Exclude<LayoutModel, { kind: "residues" }>, space: Space, frame: Frame, lowering: Lowering): Order | undefined {
+function orderOf(
+  layout: Extract<LayoutModel, { kind: "tiles" | "curve" }>,
+  space: Space,
+  frame: Frame,
+  lowering: Lowering,
+): Order | undefined {
   const extents = space.axes.map((axis) => axis.extent as number);
   if (layout.kind === "tiles") {
     const sizes = layout.sizes.map((typed, i) => {

@@ -6,6 +6,7 @@ import type { Operator, Typed } from "../../semantics/typed.js";
 import { boundsContext, boundsOf, hostBounds, MAX_LENGTH } from "../bounds.js";
 import type { HostExpr, IntExpr, MaskModule } from "../ir.js";
 import * as m from "../make.js";
+import type { OfPlaces } from "../selection.js";
 import { simplifyInt } from "../simplify.js";
 import { coordinateOf, extentOf, inSegment } from "../space.js";
 import { walk, walkHost } from "../walk.js";
@@ -39,8 +40,8 @@ export interface Frame {
 
 /** The part of a module that is known before its mask. */
 export interface Surroundings extends Pick<MaskModule, "space" | "shape" | "phases"> {
-  /** Whether a layout puts the tokens in another order than that of positions. */
-  readonly reordered?: boolean | undefined;
+  /** Whose places are not positions, because a layout puts the tokens in another order. */
+  readonly reordered?: { readonly q: OfPlaces | undefined; readonly k: OfPlaces | undefined } | undefined;
 }
 
 /** Lowers checked expressions to the IR: patterns and lets inlined, parameters folded, what only the host can compute hoisted. */
@@ -62,8 +63,8 @@ export class Lowering {
   }
 
   /** Whether units that are written as tiles are runs of places: without a layout places are positions. */
-  inTiles(written: boolean | undefined): boolean {
-    return written === true && this.around.reordered === true;
+  inTiles(written: boolean | undefined, axis: "q" | "k"): OfPlaces | undefined {
+    return written === true ? this.around.reordered?.[axis] : undefined;
   }
 
   lower(typed: Typed, frame: Frame): Value {

@@ -109,7 +109,7 @@ export class Digits {
       case "load":
         // The place of a token is the variable itself, which is one over places.
         if (arePlaces(e.input)) return single(e.index);
-        return single(m.load(e.input, this.int(e.index)));
+        return single({ ...e, index: this.int(e.index) });
     }
   }
 

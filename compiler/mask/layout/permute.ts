@@ -16,7 +16,8 @@ export function permute(module: MaskModule, order: Order): MaskModule {
   const grid = m.int(gridLength(space));
   const inGrid = order.token?.(m.k) ?? tokenOf(space, order.coordinates(m.k));
   const token = space.segments.length === 0 ? inGrid : m.select(m.lt(m.k, grid), inGrid, m.k);
-  const layout: Layout = { name: order.name, token: simplifyInt(token), mask: permuteMask(module, order) };
+  const position = simplifyInt(token);
+  const layout: Layout = { name: order.name, tokens: { q: position, k: position }, mask: permuteMask(module, order) };
   return { ...module, ...(order.tables === undefined ? {} : { orders: order.tables }), layout };
 }
 

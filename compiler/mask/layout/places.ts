@@ -1,6 +1,6 @@
-import { evaluateInt } from "../evaluate.js";
+import { evaluateInt, idsRow } from "../evaluate.js";
 import type { MaskEnv } from "../evaluate.js";
-import type { BoolExpr, IntExpr, Layout, MaskModule } from "../ir.js";
+import type { BoolExpr, IntExpr, Layout, MaskModule, Space } from "../ir.js";
 import * as m from "../make.js";
 import { simplifyBool } from "../simplify.js";
 import { mapChildren, mapLeaves } from "../walk.js";
@@ -12,47 +12,69 @@ import { arePlaces } from "./placed.js";
  * another token is a row that sees nothing. Without a layout places are positions, and it is the module itself.
  */
 export function overPlaces(module: MaskModule): MaskModule {
-  const { layout } = module;
+  const { layout, space } = module;
   if (layout === undefined) return module;
-  return { ...module, mask: simplifyBool(m.and(queryStandsAt(layout), layout.mask)), layout: undefined };
+  const stands = queryStandsAt(layout, space);
+  return { ...module, mask: stands === undefined ? layout.mask : simplifyBool(m.and(stands, layout.mask)), layout: undefined };
 }
 
-/** Whether the token at place `q` is a query of the call. */
-export function queryStandsAt(layout: Layout): BoolExpr {
-  return m.le(m.sub(m.variable("N"), m.variable("NQ")), tokenAt(layout, m.q));
+/** Whether the token at place `q` is a query of the call; undefined where each is one that has a row. */
+export function queryStandsAt({ tokens }: Layout, { kind }: Space): BoolExpr | undefined {
+  if (tokens.q === undefined || kind === "cross") return undefined;
+  return m.le(m.sub(m.variable("N"), m.variable("NQ")), tokenAt(tokens.q, m.q));
 }
 
 /** A mask over positions for a variable, or both, that is a place: of its token, and of queries of the call only. */
-export function overTokens({ layout }: MaskModule, mask: BoolExpr, places: { readonly q: boolean; readonly k: boolean }): BoolExpr {
+export function overTokens({ layout, space }: MaskModule, mask: BoolExpr, places: { readonly q: boolean; readonly k: boolean }): BoolExpr {
   if (layout === undefined) return mask;
-  const isPlace = (leaf: IntExpr): boolean => leaf.kind === "var" && (leaf.name === "q" || leaf.name === "k") && places[leaf.name];
+  const asked = atTokens(layout, mask, places);
+  const stands = places.q ? queryStandsAt(layout, space) : undefined;
+  return simplifyBool(stands === undefined ? asked : m.and(stands, asked));
+}
+
+/** A mask over positions for a variable, or both, that is a place: of its token. */
+export function atTokens(layout: Pick<Layout, "tokens">, mask: BoolExpr, places: { readonly q: boolean; readonly k: boolean }): BoolExpr {
+  const tokenOf = (leaf: IntExpr): IntExpr | undefined =>
+    leaf.kind === "var" && (leaf.name === "q" || leaf.name === "k") && places[leaf.name] ? layout.tokens[leaf.name] : undefined;
   const int = (e: IntExpr): IntExpr => {
-    if (e.kind === "load" && arePlaces(e.input) && isPlace(e.index)) return e.index;
-    return isPlace(e) ? tokenAt(layout, e) : mapChildren(e, int, bool);
+    if (e.kind === "load" && arePlaces(e.input) && tokenOf(e.index) !== undefined) return e.index;
+    const token = tokenOf(e);
+    return token === undefined ? mapChildren(e, int, bool) : tokenAt(token, e);
   };
   const bool = (e: BoolExpr): BoolExpr => mapChildren(e, int, bool);
-  const asked = bool(mask);
-  return simplifyBool(places.q ? m.and(queryStandsAt(layout), asked) : asked);
+  return bool(mask);
 }
 
-/** The position of the token at a place. */
-export function tokenAt(layout: Layout, place: IntExpr): IntExpr {
-  return mapLeaves(layout.token, (leaf) => (leaf.kind === "var" && leaf.name === "k" ? place : leaf));
+/** The expressions of a layout's tokens, each once. */
+export const layoutTokens = ({ tokens: { q, k } }: Pick<Layout, "tokens">): readonly IntExpr[] =>
+  [...new Set([q, k])].filter((token) => token !== undefined);
+
+/** The position of the token at a place: `token` says it of place `k`. */
+export function tokenAt(token: IntExpr, place: IntExpr): IntExpr {
+  return mapLeaves(token, (leaf) => (leaf.kind === "var" && leaf.name === "k" ? place : leaf));
 }
 
-/** The rows `[first, end)` that tiles of queries are cut from: places if there is a layout, positions if not. */
-export function queryRows(module: MaskModule, env: MaskEnv): { readonly first: number; readonly end: number } {
-  if (module.layout !== undefined) return { first: 0, end: env.N };
-  const first = module.space.kind === "self" ? env.N - env.NQ : 0;
+/** The rows `[first, end)` that tiles of queries are cut from: places if queries have another order, positions if not. */
+export function queryRows(
+  { layout, space }: Pick<MaskModule, "layout" | "space">,
+  env: MaskEnv,
+): { readonly first: number; readonly end: number } {
+  const first = space.kind === "self" ? env.N - env.NQ : 0;
+  if (layout?.tokens.q !== undefined && space.kind === "self") return { first: 0, end: env.N };
   return { first, end: first + env.NQ };
 }
 
 const tables = new WeakMap<IntExpr, Int32Array>();
 
-/** The position of the token at each place of a call: `[place]`; undefined where places are positions. */
-export function positions(module: MaskModule, env: MaskEnv): Int32Array | undefined {
-  const token = module.layout?.token;
+/** The position of the token at each place of a call, for a batch entry and head: `[place]`; undefined where places are positions. */
+export function positions(module: MaskModule, env: MaskEnv, axis: "q" | "k", b: number, h: number): Int32Array | undefined {
+  const token = module.layout?.tokens[axis];
   if (token === undefined) return undefined;
+  const input = token.kind === "load" ? env.inputs?.[token.input] : undefined;
+  if (input?.kind === "ids") {
+    const row = idsRow(input, env, b, h);
+    return input.data.subarray(row, row + input.length);
+  }
   let table = tables.get(token);
   if (table?.length !== env.N) {
     const all = withOrders(module, env);

@@ -16,10 +16,10 @@ const RUN = 64;
 export function byResidues(module: MaskModule, modulus: number): MaskModule {
   const period = modulus * RUN;
   const whole = m.mul(m.div(m.variable("N"), m.int(period)), m.int(period));
-  const token = m.select(m.lt(m.k, whole), digitsOf(m.k, modulus).position, m.k);
+  const token = simplifyInt(m.select(m.lt(m.k, whole), digitsOf(m.k, modulus).position, m.k));
   const layout = {
     name: `residues(${modulus})`,
-    token: simplifyInt(token),
+    tokens: { q: token, k: token },
     mask: byParts(whole, (reordered) => inPlaces(module, modulus, reordered)),
   };
   return { ...module, layout };

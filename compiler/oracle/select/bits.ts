@@ -1,4 +1,4 @@
-import { quotient } from "../values.js";
+import { quotient, type Point } from "../values.js";
 import type { SelectText } from "./clauses.js";
 import type { SelectedHead } from "./select.js";
 import { keyUnits, queryUnits, type Positions } from "./units.js";
@@ -20,29 +20,33 @@ export interface OracleBits {
 export interface MatrixShape {
   readonly rows: number;
   readonly columns: number;
-  readonly bitOf: (q: number, k: number) => readonly [number, number];
+  readonly bitOf: (at: Point) => readonly [number, number];
   /** The bits that are on where a unit is kept. */
   readonly bitsOf: (row: number, column: number) => readonly (readonly [number, number])[];
 }
 
-export function matrixShape({ units, snap }: SelectText, positions: Positions): MatrixShape {
-  const { first, order } = positions;
-  const isTiled = (axis: "q" | "k"): boolean => order !== undefined && units.tiles?.includes(axis) === true;
-  const places = order && Array.from(order.keys()).sort((a, b) => order[a]! - order[b]!);
+/** How many units there are is the same for all heads, which tokens are in them may not be. */
+export function matrixShape({ units, snap }: SelectText, positionsAt: (at: Pick<Point, "b" | "h" | "kvh">) => Positions): MatrixShape {
+  const positions = positionsAt({ b: 0, h: 0, kvh: 0 });
+  const { first } = positions;
+  const isTiled = (axis: "q" | "k"): boolean => positions.order[axis] !== undefined && units.tiles?.includes(axis) === true;
+  const placeOf = (at: Point, axis: "q" | "k"): number => placesOf(positionsAt(at).order[axis]!)[at[axis]]!;
   const size = snap ?? units.q ?? 1;
   // With snap a matrix has rows where the selection has; bits of distances have one.
   const rowStart = units.q === undefined ? 0 : quotient(first, size);
   const rows = units.q === undefined ? 1 : queryUnits(positions, size, isTiled("q")).length;
-  const rowOf = (q: number): number => {
-    if (isTiled("q")) return quotient(places![q]!, size);
+  const rowOf = (at: Point): number => {
+    if (isTiled("q")) return quotient(placeOf(at, "q"), size);
+    const { q } = at;
     return units.q === undefined ? 0 : quotient(q, size) - rowStart;
   };
   const distances = units.diag !== undefined;
   const unit = units.diag ?? units.k!;
   const width = snap ?? unit;
   const columns = keyUnits(positions, width).length;
-  const columnOf = (q: number, k: number): number => {
-    if (!distances) return quotient(isTiled("k") ? places![k]! : k, width);
+  const columnOf = (at: Point): number => {
+    const { q, k } = at;
+    if (!distances) return quotient(isTiled("k") ? placeOf(at, "k") : k, width);
     return snap === undefined ? quotient(q - k, width) : quotient(q, snap) - quotient(k, snap);
   };
   const within = (low: number, high: number, count: number): readonly number[] => {
@@ -60,7 +64,16 @@ export function matrixShape({ units, snap }: SelectText, positions: Positions): 
     const crossed = within(quotient(start, snap) - rowStart, quotient(start + units.q - 1, snap) - rowStart, rows);
     return crossed.flatMap((i) => touched.map((j) => [i, j] as const));
   };
-  return { rows, columns, bitOf: (q, k) => [rowOf(q), columnOf(q, k)], bitsOf };
+  return { rows, columns, bitOf: (at) => [rowOf(at), columnOf(at)], bitsOf };
+}
+
+const inverses = new WeakMap<readonly number[], readonly number[]>();
+
+/** The place of each position, made once for an order. */
+function placesOf(order: readonly number[]): readonly number[] {
+  let places = inverses.get(order);
+  if (places === undefined) inverses.set(order, (places = Array.from(order.keys()).sort((a, b) => order[a]! - order[b]!)));
+  return places;
 }
 
 /** What is kept, as the bits of one head: `[row][column]`. */

@@ -1,5 +1,4 @@
 import type { Expr } from "../../syntax/ast.js";
-import { OracleError } from "../program.js";
 import type { Place } from "../scope.js";
 import { nextStamp, type Point } from "../values.js";
 import type { Arithmetic } from "./arithmetic.js";
@@ -37,9 +36,8 @@ export interface Scene {
 }
 
 export function sceneOf(place: Place, tensors: OracleTensors, b: number, h: number, ways: readonly Arithmetic[]): Scene {
-  const { space, launch } = place;
-  if (space === undefined) throw new OracleError("there is no space here");
+  const { launch } = place;
   const kvh = Math.floor(h / (launch.heads / launch.kvHeads));
   const point: Point = { b, h, kvh, q: 0, k: 0, head: nextStamp(), row: nextStamp() };
-  return { point, tensors, positions: positionsOf(space, launch.N, launch.NQ, place.order), ways, known: new Map() };
+  return { point, tensors, positions: positionsOf(place, point), ways, known: new Map() };
 }

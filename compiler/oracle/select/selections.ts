@@ -105,11 +105,10 @@ function meetOthers({ among, force }: SelectText, place: Place): void {
 const baseName = (name: string, { pattern }: Place): string => (pattern === undefined ? name : `${pattern}_${name}`);
 
 function madeSelection(whole: SelectText, place: Place, least: boolean): Entry {
-  const { selected, launch, space } = place;
-  if (space === undefined) throw new OracleError("there is no space here");
+  const { selected } = place;
   const text = least ? leastOf(whole) : whole;
   meetOthers(text, place);
-  const matrix = matrixShape(text, positionsOf(space, launch.N, launch.NQ, place.order));
+  const matrix = matrixShape(text, (at) => positionsOf(place, at));
   const heads = remembered((b) => selectHeads(text, place, tensorsOf(selected, text.name), b, waysOf(selected)));
   const bits = remembered((b) => heads(b).map((head) => keptBits(head, matrix)));
   const base = baseName(text.name, place);
@@ -120,7 +119,7 @@ function madeSelection(whole: SelectText, place: Place, least: boolean): Entry {
     known: (name) => ({ kind: "selection", name, matrix, select: (b, h) => heads(b)[h]! }),
   };
   const has = (p: Point): boolean => {
-    const [row, column] = matrix.bitOf(p.q, p.k);
+    const [row, column] = matrix.bitOf(p);
     const given = selected.given[entry.name];
     if (given !== undefined) return givenBit(given, p.b, headOf(given, p, place), row, column);
     return row >= 0 && column >= 0 && column < matrix.columns && bits(p.b)[p.h]![row * matrix.columns + column] === 1;

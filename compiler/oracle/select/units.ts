@@ -1,5 +1,6 @@
-import type { OracleSpace } from "../space.js";
-import { quotient } from "../values.js";
+import { OracleError } from "../program.js";
+import type { Place } from "../scope.js";
+import { quotient, type Point } from "../values.js";
 import { positionsIn, type Axis, type Unit } from "./tensor.js";
 
 /** The positions of a call. */
@@ -9,11 +10,14 @@ export interface Positions {
   readonly queries: number;
   readonly keys: number;
   readonly causal: boolean;
-  /** The position at each place, where there is a layout. */
-  readonly order?: readonly number[] | undefined;
+  /** The position at each place, of queries and of keys, where a layout has another order. */
+  readonly order: { readonly q?: readonly number[] | undefined; readonly k?: readonly number[] | undefined };
 }
 
-export function positionsOf(space: OracleSpace, N: number, NQ: number, order?: readonly number[]): Positions {
+/** The positions of a call for a batch entry and head. */
+export function positionsOf({ space, launch: { N, NQ }, orders }: Place, at: Pick<Point, "b" | "h" | "kvh">): Positions {
+  if (space === undefined) throw new OracleError("there is no space here");
+  const order = { q: orders?.q?.(at), k: orders?.k?.(at) };
   return { first: space.kind === "cross" ? 0 : N - NQ, queries: NQ, keys: N, causal: space.causal, order };
 }
 
@@ -40,9 +44,9 @@ function tiles(order: readonly number[], first: number, n: number): Axis {
 
 /** Blocks of n queries or keys; as tiles, runs of places where there is a layout. */
 export const queryUnits = ({ first, queries, order }: Positions, n: number, tile = false): Axis =>
-  tile && order !== undefined ? tiles(order, first, n) : blocks(first, first + queries, n);
+  tile && order.q !== undefined ? tiles(order.q, first, n) : blocks(first, first + queries, n);
 export const keyUnits = ({ keys, order }: Positions, n: number, tile = false): Axis =>
-  tile && order !== undefined ? tiles(order, 0, n) : blocks(0, keys, n);
+  tile && order.k !== undefined ? tiles(order.k, 0, n) : blocks(0, keys, n);
 /** Whether a unit holds nothing: a tile without a query of the call. */
 export const isEmpty = ({ tile }: Unit): boolean => tile?.positions.length === 0;
 /** Distances q - k from 0 on, as many as there are keys. */

@@ -5,7 +5,19 @@ import { checkConstantInt, hint } from "../expressions.js";
 import type { InputKind, InputModel } from "../model.js";
 import type { Typed } from "../typed.js";
 
-const kinds: readonly InputKind[] = ["ids", "bits", "blocks", "columns", "diagonals", "csr", "gate", "pooled", "scores", "channels"];
+const kinds: readonly InputKind[] = [
+  "ids",
+  "order",
+  "bits",
+  "blocks",
+  "columns",
+  "diagonals",
+  "csr",
+  "gate",
+  "pooled",
+  "scores",
+  "channels",
+];
 /** Kinds of the language that this version does not compile. */
 const laterKinds = ["bias", "factor"];
 
@@ -54,12 +66,13 @@ function readType(clause: InputClause, context: Context): Pick<InputModel, "kind
     case "diagonals":
     case "channels":
       return args.length === 0 ? { kind, sizes: [], axis: "k" } : wrong(kind, type.span, context);
-    case "ids": {
+    case "ids":
+    case "order": {
       const axis = args.length === 0 ? defaultAxis(context) : axisOf(args[0]!);
       if (axis === undefined || args.length > 1) return wrong(kind, type.span, context);
       // In a self space the queries are the last of the keys: one row of ids serves both.
       if (axis === "q" && context.space?.kind !== "cross") {
-        report(context, "ATTN2221", type.span, {});
+        report(context, "ATTN2221", type.span, { kind });
         return undefined;
       }
       return { kind, sizes: [], axis };
@@ -92,6 +105,7 @@ function defaultAxis(context: Context): "k" | undefined {
 
 const forms: Readonly<Record<InputKind, string>> = {
   ids: "`ids`, or in a cross space `ids(q)` or `ids(k)`",
+  order: "`order`, or in a cross space `order(q)` or `order(k)`",
   bits: "`bits(q, k)`",
   blocks: "`blocks(n, m)`, with n queries and m keys to a block",
   columns: "`columns`",

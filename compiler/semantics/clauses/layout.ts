@@ -1,10 +1,10 @@
-import type { CallNode, LayoutClause } from "../../syntax/ast.js";
+import type { CallNode, Expr, LayoutClause } from "../../syntax/ast.js";
 import { matchArguments } from "../arguments.js";
 import { report, type Context } from "../context.js";
-import { checkConstantInt, hint } from "../expressions.js";
-import type { Curve, LayoutModel, SpaceModel } from "../model.js";
+import { checkConstantInt, checkExpr, hint } from "../expressions.js";
+import type { Curve, LayoutModel, OrderModel, SpaceModel } from "../model.js";
 
-/** What layouts are called; this version compiles the first three. */
+/** What layouts are called; this version compiles the first four. */
 const layouts = ["tiles", "curve", "residues", "permute", "paged", "kv", "shared_prefix"] as const;
 const curves: readonly Curve[] = ["morton", "hilbert", "gilbert"];
 
@@ -13,7 +13,7 @@ export function checkLayout(clause: LayoutClause, context: Context): LayoutModel
   let layout: LayoutModel | undefined;
   for (const item of clause.items) {
     const { name, span } = item.callee;
-    if (name !== "tiles" && name !== "curve" && name !== "residues") {
+    if (name !== "tiles" && name !== "curve" && name !== "residues" && name !== "permute") {
       if (layouts.some((known) => known === name)) report(context, "ATTN2201", item.span, { what: `\`layout ${name}\`` });
       else report(context, "ATTN2224", span, { name }, hint(name, layouts));
       continue;
@@ -23,7 +23,7 @@ export function checkLayout(clause: LayoutClause, context: Context): LayoutModel
       report(context, "ATTN2202", item.span, { what: "an order of the tokens" }, { labels });
       continue;
     }
-    const check = { tiles: checkTiles, curve: checkCurve, residues: checkResidues }[name];
+    const check = { tiles: checkTiles, curve: checkCurve, residues: checkResidues, permute: checkPermute }[name];
     layout = check(item, context);
   }
   return layout;
@@ -65,6 +65,50 @@ function checkResidues(item: CallNode, context: Context): LayoutModel | undefine
   const matched = matchArguments(item, [{ name: "modulus", required: true }], context);
   if (matched === undefined) return undefined;
   return { kind: "residues", modulus: checkConstantInt(matched.get("modulus")!, context, "the number of residues"), span: item.span };
+}
+
+/** `permute(q: ORDER, k: ORDER)`: of one alone by its label, of both also in that order. */
+function checkPermute(item: CallNode, context: Context): LayoutModel | undefined {
+  const parameters = [
+    { name: "q", required: false },
+    { name: "k", required: false },
+  ];
+  const matched = matchArguments(item, parameters, context);
+  if (matched === undefined) return undefined;
+  const [only] = item.args;
+  if (item.args.length === 0 || (item.args.length === 1 && only!.label === undefined)) {
+    const found = only === undefined ? "there is none" : "an order alone does not say whose it is";
+    report(context, "ATTN2342", item.span, { found });
+    return undefined;
+  }
+  const [q, k] = (["q", "k"] as const).map((axis) => matched.has(axis) && checkOrder(matched.get(axis)!, axis, context));
+  if (q === undefined || k === undefined) return undefined;
+  return { kind: "permute", ...(q ? { q } : {}), ...(k ? { k } : {}), span: item.span };
+}
+
+/** The order of queries or keys that an argument of `permute` names; reports what is none. */
+function checkOrder(expr: Expr, axis: "q" | "k", context: Context): OrderModel | undefined {
+  if (expr.kind === "error") return undefined;
+  const symbol = expr.kind === "name" ? context.scope.find(expr.name) : undefined;
+  if (symbol?.kind === "error") return undefined;
+  if (expr.kind !== "name" || symbol === undefined) {
+    // What is no name, or is not declared, is said as of any expression.
+    const error = expr.kind === "name" && checkExpr(expr, context).type.kind === "error";
+    if (!error) report(context, "ATTN2342", expr.span, { found: "this is no input of kind `order`" });
+    return undefined;
+  }
+  if (symbol.kind !== "input" || symbol.input.kind !== "order") {
+    const found =
+      symbol.kind === "input" ? `\`${expr.name}\` is an input of kind \`${symbol.input.kind}\`` : `\`${expr.name}\` is no input`;
+    report(context, "ATTN2342", expr.span, { found });
+    return undefined;
+  }
+  const { input } = symbol;
+  if (context.space?.kind === "cross" && input.axis !== axis) {
+    report(context, "ATTN2342", expr.span, { found: `\`${expr.name}\` is an order of ${input.axis === "q" ? "queries" : "keys"}` });
+    return undefined;
+  }
+  return { kind: "input", input };
 }
 
 /** What keeps the positions of a space from being those of one sequence. */

@@ -54,18 +54,20 @@ __device__ __forceinline__ int scalar_of(int h, int slot) const {
 }
 
 function inputHelpers(input: Input): readonly Helper[] {
-  return input.kind === "ids" ? idHelpers(input.name) : bitHelpers(input.name);
+  return input.kind === "ids" ? idHelpers(input) : bitHelpers(input.name);
 }
 
-function idHelpers(name: string): readonly Helper[] {
+function idHelpers({ name, order }: Extract<Input, { kind: "ids" }>): readonly Helper[] {
   const field = (of: string): string => `u.${uniformName(name, "input", of)}`;
+  const headOf = (stride: string): string => ` + (h * ${field("headCount")} / u.heads) * ${field(stride)}`;
+  const [h, head, summaryHead] = order === true ? ["int h, ", headOf("headStride"), headOf("summaryHeadStride")] : ["", "", ""];
   const extremum = (pick: "min" | "max", component: number): Helper => ({
     name: `${pick}_id_${name}`,
     text: `// From the summary: the ${pick} over the groups of ${SUMMARY_TOKENS} tokens that hold tokens low to high.
-__device__ inline int ${pick}_id_${name}(int b, int low, int high) const {
+__device__ inline int ${pick}_id_${name}(int b, ${h}int low, int high) const {
   const int first = min(max(low, 0), ${field("length")} - 1) / ${SUMMARY_TOKENS};
   const int last = min(max(high, 0), ${field("length")} - 1) / ${SUMMARY_TOKENS};
-  const unsigned int* base = aux + ${field("summary")} + b * ${field("summaryBatchStride")};
+  const unsigned int* base = aux + ${field("summary")} + b * ${field("summaryBatchStride")}${summaryHead};
   int found = static_cast<int>(base[first * 2 + ${component}]);
   for (int i = first + 1; i <= last; i++) found = ${pick}(found, static_cast<int>(base[i * 2 + ${component}]));
   return found;
@@ -74,9 +76,9 @@ __device__ inline int ${pick}_id_${name}(int b, int low, int high) const {
   return [
     {
       name: `id_${name}`,
-      text: `__device__ __forceinline__ int id_${name}(int b, int i) const {
+      text: `__device__ __forceinline__ int id_${name}(int b, ${h}int i) const {
   const int at = min(max(i, 0), ${field("length")} - 1);
-  return static_cast<int>(aux[${field("base")} + b * ${field("batchStride")} + at]);
+  return static_cast<int>(aux[${field("base")} + b * ${field("batchStride")}${head} + at]);
 }`,
     },
     extremum("min", 0),

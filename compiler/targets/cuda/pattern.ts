@@ -1,4 +1,4 @@
-import type { MaskModule } from "../../mask/ir.js";
+import type { IntExpr, MaskModule } from "../../mask/ir.js";
 import * as m from "../../mask/make.js";
 import { children, some } from "../../mask/walk.js";
 import type { MaskNode } from "../../mask/walk.js";
@@ -131,22 +131,19 @@ function printLists(lists: readonly Gathered[]): { readonly members: string; rea
 function printPlace(module: MaskModule, order: Order, lists: readonly Gathered[]): string {
   const { members, fill, functions } = printLists(lists);
   const packs = packsHeads(module);
-  const { layout } = module;
+  const { q, k } = module.layout?.tokens ?? {};
   const heads = packs ? "u.kv_heads" : "u.heads";
   const tile = order === "last first" ? "u.tiles - 1 - id % u.tiles" : "id % u.tiles";
-  const [offset, count] = layout === undefined ? ["u.offset + ", packs ? "u.queries * pack" : "u.queries"] : ["", "u.keys"];
-  // Tables of a layout are the same for all batch entries.
-  const token =
-    layout === undefined
-      ? ""
-      : `
-  // The position of the token at a place.
-  __device__ __forceinline__ int token_row(int k) const {
-    ${some(layout.token, (node) => node.kind === "load") ? "const int b = 0;\n    " : ""}return ${printInt(layout.token, cpp)};
-  }
-`;
-  const query = layout === undefined ? (packs ? "(first_row + row) / pack" : "first_row + row") : "token_row(first_row + row) - u.offset";
-  const exists = layout === undefined ? `first_row + row < ${count}` : "first_row + row < u.keys && token_row(first_row + row) >= u.offset";
+  const places = module.space.kind === "self" ? "u.keys" : "u.queries";
+  const [offset, count] = q === undefined ? ["u.offset + ", packs ? "u.queries * pack" : "u.queries"] : ["", places];
+  const queryToken = q === k ? "token_row" : "query_token";
+  const token = [
+    ...(k === undefined ? [] : [printToken("token_row", k)]),
+    ...(q === undefined || q === k ? [] : [printToken(queryToken, q)]),
+  ].join("");
+  const query = q === undefined ? (packs ? "(first_row + row) / pack" : "first_row + row") : `${queryToken}(first_row + row) - u.offset`;
+  const exists =
+    q === undefined ? `first_row + row < ${count}` : `first_row + row < ${places} && ${queryToken}(first_row + row) >= u.offset`;
   const head = packs ? "kvh * pack + (first_row + row) % pack" : "h";
   return `struct Place : Pattern {
   // Query heads whose rows stand side by side, and the first row of the tile.
@@ -182,15 +179,26 @@ ${indent(anyQuery(module), 2)}
   __device__ __forceinline__ long long query_row(int row) const {
     return static_cast<long long>(b * u.heads + ${head}) * u.queries + ${query};
   }
-  __device__ __forceinline__ int position(int row) const { return ${layout === undefined ? `u.offset + ${query}` : "first_row + row"}; }
+  __device__ __forceinline__ int position(int row) const { return ${q === undefined ? `u.offset + ${query}` : "first_row + row"}; }
 
 ${lists.length === 0 ? "  __device__ __forceinline__ bool has_key(int k) const { return k < u.keys; }\n" : functions.replace(/^\n/, "")}
   // The row of the tensors of keys and values that a key is, held within them past the last.
   __device__ __forceinline__ long long key_row(int k) const {
     const int held = ${lists.length === 0 ? "min(k, u.keys - 1)" : "key_at(k)"};
-    return static_cast<long long>(b * u.kv_heads + kvh) * u.keys + ${layout === undefined ? "held" : "token_row(held)"};
+    return static_cast<long long>(b * u.kv_heads + kvh) * u.keys + ${k === undefined ? "held" : "token_row(held)"};
   }
 };`;
+}
+
+/** The position of the token at a place: tables of a layout are the same for all batch entries, orders of the caller are not. */
+function printToken(name: string, token: IntExpr): string {
+  const shared = some(token, (node) => node.kind === "load" && node.byHead !== true);
+  return `
+  // The position of the token at a place.
+  __device__ __forceinline__ int ${name}(int k) const {
+    ${shared ? "const int b = 0;\n    " : ""}return ${printInt(token, cpp)};
+  }
+`;
 }
 
 function anyQuery(module: MaskModule): string {

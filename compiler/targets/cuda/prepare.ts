@@ -8,7 +8,8 @@ export const PREPARE_STRUCT = "struct Prepare { int p[8]; };";
  * twins of the shaders in runtime/launch/prepare, with the same parameters in the same order.
  */
 export const printPrepare = (operator: string, lists: boolean, selections = false): string => /* cpp */ `
-// Ids, and beside them the least and the greatest of each 32 tokens: count, tiles, length, base, summary.
+// Ids, and beside them the least and the greatest of each 32 tokens, held within bounds: count, tiles, length, base, summary,
+// low, high.
 extern "C" __global__ void ${symbolStem(operator)}_prepare_ids(const Prepare prepare, const int* source, unsigned int* aux, const int* indices) {
   const int i = blockIdx.x * 64 + threadIdx.x;
   if (i >= prepare.p[0]) return;
@@ -16,10 +17,10 @@ extern "C" __global__ void ${symbolStem(operator)}_prepare_ids(const Prepare pre
   const int length = prepare.p[2];
   const int row = i / tiles * length;
   const int first = i % tiles * 32;
-  int least = source[row + first];
+  int least = min(max(source[row + first], prepare.p[5]), prepare.p[6]);
   int greatest = least;
   for (int t = first; t < min(first + 32, length); t++) {
-    const int id = source[row + t];
+    const int id = min(max(source[row + t], prepare.p[5]), prepare.p[6]);
     aux[prepare.p[3] + row + t] = static_cast<unsigned int>(id);
     least = min(least, id);
     greatest = max(greatest, id);

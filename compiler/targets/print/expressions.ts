@@ -27,7 +27,7 @@ export function printInt(e: IntExpr, dialect: Dialect): string {
     case "select":
       return dialect.select(printBool(e.cond, dialect), int(e.a), int(e.b));
     case "load":
-      return `id_${e.input}(b, ${int(e.index)})`;
+      return `id_${e.input}(b, ${e.byHead === true ? "h, " : ""}${int(e.index)})`;
     default:
       return binary(e.kind, int(e.a), int(e.b), e.b.kind === "int" ? e.b.value : undefined);
   }

@@ -83,9 +83,8 @@ export class ScalarPrinter {
       case "select":
         return this.dialect.select(p(node.cond), p(node.a), p(node.b));
       case "idMin":
-        return `min_id_${node.input}(b, ${p(node.lo)}, ${p(node.hi)})`;
       case "idMax":
-        return `max_id_${node.input}(b, ${p(node.lo)}, ${p(node.hi)})`;
+        return `${node.kind === "idMin" ? "min" : "max"}_id_${node.input}(b, ${node.byHead === true ? "h, " : ""}${p(node.lo)}, ${p(node.hi)})`;
       case "lt":
       case "le":
       case "eq":

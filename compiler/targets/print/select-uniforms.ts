@@ -1,4 +1,5 @@
 import type { BoolExpr, IntExpr } from "../../mask/ir.js";
+import { layoutTokens } from "../../mask/layout/places.js";
 import { some, walk } from "../../mask/walk.js";
 import type { Int, SelectionProgram } from "../../select/ir.js";
 import { maskNodes, usesTokens } from "../../select/mask-nodes.js";
@@ -7,7 +8,7 @@ import type { UniformField, UniformSource } from "../../../runtime/launch/module
 import { uniformName } from "./names.js";
 import { sizeName } from "./select-sizes.js";
 import type { Sizes } from "./select-sizes.js";
-import { bitFields, idFields, launchVariables, loadedInputs } from "./uniforms.js";
+import { bitFields, idFieldsOf, launchVariables, loadedInputs } from "./uniforms.js";
 
 const shapeNames = ["batch", "heads", "kvHeads", "NQ", "N", "headDim", "offset"] as const;
 
@@ -24,7 +25,7 @@ export function selectionUniforms(program: SelectionProgram, sizes: Sizes): read
   const int = (name: string, source: UniformSource): UniformField => ({ name, type: "i32", source });
   const fields: UniformField[] = shapeNames.map((name) => int(uniformName(name), { kind: "shape", name }));
   fields.push({ name: "scale", type: "f32", source: { kind: "plainScale" } });
-  const tokens = module.layout !== undefined && usesTokens(program) ? [module.layout.token] : [];
+  const tokens = module.layout !== undefined && usesTokens(program) ? layoutTokens(module.layout) : [];
   const nodes = [...program.stages.flatMap(maskNodes), ...tokens];
   const mentions = (kind: string, name: string): boolean =>
     nodes.some((node) => some(node, (each) => each.kind === kind && "name" in each && each.name === name));
@@ -37,7 +38,7 @@ export function selectionUniforms(program: SelectionProgram, sizes: Sizes): read
   const made = new Set(matrices.map(({ bits }) => bits.name));
   for (const input of loadedInputs(module)) {
     if (!read.has(input.name) || made.has(input.name)) continue;
-    for (const field of input.kind === "ids" ? idFields : bitFields) {
+    for (const field of input.kind === "ids" ? idFieldsOf(input) : bitFields) {
       fields.push(int(uniformName(input.name, "input", field), { kind: "input", input: input.name, field }));
     }
   }

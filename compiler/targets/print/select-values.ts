@@ -50,7 +50,7 @@ export class SelectValues {
       case "mask":
         return printInt(a.expr, this.dialect);
       case "token":
-        return `token_at(b, ${this.int(a.place)})`;
+        return a.order === undefined ? `token_at(b, ${this.int(a.place)})` : `id_${a.order}(b, h, ${this.int(a.place)})`;
       case "add":
       case "sub":
       case "mul":

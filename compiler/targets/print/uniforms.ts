@@ -30,7 +30,7 @@ export function uniformFields(module: MaskModule): readonly UniformField[] {
   const lists = gatheredLists(module);
   for (const input of loadedInputs(module)) {
     const listFields = lists.includes(input.name) ? LIST_FIELDS : [];
-    for (const field of input.kind === "ids" ? idFields : [...bitFields, ...listFields]) {
+    for (const field of input.kind === "ids" ? idFieldsOf(input) : [...bitFields, ...listFields]) {
       fields.push(int(uniformName(input.name, "input", field), { kind: "input", input: input.name, field }));
     }
   }
@@ -49,7 +49,10 @@ export function loadedInputs(module: MaskModule): readonly Input[] {
   ];
 }
 
-export const idFields: readonly InputField[] = ["base", "batchStride", "length", "summary", "summaryBatchStride"];
+const idFields: readonly InputField[] = ["base", "batchStride", "length", "summary", "summaryBatchStride"];
+const orderFields: readonly InputField[] = [...idFields, "headCount", "headStride", "summaryHeadStride"];
+/** The fields of ids: those of an order have an axis of heads. */
+export const idFieldsOf = ({ order }: Extract<Input, { kind: "ids" }>): readonly InputField[] => (order === true ? orderFields : idFields);
 /** Where the list is that an input's row of bits is made into. */
 const LIST_FIELDS: readonly ListField[] = ["list", "listBatchStride", "listStride"];
 export const bitFields: readonly InputField[] = ["base", "batchStride", "headCount", "headStride", "rowStride", "rows", "columns"];

@@ -68,14 +68,19 @@ fn scalar_of(h: i32, slot: i32) -> i32 {
 
 function inputHelpers(input: Input): readonly Helper[] {
   const field = (name: string): string => `u.${uniformName(input.name, "input", name)}`;
+  const headOf = (count: string, stride: string): string => `(h * ${field(count)} / u.heads) * ${field(stride)}`;
   if (input.kind === "ids") {
+    const [h, head, summaryHead] =
+      input.order === true
+        ? ["h: i32, ", ` + ${headOf("headCount", "headStride")}`, ` + ${headOf("headCount", "summaryHeadStride")}`]
+        : ["", "", ""];
     const extremum = (pick: "min" | "max", component: number): Helper => ({
       name: `${pick}_id_${input.name}`,
       text: `// From the summary: the ${pick} over the groups of ${SUMMARY_TOKENS} tokens that hold tokens lo to hi.
-fn ${pick}_id_${input.name}(b: i32, lo: i32, hi: i32) -> i32 {
+fn ${pick}_id_${input.name}(b: i32, ${h}lo: i32, hi: i32) -> i32 {
   let first = clamp(lo, 0, ${field("length")} - 1) / ${SUMMARY_TOKENS};
   let last = clamp(hi, 0, ${field("length")} - 1) / ${SUMMARY_TOKENS};
-  let base = ${field("summary")} + b * ${field("summaryBatchStride")};
+  let base = ${field("summary")} + b * ${field("summaryBatchStride")}${summaryHead};
   var found = bitcast<i32>(aux[base + first * 2 + ${component}]);
   for (var i = first + 1; i <= last; i++) {
     found = ${pick}(found, bitcast<i32>(aux[base + i * 2 + ${component}]));
@@ -86,16 +91,16 @@ fn ${pick}_id_${input.name}(b: i32, lo: i32, hi: i32) -> i32 {
     return [
       {
         name: `id_${input.name}`,
-        text: `fn id_${input.name}(b: i32, i: i32) -> i32 {
+        text: `fn id_${input.name}(b: i32, ${h}i: i32) -> i32 {
   let at = clamp(i, 0, ${field("length")} - 1);
-  return bitcast<i32>(aux[${field("base")} + b * ${field("batchStride")} + at]);
+  return bitcast<i32>(aux[${field("base")} + b * ${field("batchStride")}${head} + at]);
 }`,
       },
       extremum("min", 0),
       extremum("max", 1),
     ];
   }
-  const head = `${field("base")} + b * ${field("batchStride")} + (h * ${field("headCount")} / u.heads) * ${field("headStride")}`;
+  const head = `${field("base")} + b * ${field("batchStride")} + ${headOf("headCount", "headStride")}`;
   return [
     {
       name: `bit_${input.name}`,

@@ -149,7 +149,7 @@ fn scratch_bit(row: i32, column: i32) -> bool {
 /** Where there is a layout, for stages that ask: the position of the token at a place. */
 function tokenFunction({ layout }: MaskModule, text: string): readonly string[] {
   if (layout === undefined || !text.includes("token_at(")) return [];
-  return [`\nfn token_at(b: i32, k: i32) -> i32 {\n  return ${printInt(layout.token, wgslKernel)};\n}`];
+  return [`\nfn token_at(b: i32, k: i32) -> i32 {\n  return ${printInt(layout.tokens.k!, wgslKernel)};\n}`];
 }
 
 /** An input has as many heads as the query heads, the kv heads, or one. */

@@ -1,9 +1,11 @@
 import type { TileProgram } from "../../program/ir.js";
+import type { IntExpr } from "../../mask/ir.js";
 import { some } from "../../mask/walk.js";
 import { BASELINE_LIMITS, workgroupBytes } from "../../schedule/schedule.js";
 import type { Schedule } from "../../schedule/schedule.js";
 import { printInt } from "../print/expressions.js";
 import { wgsl } from "./dialect.js";
+import { placeCount } from "./tile-place.js";
 
 /**
  * Where the rows of tensors lie that tiles are made of, as texts: the one seam between a row of a tile and
@@ -83,41 +85,58 @@ export function listedKeys(list: string, kept: boolean): KeyRows {
  * Bytes of workgroup memory for where the keys of a tile are, found once for all threads: in the grid layout
  * of threads, in which each of them reads every value. 0 where there is no room left, and threads look them up.
  */
-export function keyRowBytes({ token, module, body }: TileProgram, schedule: Schedule): number {
+export function keyRowBytes({ tokens, module, body }: TileProgram, schedule: Schedule): number {
   const bytes = schedule.tileK * 4;
   const fits = workgroupBytes(schedule, module.shape) + bytes <= BASELINE_LIMITS.workgroupBytes;
-  const looksUp = token !== undefined || body.some((stmt) => stmt.op === "keyTiles" && stmt.list !== undefined);
+  const looksUp = tokens?.k !== undefined || body.some((stmt) => stmt.op === "keyTiles" && stmt.list !== undefined);
   return looksUp && schedule.layout === "grid" && fits ? bytes : 0;
 }
 
 /** The rows of a program: a layout's are those of the tokens at places. */
 export function tokenRows(program: TileProgram, schedule: Schedule): TokenRows {
-  const { token } = program;
+  const { q, k } = program.tokens ?? {};
   const keepsKeys = keyRowBytes(program, schedule) > 0;
-  if (token === undefined) return { ...asTheyAre, keepsKeys };
-  // Tables of a layout are the same for all batch entries.
-  const b = some(token, (node) => node.kind === "load") ? "  let b = 0;\n" : "";
-  return {
-    ...neighbours,
-    keepsKeys,
-    functions: `// The position of the token at a place.
-fn token_row(k: i32) -> i32 {
-${b}  return ${printInt(token, wgsl)};
+  const queries = q === undefined ? {} : placedQueries(program, q, q === k ? "token_row" : "query_token");
+  const keys = k === undefined ? asTheyAre.keys : placedKeys(k, keepsKeys);
+  const functions = [
+    ...(k === undefined ? [] : [tokenFunction("token_row", k)]),
+    ...(q === undefined || q === k ? [] : [tokenFunction("query_token", q)]),
+    queries.functions ?? "",
+  ];
+  return { ...asTheyAre, ...queries, functions: functions.join(""), keepsKeys, keys };
 }
 
-// The query of the call at a place; negative where there is none.
-fn query_row(place: i32) -> i32 {
-  return select(-1, token_row(place) - u.offset, place < u.keys);
+/** Of an order of the caller there may be one for each batch entry and head; other tables are the same for all. */
+const isByHead = (token: IntExpr): boolean => some(token, (node) => node.kind === "load" && node.byHead === true);
+
+const tokenFunction = (name: string, token: IntExpr): string => `// The position of the token at a place.
+fn ${name}(k: i32${isByHead(token) ? ", h: i32, b: i32" : ""}) -> i32 {
+${!isByHead(token) && some(token, (node) => node.kind === "load") ? "  let b = 0;\n" : ""}  return ${printInt(token, wgsl)};
+}
+
+`;
+
+function placedQueries({ module }: TileProgram, token: IntExpr, function_: string): Partial<TokenRows> {
+  const [names, params] = isByHead(token) ? [", h, b", ", h: i32, b: i32"] : ["", ""];
+  const query = (row: string): string => `query_row(${row}${names})`;
+  return {
+    functions: `// The query of the call at a place; negative where there is none.
+fn query_row(place: i32${params}) -> i32 {
+  return select(-1, ${function_}(place${names}) - u.offset, place < ${placeCount(module)});
 }
 `,
-    hasQuery: (row) => `query_row(${row}) >= 0`,
-    query: (row) => `query_row(${row})`,
-    heldQuery: (row) => `max(query_row(${row}), 0)`,
-    keys: {
-      ...allKeys,
-      kept: keepsKeys,
-      key: (place) => `token_row(${place})`,
-      heldKey: (place) => `token_row(min(${place}, u.keys - 1))`,
-    },
+    hasQuery: (row) => `${query(row)} >= 0`,
+    query,
+    heldQuery: (row) => `max(${query(row)}, 0)`,
+  };
+}
+
+function placedKeys(token: IntExpr, kept: boolean): KeyRows {
+  const names = isByHead(token) ? ", h, b" : "";
+  return {
+    ...allKeys,
+    kept,
+    key: (place) => `token_row(${place}${names})`,
+    heldKey: (place) => `token_row(min(${place}, u.keys - 1)${names})`,
   };
 }

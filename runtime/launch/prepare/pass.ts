@@ -13,7 +13,9 @@ export function passParams(layout: InputLayout, keys: number, indexCount: number
   switch (spec.kind) {
     case "ids": {
       const tiles = Math.ceil(columns / SUMMARY_TILE);
-      return [batch * tiles, tiles, columns, fields.base, fields.summary];
+      // Positions that do not exist are held within those that do: what a kernel reads by them exists.
+      const [least, greatest] = spec.order === true ? [0, columns - 1] : [-(2 ** 31), 2 ** 31 - 1];
+      return [batch * heads * tiles, tiles, columns, fields.base, fields.summary, least, greatest];
     }
     case "bits":
     case "blocks":
@@ -31,7 +33,7 @@ export function sourceWords(layout: InputLayout): number {
   const { spec, batch, heads, rows, columns, rowStride, listLength } = layout;
   switch (spec.kind) {
     case "ids":
-      return batch * columns;
+      return batch * heads * columns;
     case "bits":
     case "blocks":
       return batch * heads * rows * rowStride;

@@ -70,6 +70,7 @@ export function layoutMatrices(
       length: columns,
       summary: 0,
       summaryBatchStride: 0,
+      summaryHeadStride: 0,
       ...{ headCount: heads, headStride, rowStride, rows, columns },
     };
     words += call.batch * heads * headStride;

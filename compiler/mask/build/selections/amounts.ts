@@ -52,8 +52,7 @@ export class Amounts {
   private inUnits(mask: BoolExpr, sizes: UnitSizes, span: Span): BoolExpr {
     const asks = some(
       mask,
-      (e) =>
-        e.kind === "load" && arePlaces(e.input) && !(e.index.kind === "var" && e.index.name === "q" ? sizes.ofPlaces.q : sizes.ofPlaces.k),
+      (e) => e.kind === "load" && arePlaces(e.input) && (arePlaces(e.input, "q") ? sizes.ofPlaces.q : sizes.ofPlaces.k) === undefined,
     );
     if (asks) this.at.lowering.add(diagnostic("ATTN2340", span, {}));
     return mask;
@@ -76,8 +75,11 @@ export class Amounts {
     const first = this.atLeast(force.first && this.count(force.first, "`n` of `first`"), nearest);
     const local = this.atLeast(force.local && this.count(force.local, "`n` of `local`"), ownUnit);
     const { causal } = this.at.lowering.around.space;
-    if (force.last !== undefined && causal && (sizes.ofPlaces.q || sizes.ofPlaces.k)) {
+    if (force.last !== undefined && causal && (sizes.ofPlaces.q ?? sizes.ofPlaces.k) !== undefined) {
       this.at.lowering.add(diagnostic("ATTN2341", force.last.span, { what: "`last(n)` in a causal space" }));
+    }
+    if (force.local !== undefined && !sameKind && sizes.ofPlaces.q !== undefined && sizes.ofPlaces.k !== undefined) {
+      this.at.lowering.add(diagnostic("ATTN2341", force.local.span, { what: "`local(n)` of tiles of two orders" }));
     }
     const touched = pairs.length === 0 ? undefined : this.inUnits(this.allowed(m.or(...pairs)), sizes, force.span);
     return {

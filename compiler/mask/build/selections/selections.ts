@@ -4,6 +4,7 @@ import type { Typed } from "../../../semantics/typed.js";
 import type { BoolExpr } from "../../ir.js";
 import { mapBits } from "../../map-bits.js";
 import { bitOfPair } from "../../selection-bits.js";
+import { differsByHead } from "../../selection.js";
 import type { Flag, Selection, SelectionHeads, Tensor } from "../../selection.js";
 import type { Frame, Lowering } from "../lower.js";
 import { lowerTensor, reportMultiple, size, type TensorFrame, type UnitSizes } from "../tensors/lower.js";
@@ -74,6 +75,9 @@ export class Selections {
       this.lowering.add(diagnostic("ATTN2330", select.units.diag!.span, { what: "`unit diag`" }));
     }
     const heads: SelectionHeads = select.group?.over ?? "query";
+    if (heads === "one" && (differsByHead(units.ofPlaces.q) || differsByHead(units.ofPlaces.k))) {
+      this.lowering.add(diagnostic("ATTN2344", select.span, {}));
+    }
     const amounts = new Amounts(at, heads);
     // What it reads of others comes first, so that they stand before it.
     const among = amounts.among(select, units);
@@ -137,7 +141,7 @@ function sizesOf(units: SelectUnits, at: TensorFrame): UnitSizes {
     if (unit === undefined) return {};
     return { [axis]: unit.size === undefined ? 1 : size(unit.size, "the size of a unit", at) };
   };
-  const ofPlaces = { q: at.lowering.inTiles(units.q?.tile), k: at.lowering.inTiles(units.k?.tile) };
+  const ofPlaces = { q: at.lowering.inTiles(units.q?.tile, "q"), k: at.lowering.inTiles(units.k?.tile, "k") };
   return { ...of("q"), ...of("k"), ...of("diag"), ofPlaces };
 }
 

@@ -1,6 +1,7 @@
 import { diagnostic } from "../../../diagnostics/report.js";
 import type { Diagnostic } from "../../../diagnostics/diagnostic.js";
 import type { Span } from "../../../source/file.js";
+import { differsByHead } from "../../selection.js";
 import type { ColumnAxis, OfPlaces, RowAxis, SelectionHeads, TensorAxes } from "../../selection.js";
 
 type Add = (diagnostic: Diagnostic) => void;
@@ -20,7 +21,9 @@ export function joinAxes(a: TensorAxes, b: TensorAxes, span: Span, add: Add): Te
 }
 
 /** Without the fields of axes that are not there. */
-export function axesOf({ heads, rows, columns, dim }: TensorAxes): TensorAxes {
+export function axesOf({ heads: fewest, rows, columns, dim }: TensorAxes): TensorAxes {
+  const byHead = differsByHead(rows?.of) || (columns !== undefined && differsByHead(ofOf(columns)));
+  const heads = byHead && fewest === "one" ? "kv" : fewest;
   return { heads, ...(rows === undefined ? {} : { rows }), ...(columns === undefined ? {} : { columns }), dim };
 }
 
@@ -50,8 +53,8 @@ export function keys(unit: number, stride = unit): ColumnAxis {
 }
 
 /** Units of neighbouring places where there is a layout in which they are not positions. */
-export function inUnits(unit: number, ofPlaces: boolean): { readonly unit: number; readonly of?: OfPlaces } {
-  return ofPlaces ? { unit, of: "places" } : { unit };
+export function inUnits(unit: number, of: OfPlaces | undefined): { readonly unit: number; readonly of?: OfPlaces } {
+  return of === undefined ? { unit } : { unit, of };
 }
 
 const ofOf = (axis: ColumnAxis): OfPlaces | undefined => (axis.kind === "keys" ? axis.of : undefined);

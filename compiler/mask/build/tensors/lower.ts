@@ -1,7 +1,7 @@
 import { diagnostic } from "../../../diagnostics/report.js";
 import type { ElementOp, TensorLet, TensorTyped } from "../../../semantics/tensors/model.js";
 import type { Typed } from "../../../semantics/typed.js";
-import type { Tensor, TensorBinary } from "../../selection.js";
+import type { OfPlaces, Tensor, TensorBinary } from "../../selection.js";
 import type { Frame, Lowering } from "../lower.js";
 import { axesOf, describeColumns, describeRows, inUnits, keys, noAxes, reportUnits, sameColumns, sameKind, strideOf } from "./axes.js";
 import { jensenShannonDistance } from "./distance.js";
@@ -14,7 +14,7 @@ export interface UnitSizes {
   readonly k?: number | undefined;
   readonly diag?: number | undefined;
   /** Which of them are runs of places. */
-  readonly ofPlaces: { readonly q: boolean; readonly k: boolean };
+  readonly ofPlaces: { readonly q: OfPlaces | undefined; readonly k: OfPlaces | undefined };
 }
 
 /** What a tensor expression is lowered in. */
@@ -155,7 +155,8 @@ function pool(typed: Extract<TensorTyped, { readonly kind: "pool" }>, at: Tensor
   const a = lowerTensor(typed.a, at);
   const { span } = typed;
   const given = typed.unit && size(typed.unit, "the size of a block", at);
-  const inTiles = (axis: "q" | "k"): boolean => (given === undefined ? (units?.ofPlaces[axis] ?? false) : lowering.inTiles(typed.tile));
+  const inTiles = (axis: "q" | "k"): OfPlaces | undefined =>
+    given === undefined ? units?.ofPlaces[axis] : lowering.inTiles(typed.tile, axis);
   if (typed.over === "rows") {
     const wanted = inUnits(given ?? units!.q!, inTiles("q"));
     const rows = a.axes.rows!;
@@ -199,7 +200,7 @@ function fold(typed: Extract<TensorTyped, { readonly kind: "fold" }>, unit: numb
   const a = lowerTensor(typed.a, at);
   const columns = a.axes.columns!;
   const stride = strideOf(columns);
-  const wanted = { ...keys(unit!), ...inUnits(unit!, at.units?.ofPlaces.k ?? false) };
+  const wanted = { ...keys(unit!), ...inUnits(unit!, at.units?.ofPlaces.k) };
   if (wanted.of !== undefined || !sameKind(columns, wanted)) lowering.add(diagnostic("ATTN2341", span, { what: "`fold`" }));
   else if (wanted.unit % stride !== 0) reportMultiple(describeColumns(wanted), wanted.unit, stride, span, at);
   else if (columns.unit % stride !== 0) reportMultiple(describeColumns(columns), columns.unit, stride, span, at);

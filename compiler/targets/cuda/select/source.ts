@@ -1,3 +1,4 @@
+import { layoutTokens } from "../../../mask/layout/places.js";
 import type { FloatInput, Layout, MaskModule } from "../../../mask/ir.js";
 import type { Int, SelectionProgram, Stage } from "../../../select/ir.js";
 import { lowerSelections } from "../../../select/lower.js";
@@ -126,7 +127,15 @@ function printBase(module: MaskModule, floats: readonly FloatInput[], text: stri
     ...(module.layout !== undefined && text.includes("token_at(") ? [tokenFunction(module.layout)] : []),
     ...(text.includes("scratch_bit(") ? [SCRATCH_BIT] : []),
     ...floats.filter(({ name }) => text.includes(`input_${name}(`)).map(inputFunction),
-    printHelpers(module, text + (module.layout === undefined ? "" : printInt(module.layout.token, cppKernel))),
+    printHelpers(
+      module,
+      text +
+        (module.layout === undefined
+          ? ""
+          : layoutTokens(module.layout)
+              .map((token) => printInt(token, cppKernel))
+              .join()),
+    ),
   ].filter((each) => each !== "");
   return `struct Selection {
   const SelectionUniforms& u;
@@ -136,8 +145,8 @@ ${floats.map(({ name }) => `  const float* floats_${name};\n`).join("")}${functi
 }
 
 /** The position of the token at a place. */
-const tokenFunction = ({ token }: Layout): string =>
-  `__device__ __forceinline__ int token_at([[maybe_unused]] int b, int k) const {\n  return ${printInt(token, cppKernel)};\n}`;
+const tokenFunction = ({ tokens }: Layout): string =>
+  `__device__ __forceinline__ int token_at([[maybe_unused]] int b, int k) const {\n  return ${printInt(tokens.k!, cppKernel)};\n}`;
 
 const SCRATCH_BIT = `__device__ __forceinline__ bool scratch_bit(int row, int column) const {
   return (scratch[row + (column >> 5)] >> (column & 31) & 1u) != 0u;
