@@ -132,7 +132,7 @@ export type RealValue = { readonly kind: "number"; readonly value: number } | { 
  * - `threshold`: scores of at least t.
  * - `fraction`: as top, with n = ceil(f * candidates).
  * Ties go to the lower index, row-major in a head. `least` and `most` bound the number of units kept by mass,
- * threshold and fraction. A NaN score ranks below all others and has no mass.
+ * threshold and fraction; the n of `top` is within them already. A NaN score ranks below all others and has no mass.
  *
  * Forced units are kept whatever their scores. They count in n, in the mass and in least and most, where `top` etc.
  * then fills up with the best of the others; with `onTop` the rule is applied to the units that are not forced.

@@ -118,5 +118,17 @@ function leftover(file: SourceFile, token: IToken, before: IToken | undefined): 
     return diagnostic("ATTN1019", at, { written: "=" }, { hint: "to compare, write `==`" });
   }
   if (before?.image === "not") return diagnostic("ATTN1019", spanOf(file, before), { written: "not" }, { hint: "write `!`" });
-  return diagnostic("ATTN1018", at, { found: describeToken(token) });
+  return diagnostic("ATTN1018", at, { found: describeToken(token) }, misspelled(token));
+}
+
+/** Words that go on with a clause behind an expression. */
+const continuing = ["min", "max", "over", "from"];
+
+/** A word after a clause that is nearly one that continues it, or starts the next. */
+function misspelled(token: IToken): { readonly hint?: string } {
+  if (!tokenMatcher(token, t.Name) || token.image.length < 3) return {};
+  const near = suggest(token.image, [...continuing, ...Object.keys(t.clauseKeywords)]);
+  if (near === undefined) return {};
+  const where = continuing.includes(near) ? "" : " The next clause stands on a line of its own or after `;`";
+  return { hint: `did you mean \`${near}\`?${where}` };
 }

@@ -114,7 +114,9 @@ function toUnits(fine: Tensor, { rows, columns, kind }: Grid, { ways, positions 
 function ruleOf({ keep: text }: SelectText, place: Place, { point }: Scene): KeepRule {
   const number = (expr: Expr): number => numberOf(evaluate(expr, place))(point);
   const { rule, amount, least, most, onTop } = text;
-  return { rule, amount: number(amount), least: least && number(least), most: most && number(most), onTop };
+  // More than all of a mass is all of it.
+  const wanted = rule === "top_p" ? Math.min(number(amount), 1) : number(amount);
+  return { rule, amount: wanted, least: least && number(least), most: most && number(most), onTop };
 }
 
 /** The selection with only its least number of units. */

@@ -1,7 +1,7 @@
 import type { Expr, KeepClause } from "../../syntax/ast.js";
 import { matchArguments } from "../arguments.js";
 import { report, type Context } from "../context.js";
-import { checkExpr, expectInt } from "../expressions.js";
+import { checkExpr, expectInt, hint } from "../expressions.js";
 import { checkLevels } from "./levels.js";
 import { isUniform } from "../tensors/check.js";
 import type { KeepModel } from "../tensors/model.js";
@@ -24,7 +24,7 @@ export function checkKeep(clause: KeepClause, context: Context): readonly KeepMo
   const max = clause.max && checkAmount(clause.max, "`max`", true, context);
   const scope = clause.over?.name ?? "row";
   if (scope !== "row" && scope !== "head") {
-    report(context, "ATTN2321", clause.over!.span, { allowed: "`head` after `keep`" });
+    report(context, "ATTN2321", clause.over!.span, { allowed: "`head` after `keep`" }, hint(scope, ["head"]));
     return undefined;
   }
   if (rules === undefined || (clause.min !== undefined && min === undefined) || (clause.max !== undefined && max === undefined))
@@ -37,13 +37,19 @@ export function checkRule(value: Expr, context: Context): readonly [KeepRule] | 
   const name = value.kind === "call" ? value.callee.name : "";
   const rule = Object.hasOwn(rules, name) ? rules[name as keyof typeof rules] : undefined;
   if (value.kind !== "call" || rule === undefined) {
-    if (value.kind !== "error") report(context, "ATTN2317", value.span, {});
+    if (value.kind !== "error") report(context, "ATTN2317", value.span, {}, misspelledRule(value));
     return undefined;
   }
   const parameter = { top: "n", mass: "p", threshold: "t", fraction: "f" }[rule];
   const matched = matchArguments(value, [{ name: parameter, required: true }], context);
   const amount = matched && checkAmount(matched.get(parameter)!, `\`${parameter}\` of \`${name}\``, rule === "top", context);
   return amount && [{ rule, amount }];
+}
+
+/** A rule, or the `forced` behind it, that is nearly written. */
+function misspelledRule(value: Expr): { readonly hint?: string } {
+  if (value.kind === "call") return hint(value.callee.name, ["top_p", ...Object.keys(rules), "levels"]);
+  return value.kind === "binary" && value.op === "+" && value.right.kind === "name" ? hint(value.right.name, ["forced"]) : {};
 }
 
 /** `top(8) + forced` without its `+ forced`. */

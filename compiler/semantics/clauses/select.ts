@@ -2,6 +2,7 @@ import type { Span } from "../../source/file.js";
 import type { BlockClause, Clause, GroupClause, ScoreClause } from "../../syntax/ast.js";
 import { report, type Context } from "../context.js";
 import { declareName } from "../declare-name.js";
+import { hint } from "../expressions.js";
 import { checkTensor, reportShape } from "../tensors/check.js";
 import type { SelectModel, SelectUnits, TensorTyped } from "../tensors/model.js";
 import { checkAmong } from "./among.js";
@@ -103,7 +104,8 @@ function checkGroup(clause: GroupClause, context: Context): SelectModel["group"]
   const over = { kvh: "kv", h: "one", heads: "one" }[clause.over.name] as "kv" | "one" | undefined;
   if (op === undefined || over === undefined) {
     const span: Span = op === undefined ? clause.how.span : clause.over.span;
-    report(context, "ATTN2320", span, {});
+    const [written, known] = op === undefined ? [clause.how.name, ops] : [clause.over.name, ["kvh", "h"]];
+    report(context, "ATTN2320", span, {}, hint(written, known));
     return undefined;
   }
   return { op, over, span: clause.span };

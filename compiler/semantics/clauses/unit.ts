@@ -1,7 +1,7 @@
 import type { Expr, SnapClause, UnitClause } from "../../syntax/ast.js";
 import { matchArguments } from "../arguments.js";
 import { report, type Context } from "../context.js";
-import { checkConstantInt } from "../expressions.js";
+import { checkConstantInt, hint } from "../expressions.js";
 import type { SelectUnits, UnitModel } from "../tensors/model.js";
 import type { Typed } from "../typed.js";
 
@@ -61,13 +61,24 @@ function checkUnit(axis: Axis, expr: Expr, context: Context): UnitModel | undefi
   if (expr.kind === "name" && expr.name === "token") return { span };
   if (expr.kind !== "call" || expr.callee.name === "token" || !allowed.includes(expr.callee.name)) {
     const written = allowed.map((form) => (form === "token" ? "`token`" : `\`${form}(n)\``));
-    report(context, "ATTN2315", span, { axis, forms: `${written.slice(0, -1).join(", ")} or ${written.at(-1)!}` });
+    report(
+      context,
+      "ATTN2315",
+      span,
+      { axis, forms: `${written.slice(0, -1).join(", ")} or ${written.at(-1)!}` },
+      misspelledForm(expr, allowed),
+    );
     return undefined;
   }
   const matched = matchArguments(expr, [{ name: "n", required: true }], context);
   const size = matched && checkConstantInt(matched.get("n")!, context, `the size of a ${expr.callee.name}`);
   if (size === undefined || size.type.kind === "error") return undefined;
   return { size, ...(expr.callee.name === "tile" ? { tile: true } : {}), span };
+}
+
+function misspelledForm(expr: Expr, forms: readonly string[]): { readonly hint?: string } {
+  const name = expr.kind === "name" ? expr.name : expr.kind === "call" ? expr.callee.name : undefined;
+  return name === undefined ? {} : hint(name, forms);
 }
 
 /** `snap block(64)`: the size. */
@@ -78,7 +89,7 @@ export function checkSnap(clause: SnapClause, units: SelectUnits, context: Conte
     return undefined;
   }
   if (value.kind !== "call" || value.callee.name !== "block") {
-    report(context, "ATTN2334", value.span, {});
+    report(context, "ATTN2334", value.span, {}, misspelledForm(value, ["block"]));
     return undefined;
   }
   const matched = matchArguments(value, [{ name: "n", required: true }], context);

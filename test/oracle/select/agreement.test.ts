@@ -81,6 +81,7 @@ const programs: Readonly<Record<string, string>> = {
   "amounts by head": "space seq causal\nlet n = 1 + 2 * h\nselect s { unit q: block(4), k: block(4); score dot(mean(q), mean(k)) * (1.0 if h < 2 else -0.5); keep top(n) }\nattend s",
   cross: "space seq cross\nselect s { unit q: block(4), k: block(4); score dot(mean(q), mean(k)); keep top(2); force current }\nattend s",
   "budget 0": "space seq causal\nselect s { unit q: token, k: block(4); score dot(q, mean(k)); keep top(0); force current }\nattend s",
+  "bounds of a count": "space seq causal\nlet n = 4 * h\nselect s { unit q: token, k: block(4); score dot(q, mean(k)); keep top(n) + forced min 1 max 3; force current }\nselect t { unit q: token, k: block(4); score dot(q, mean(k)); keep top(n) min 2 max 5; force current }\nattend s | t.min",
   "more than there is": "space seq causal\nselect s { unit q: token, k: block(4); score dot(q, mean(k)); keep top(1000) }\nattend s",
   "equal scores": "space seq causal\nselect s { unit q: token, k: block(4); score 0 * dot(q, mean(k)); keep top(3) }\nattend s",
   conditions: "space seq full\nselect s { unit q: token, k: token; score exp(min(abs(dot(q, k)), 2)) if start(k) % 2 == 0 else tanh(dot(q, k)); keep top(4) }\nattend s".replace("start(k) % 2 == 0", "start(k) != end(q)"),

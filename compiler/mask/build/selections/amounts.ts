@@ -20,10 +20,17 @@ export class Amounts {
   ) {}
 
   keep(keep: KeepModel): Keep {
+    const least = keep.min && this.count(keep.min, "`min`");
+    const most = keep.max && this.count(keep.max, "`max`");
+    if (least?.kind === "int" && most?.kind === "int" && most.value < least.value) {
+      const params = { what: "`max`", rule: `at least \`min\`, ${least.value}`, found: most.value };
+      this.at.lowering.add(diagnostic("ATTN3001", keep.max!.span, params));
+    }
+    const rule = this.rule(keep);
     return {
-      rule: this.rule(keep),
-      ...(keep.min === undefined ? {} : { least: this.count(keep.min, "`min`") }),
-      ...(keep.max === undefined ? {} : { most: this.count(keep.max, "`max`") }),
+      rule: rule.kind === "top" ? { kind: "top", n: bounded(rule.n, least, most) } : rule,
+      ...(least === undefined ? {} : { least }),
+      ...(most === undefined ? {} : { most }),
       scope: keep.scope,
     };
   }
@@ -143,6 +150,11 @@ export class Amounts {
     if (differs) lowering.add(diagnostic("ATTN3020", span, { where }));
     return expr;
   }
+}
+
+function bounded(n: IntExpr, least: IntExpr | undefined, most: IntExpr | undefined): IntExpr {
+  const raised = least === undefined ? n : m.max(n, least);
+  return simplifyInt(most === undefined ? raised : m.min(raised, most));
 }
 
 /** Whether heads that share one selection have others of another. */
