@@ -5,6 +5,7 @@ import { placeOf } from "../mask/layout/placed.js";
 import { mapBits } from "../mask/map-bits.js";
 import type { Selection } from "../mask/selection.js";
 import { simplifyBool } from "../mask/simplify.js";
+import { keyOf } from "../mask/walk.js";
 
 /**
  * The mask with what is forced written out beside each selection: pairs of which it is certain, before the data, that they are
@@ -21,17 +22,26 @@ export function withForced(module: MaskModule): BoolExpr {
 /**
  * The mask with all bits of each selection set of which every query of the call keeps a unit: the first key of the unit is one that
  * causality allows the query, because no unit of queries straddles two of keys. Where what is left is causality alone, every
- * query sees that key.
+ * query sees that key. So it is with what a later selection is made among: each row then has a candidate left.
  */
 export function* withChosen(module: MaskModule): Iterable<BoolExpr> {
   const context = boundsContext(module, MAX_LENGTH);
   const positive = (n: IntExpr): boolean => boundsOf(n, context).low >= 1;
+  const causality = causalityKey(module.space);
+  const chosen: string[] = [];
+  const withAll = (mask: BoolExpr, name: string): BoolExpr =>
+    simplifyBool(mapBits(mask, (bit) => (bit.input === name ? m.bool(true) : bit)));
   for (const { name, rows, columns, keep, among } of ownSelections(module)) {
     const seen = rows !== undefined && columns.kind === "keys" && seesWhatItKeeps(rows, columns, module.space);
-    if (!seen || keep.scope !== "row" || among !== undefined || !keepsOne(keep, positive)) continue;
-    yield simplifyBool(mapBits(module.mask, (bit) => (bit.input === name ? m.bool(true) : bit)));
+    if (!seen || keep.scope !== "row" || !keepsOne(keep, positive)) continue;
+    if (among !== undefined && !chosen.some((earlier) => keyOf(withAll(among, earlier)) === causality)) continue;
+    chosen.push(name);
+    yield withAll(module.mask, name);
   }
 }
+
+/** By which a mask is known that is causality alone. */
+export const causalityKey = ({ causal }: MaskModule["space"]): string => keyOf(simplifyBool(causal ? m.le(m.k, m.q) : m.bool(true)));
 
 /**
  * Whether every query of a row sees a key of each unit that the row may keep: the unit's first one where no unit of queries

@@ -7,7 +7,7 @@ import { fixedBaseLength, segmentsLength } from "../mask/space.js";
 import { keyOf, mapLeaves, some } from "../mask/walk.js";
 import { factsOf, knowledge } from "./intervals.js";
 import * as t from "./expr.js";
-import { withChosen, withForced } from "./forced.js";
+import { causalityKey, withChosen, withForced } from "./forced.js";
 
 /**
  * Whether every query sees at least one key, at every length, for every head and input. True is a
@@ -44,7 +44,7 @@ function provenNonempty(module: MaskModule): boolean {
   const mask = withForced(module);
   const candidates: IntExpr[] = [m.int(0), m.sub(m.variable("N"), m.int(1)), ...(self ? [m.q, ...blockStarts(mask)] : [])];
   if (candidates.some((key) => holdsForAllQueries(module, substitute(mask, key)))) return true;
-  const causality = module.space.causal ? keyOf(simplifyBool(m.le(m.k, m.q))) : keyOf(m.bool(true));
+  const causality = causalityKey(module.space);
   for (const chosen of withChosen(module)) if (keyOf(chosen) === causality) return true;
   return self && ownKeyInFixedSpace(module);
 }

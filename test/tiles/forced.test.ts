@@ -56,7 +56,13 @@ test("what others leave may be nothing; what they force is seen where they are f
   expect(proved(two("force local(1)", "threshold(1)", "force d"))).toBe(true);
   expect(proved(two("force local(1)", "threshold(1)", "force d & k < 64"))).toBe(false);
   expect(proved(two("force local(1); reuse every 2 steps", "threshold(1)", "force d"))).toBe(false);
-  expect(proved(two("force last(1)", "top(3)", "among d"))).toBe(false);
+  // Of what every query sees of another one each row has a candidate, and keeps it.
+  expect(proved(two("force last(1)", "top(3)", "among d"))).toBe(true);
+  expect(proved(two("force last(1)", "top(3)", "among d | q - k < 9"))).toBe(true);
+  expect(proved(two("force last(1)", "top(3)", "among d & k > 0"))).toBe(false);
+  expect(proved(two("force last(1)", "top_p(0.9)", "among d"))).toBe(false);
+  expect(proved(two("reuse every 2 steps", "top(3)", "among d"))).toBe(false);
+  expect(proved(two("among k > 3", "top(3)", "among d"))).toBe(false);
   expect(proved(two("force last(1)", "top(3)", "among d; force first(1)"))).toBe(true);
 });
 
