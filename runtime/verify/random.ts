@@ -12,17 +12,39 @@ export interface Random {
   pick<T>(items: readonly T[]): T;
 }
 
-const MULTIPLIER = 6364136223846793005n;
-const MASK = (1n << 64n) - 1n;
+/** 6364136223846793005, the multiplier of PCG's generator, in two words. */
+const [MULTIPLIER_HIGH, MULTIPLIER_LOW] = [0x5851f42d, 0x4c957f2d];
 
+/** The upper word of a product of two words. */
+function productHigh(a: number, b: number): number {
+  const [a0, a1, b0, b1] = [a & 0xffff, a >>> 16, b & 0xffff, b >>> 16];
+  const middle = a1 * b0 + ((a0 * b0) >>> 16);
+  return a1 * b1 + (middle >>> 16) + ((a0 * b1 + (middle & 0xffff)) >>> 16);
+}
+
+/** Numbers of 64 bits are two words: those of the language itself are many times slower, and a case takes a million. */
 export function random(seed: number): Random {
-  const increment = ((BigInt(seed >>> 0) << 1n) | 1n) & MASK;
-  let state = ((BigInt(seed >>> 0) + increment) * MULTIPLIER + increment) & MASK;
+  const incrementLow = ((seed << 1) | 1) >>> 0;
+  const incrementHigh = seed >>> 31;
+  let [high, low] = [0, 0];
+  const step = (): void => {
+    const sum = (Math.imul(low, MULTIPLIER_LOW) >>> 0) + incrementLow;
+    const carry = sum > 0xffffffff ? 1 : 0;
+    high =
+      (productHigh(low, MULTIPLIER_LOW) + Math.imul(low, MULTIPLIER_HIGH) + Math.imul(high, MULTIPLIER_LOW) + incrementHigh + carry) >>> 0;
+    low = sum >>> 0;
+  };
+  step();
+  const seeded = low + (seed >>> 0);
+  high = (high + (seeded > 0xffffffff ? 1 : 0)) >>> 0;
+  low = seeded >>> 0;
+  step();
   const word = (): number => {
-    const old = state;
-    state = (old * MULTIPLIER + increment) & MASK;
-    const mixed = Number((((old >> 18n) ^ old) >> 27n) & 0xffffffffn);
-    const turn = Number(old >> 59n);
+    const mixedHigh = high ^ (high >>> 18);
+    const mixedLow = low ^ ((low >>> 18) | (high << 14));
+    const mixed = (mixedLow >>> 27) | (mixedHigh << 5);
+    const turn = high >>> 27;
+    step();
     return ((mixed >>> turn) | (mixed << (-turn & 31))) >>> 0;
   };
   const unit = (): number => word() / 2 ** 32;

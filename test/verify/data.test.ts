@@ -23,6 +23,25 @@ test("random numbers are reproducible and spread", () => {
   expect(new Set(dice)).toEqual(new Set([1, 2, 3, 4, 5, 6]));
 });
 
+/** PCG (XSH-RR, state of 64 bits) with whole numbers of any length. */
+function* plainWords(seed: number): Generator<number> {
+  const multiplier = 6364136223846793005n;
+  const wrapped = (x: bigint): bigint => BigInt.asUintN(64, x);
+  const increment = 2n * BigInt(seed >>> 0) + 1n;
+  for (let state = wrapped((BigInt(seed >>> 0) + increment) * multiplier + increment); ; state = wrapped(state * multiplier + increment)) {
+    const mixed = BigInt.asUintN(32, ((state >> 18n) ^ state) >> 27n);
+    const turn = state >> 59n;
+    yield Number(BigInt.asUintN(32, (mixed >> turn) | (mixed << (32n - turn))));
+  }
+}
+
+test("random numbers are those of PCG", () => {
+  for (const seed of [0, 1, 2, 12345, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1]) {
+    const [source, plain] = [random(seed), plainWords(seed)];
+    for (let i = 0; i < 2000; i++) expect(source.word()).toBe(plain.next().value);
+  }
+});
+
 const sizes = { batch: 2, heads: 4, kvHeads: 2, queries: 50, keys: 70, lastPosition: 70 };
 
 test("inputs have the shapes they promise", () => {
