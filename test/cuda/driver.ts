@@ -15,7 +15,8 @@ export interface EmulatedLibraries {
 
 const sources = fileURLToPath(new URL("./emulation/", import.meta.url));
 const compiler = "g++";
-const options = ["-std=c++17", "-O2", "-Wall", "-Wextra", "-fPIC", "-pthread"];
+// -O3: products of matrices use vectors, with sums in their order.
+const options = ["-std=c++17", "-O3", "-Wall", "-Wextra", "-fPIC", "-pthread"];
 
 function textFiles(folder: string): readonly string[] {
   const inside = (name: string) => {

@@ -42,10 +42,21 @@ unsigned char* stack_of(unsigned int thread) {
   return stacks[thread];
 }
 
+/** The present thread does not go on. */
+void stop(Thread::State state) {
+  present->state = state;
+  present->warp->ready--;
+}
+
+void make_ready(Thread& thread) {
+  thread.state = Thread::ready;
+  thread.warp->ready++;
+}
+
 void run_thread() {
   kernel_entry(kernel_parameters);
   end_copies(*present);
-  present->state = Thread::ended;
+  stop(Thread::ended);
   emulation_switch(&present->stack_pointer, scheduler_place);
   abort();
 }
@@ -55,13 +66,6 @@ void resume(Thread& thread) {
   threadIdx = thread.index;
   emulation_switch(&scheduler_place, thread.stack_pointer);
   present = nullptr;
-}
-
-bool has_ready(const Warp& warp) {
-  for (const Thread* thread : warp.lanes) {
-    if (thread->state == Thread::ready) return true;
-  }
-  return false;
 }
 
 /** Lanes that can go on do so, each until it waits or ends. */
@@ -110,7 +114,7 @@ void run_threads() {
   for (;;) {
     ready.clear();
     for (Warp& warp : launch.warps) {
-      if (!has_ready(warp)) continue;
+      if (warp.ready == 0) continue;
       ready.push_back(&warp);
       if (launch.options.seed == 0) break;
     }
@@ -123,6 +127,7 @@ void run_threads() {
   }
 }
 
+/** As many threads as a block has, kept from block to block. */
 void make_threads(dim3 block) {
   const unsigned int count = block.x * block.y * block.z;
   for (Thread* thread : launch.threads) delete thread;
@@ -136,17 +141,32 @@ void make_threads(dim3 block) {
     thread->warp = &launch.warps[i / 32];
     thread->stack = stack_of(i);
     thread->stack_end = thread->stack + stack_bytes;
-    thread->stack_pointer = fresh_stack(stack_of(i) + stack_bytes, run_thread);
     thread->warp->number = i / 32;
     thread->warp->lanes.push_back(thread);
     launch.threads.push_back(thread);
   }
 }
 
+/** All threads are where the kernel begins. */
+void start_threads() {
+  for (Warp& warp : launch.warps) {
+    warp.ready = warp.lanes.size();
+    warp.meeting = Meeting();
+  }
+  for (Thread* thread : launch.threads) {
+    thread->state = Thread::ready;
+    thread->waits_for = nullptr;
+    thread->waits_in = nullptr;
+    thread->copies.clear();
+    thread->stores.clear();
+    thread->stack_pointer = fresh_stack(stack_of(thread->number) + stack_bytes, run_thread);
+  }
+}
+
 void run_block(unsigned int number) {
   launch.block = number;
   blockIdx = {number % gridDim.x, number / gridDim.x % gridDim.y, number / (gridDim.x * gridDim.y)};
-  make_threads(blockDim);
+  start_threads();
   reset_block_state();
   reset_races(launch.options.checked);
   poison_shared_memory(launch.shared_bytes);
@@ -170,6 +190,7 @@ Failure run_grid(const char* name, void (*kernel)(void**), void** parameters, di
   catch_faults();
   limit_time(kernel, options.seconds);
   if (sigsetjmp(launch_end, 1) == 0) {
+    make_threads(block);
     const unsigned int blocks = grid.x * grid.y * grid.z;
     for (unsigned int i = 0; i < blocks; i++) run_block(i);
   }
@@ -195,7 +216,7 @@ void fail(FailureCode code, const char* format, ...) {
 void trap() { fail(launch_failed, "trap"); }
 
 void wait_for(const void* object, const char* operation) {
-  present->state = Thread::waiting;
+  stop(Thread::waiting);
   present->waits_for = object;
   present->waits_in = operation;
   emulation_switch(&present->stack_pointer, scheduler_place);
@@ -203,7 +224,7 @@ void wait_for(const void* object, const char* operation) {
 
 void wake(const void* object) {
   for (Thread* thread : launch.threads) {
-    if (thread->state == Thread::waiting && thread->waits_for == object) thread->state = Thread::ready;
+    if (thread->state == Thread::waiting && thread->waits_for == object) make_ready(*thread);
   }
 }
 
@@ -224,7 +245,7 @@ void meet(const char* operation, void* slot, void (*run)(Warp& warp, void** slot
   meeting.arrived = 0;
   run(warp, meeting.slots);
   for (Thread* thread : warp.lanes) {
-    if (thread->waits_for == &meeting && thread->state == Thread::waiting) thread->state = Thread::ready;
+    if (thread->waits_for == &meeting && thread->state == Thread::waiting) make_ready(*thread);
   }
 }
 

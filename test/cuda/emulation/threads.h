@@ -27,6 +27,10 @@ struct BoxStore {
 template <class Copy> struct CopyGroups {
   std::vector<Copy> open;
   std::deque<std::vector<Copy>> committed;
+  void clear() {
+    open.clear();
+    committed.clear();
+  }
 };
 
 struct Thread {
@@ -55,6 +59,8 @@ struct Meeting {
 
 struct Warp {
   unsigned int number = 0;
+  /** Lanes that can go on. */
+  unsigned int ready = 0;
   std::vector<Thread*> lanes;
   Meeting meeting;
 };

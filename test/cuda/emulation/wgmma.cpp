@@ -3,6 +3,7 @@
  * warp waits for it (or at random earlier), once all four have started it, and its numbers come into the registers of a
  * warp when that warp waits. Until then these registers hold what is not a number.
  */
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <memory>
@@ -101,13 +102,17 @@ struct Matrix {
   }
 };
 
-float load(Format format, const unsigned char* shared, unsigned int address) {
-  if (address + 2 > launch.shared_bytes) {
-    fail(illegal_address, "wgmma reads at %u, outside of the %u bytes of shared memory", address, launch.shared_bytes);
+/** Neighbours in 16 bytes. */
+constexpr int neighbours = 8;
+
+void load(Format format, const unsigned char* shared, unsigned int address, float* to) {
+  if (address + 2 * neighbours > launch.shared_bytes) {
+    const unsigned int outside = std::max(address, launch.shared_bytes / 2 * 2);
+    fail(illegal_address, "wgmma reads at %u, outside of the %u bytes of shared memory", outside, launch.shared_bytes);
   }
-  unsigned short bits;
-  memcpy(&bits, shared + address, 2);
-  return element(format, bits);
+  unsigned short bits[neighbours];
+  memcpy(bits, shared + address, sizeof bits);
+  for (int i = 0; i < neighbours; i++) to[i] = element(format, bits[i]);
 }
 
 /** The lines of the matrices that a warp's part reads, by 16 bytes. */
@@ -146,9 +151,18 @@ void compute(Product& p) {
     }
   }
   const Matrix in_a(s.a), in_b(s.b);
-  for (int k = 0; k < depth; k++) {
-    for (int i = 0; i < rows && !s.a_in_registers; i++) a[i][k] = load(s.format, shared, in_a.along(i, k));
-    for (int j = 0; j < s.width; j++) b[k][j] = load(s.format, shared, s.b_transposed ? in_b.across(j, k) : in_b.along(j, k));
+  for (int i = 0; i < rows && !s.a_in_registers; i++) {
+    for (int k = 0; k < depth; k += neighbours) load(s.format, shared, in_a.along(i, k), &a[i][k]);
+  }
+  for (int j = 0; j < s.width && !s.b_transposed; j++) {
+    for (int k = 0; k < depth; k += neighbours) {
+      float column[neighbours];
+      load(s.format, shared, in_b.along(j, k), column);
+      for (int n = 0; n < neighbours; n++) b[k + n][j] = column[n];
+    }
+  }
+  for (int j = 0; j < s.width && s.b_transposed; j += neighbours) {
+    for (int k = 0; k < depth; k++) load(s.format, shared, in_b.across(j, k), &b[k][j]);
   }
   for (int i = 0; i < rows; i++) {
     for (int k = 0; k < depth; k++) {
