@@ -45,38 +45,46 @@ export function makeTensors(one: VerifyCase, sizes: TensorSizes, unused?: Unused
   const { batch, heads, kvHeads, queries, keys } = one;
   const { headDim, valueDim, dtype } = sizes;
   const source = random(mixSeeds(one.seed, queries, keys, batch, heads, kvHeads));
-  const normal = (count: number, factor: number): Float32Array => {
-    const values = new Float32Array(count + TAIL);
-    for (let i = 0; i < count; i++) values[i] = source.normal() * factor;
+  const poisoned = poisonedRows(one, unused);
+  const normal = (rows: number, dim: number, factor: number, isLeft: (row: number) => boolean): Float32Array => {
+    const values = new Float32Array(rows * dim + TAIL);
+    for (let row = 0; row < rows; row++) {
+      if (isLeft(row)) continue;
+      for (let i = row * dim; i < (row + 1) * dim; i++) values[i] = source.normal() * factor;
+    }
     return values;
   };
+  // Of a long sequence a call uses few keys: numbers that poison replaces are not made. The first key may become that of others.
+  const isLeft = (row: number): boolean => poisoned[row] === 1 && row % keys > 0;
 
   const factor = one.data === "large logits" ? 8 : 1;
-  const q = normal(batch * heads * queries * headDim, factor);
-  const k = normal(batch * kvHeads * keys * headDim, factor);
-  const v = normal(batch * kvHeads * keys * valueDim, 1);
+  const q = normal(batch * heads * queries, headDim, factor, () => false);
+  const k = normal(poisoned.length, headDim, factor, isLeft);
+  const v = normal(poisoned.length, valueDim, 1, isLeft);
   if (one.data === "low scores") lowScores(q, k, headDim);
   if (one.data === "equal keys") equalKeys(k, batch * kvHeads, keys, headDim);
   if (one.data === "dominant key") dominantKey(q, k, one, headDim, source);
   if (one.data === "strong keys") strongKeys(q, k, one, headDim, source);
   if (one.data === "repeated keys") repeatedKeys(q, k, one, headDim, source);
   const tensors = { q: roundedTo(dtype, q), k: roundedTo(dtype, k), v: roundedTo(dtype, v) };
-  if (unused !== undefined) {
-    forEachKey(one, (b, g, key, row) => {
-      if (!unused(b, g, key)) return;
-      for (let d = 0; d < headDim; d++) tensors.k[row * headDim + d] = poison(key + d);
-      for (let d = 0; d < valueDim; d++) tensors.v[row * valueDim + d] = poison(key + d);
-    });
-  }
+  poisoned.forEach((is, row) => {
+    if (is === 0) return;
+    for (let d = 0; d < headDim; d++) tensors.k[row * headDim + d] = poison((row % keys) + d);
+    for (let d = 0; d < valueDim; d++) tensors.v[row * valueDim + d] = poison((row % keys) + d);
+  });
   for (const values of Object.values(tensors)) for (let i = values.length - TAIL; i < values.length; i++) values[i] = poison(i);
   const rows = batch * heads * queries;
   return { ...tensors, out: new Float32Array(rows * valueDim + TAIL).fill(CANARY), lse: new Float32Array(rows + TAIL).fill(CANARY) };
 }
 
-function forEachKey(one: VerifyCase, visit: (b: number, g: number, key: number, row: number) => void): void {
-  for (let b = 0; b < one.batch; b++) {
-    for (let g = 0; g < one.kvHeads; g++) for (let key = 0; key < one.keys; key++) visit(b, g, key, (b * one.kvHeads + g) * one.keys + key);
+/** 1 for each row of keys `[batch, kvHeads, keys]` that no query uses. */
+function poisonedRows({ batch, kvHeads, keys }: VerifyCase, unused: UnusedKey | undefined): Uint8Array {
+  const rows = new Uint8Array(batch * kvHeads * keys);
+  if (unused === undefined) return rows;
+  for (let b = 0; b < batch; b++) {
+    for (let g = 0; g < kvHeads; g++) for (let key = 0; key < keys; key++) rows[(b * kvHeads + g) * keys + key] = Number(unused(b, g, key));
   }
+  return rows;
 }
 
 function equalKeys(k: Float32Array, kvRows: number, keys: number, headDim: number): void {
