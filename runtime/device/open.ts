@@ -86,13 +86,29 @@ function quietMesa(): Record<string, string> {
   return process.env["XDG_RUNTIME_DIR"] === undefined ? { XDG_RUNTIME_DIR: tmpdir() } : {};
 }
 
-async function requestAdapter(webgpu: WebgpuPackage, options: GPURequestAdapterOptions): Promise<GPUAdapter | null> {
-  // Timestamps are rounded to 0.1 ms otherwise: too coarse to measure a kernel.
-  const gpu = webgpu.create(["disable-dawn-features=timestamp_quantization"]);
-  KEPT.push(gpu);
-  const adapter = await gpu.requestAdapter(options);
-  if (adapter !== null) KEPT.push(adapter);
-  return adapter;
+/** Where adapters come from. */
+interface AdapterSource {
+  /** Whether it is Dawn, whose driver can be chosen: the environment's own WebGPU has the drivers of the system. */
+  readonly isDawn: boolean;
+  request(options: GPURequestAdapterOptions): Promise<GPUAdapter | null>;
+}
+
+/** WebGPU as the environment brings it, which Deno does, or Dawn for Node. */
+async function adapterSource(): Promise<AdapterSource> {
+  const own = (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
+  if (own !== undefined) return { isDawn: false, request: (options) => own.requestAdapter(options) };
+  const webgpu = await loadWebgpu();
+  return {
+    isDawn: true,
+    async request(options) {
+      // Timestamps are rounded to 0.1 ms otherwise: too coarse to measure a kernel.
+      const gpu = webgpu.create(["disable-dawn-features=timestamp_quantization"]);
+      KEPT.push(gpu);
+      const adapter = await gpu.requestAdapter(options);
+      if (adapter !== null) KEPT.push(adapter);
+      return adapter;
+    },
+  };
 }
 
 function describe(info: GPUAdapterInfo): string {
@@ -130,8 +146,8 @@ async function toDevice(adapter: GPUAdapter): Promise<OpenedDevice> {
 }
 
 /** A hardware adapter, or what was found instead. */
-async function hardwareAdapter(webgpu: WebgpuPackage): Promise<GPUAdapter | string> {
-  const adapter = await withEnvironment(quietMesa(), () => requestAdapter(webgpu, { powerPreference: "high-performance" }));
+async function hardwareAdapter({ request }: AdapterSource): Promise<GPUAdapter | string> {
+  const adapter = await withEnvironment(quietMesa(), () => request({ powerPreference: "high-performance" }));
   if (adapter === null) return "no adapter";
   return !isSoftware(adapter.info) ? adapter : `only ${describe(adapter.info)}`;
 }
@@ -149,8 +165,8 @@ const SOFTWARE_REMEDY: Partial<Record<NodeJS.Platform, string>> = {
 };
 
 /** The embedded adapter; where it is not built for the machine, a software adapter of the system. */
-async function softwareAdapter(webgpu: WebgpuPackage): Promise<GPUAdapter> {
-  if (!embeddedDriverFits()) return systemSoftwareAdapter(webgpu);
+async function softwareAdapter({ isDawn, request }: AdapterSource): Promise<GPUAdapter> {
+  if (!isDawn || !embeddedDriverFits()) return systemSoftwareAdapter(request);
   let reason = "the driver loads but offers no adapter";
   try {
     const driver = await unpackEmbeddedDriver();
@@ -162,7 +178,7 @@ async function softwareAdapter(webgpu: WebgpuPackage): Promise<GPUAdapter> {
     }
     // The loader lets the newer of the two variables win, so that a caller's own is overridden only by both.
     const only = { VK_ICD_FILENAMES: driver.manifest, VK_DRIVER_FILES: driver.manifest };
-    const adapter = await withEnvironment(only, () => requestAdapter(webgpu, {}));
+    const adapter = await withEnvironment(only, () => request({}));
     if (adapter !== null) return adapter;
   } catch (error) {
     reason = reasonOf(error);
@@ -175,13 +191,13 @@ async function softwareAdapter(webgpu: WebgpuPackage): Promise<GPUAdapter> {
   });
 }
 
-async function systemSoftwareAdapter(webgpu: WebgpuPackage): Promise<GPUAdapter> {
-  const adapter = await withEnvironment(quietMesa(), () => requestAdapter(webgpu, { forceFallbackAdapter: true }));
+async function systemSoftwareAdapter(request: AdapterSource["request"]): Promise<GPUAdapter> {
+  const adapter = await withEnvironment(quietMesa(), () => request({ forceFallbackAdapter: true }));
   if (adapter !== null && isSoftware(adapter.info)) return adapter;
   throw new AttnError("ATTN5003", {
     field: "device",
     expected: "a software adapter",
-    found: `none on ${process.platform}-${process.arch}: the embedded one is for Linux on x64 with glibc`,
+    found: `none on ${process.platform}-${process.arch}: the embedded one is for Node on Linux on x64 with glibc`,
     remedy: `${SOFTWARE_REMEDY[process.platform] ?? "Use `--device webgpu` where there is a GPU."} ${INTERPRETER}`,
   });
 }
@@ -195,11 +211,11 @@ async function open(name: DeviceName): Promise<OpenedDevice> {
       remedy: "Use one of these names.",
     });
   }
-  const webgpu = await loadWebgpu();
-  if (name === "software") return toDevice(await softwareAdapter(webgpu));
-  const hardware = await hardwareAdapter(webgpu);
+  const source = await adapterSource();
+  if (name === "software") return toDevice(await softwareAdapter(source));
+  const hardware = await hardwareAdapter(source);
   if (typeof hardware !== "string") return toDevice(hardware);
-  if (name === "auto") return toDevice(await softwareAdapter(webgpu));
+  if (name === "auto") return toDevice(await softwareAdapter(source));
   throw new AttnError("ATTN5002", {
     field: "device",
     expected: "a hardware WebGPU adapter",
@@ -211,7 +227,7 @@ async function open(name: DeviceName): Promise<OpenedDevice> {
 let last: Promise<unknown> = Promise.resolve();
 
 /**
- * Opens a WebGPU device in Node, with the features shader-f16, subgroups and timestamp-query where
+ * Opens a WebGPU device in Node or Deno, with the features shader-f16, subgroups and timestamp-query where
  * they are offered and with the adapter's own limits. Never falls back from a device asked for by
  * name. Throws an {@link AttnError} (ATTN50xx) that says what was found and what to install.
  *
