@@ -138,6 +138,10 @@ export function rowOf(
   return {
     out: parts.map((part) => part?.out.subarray(row * valueDim, (row + 1) * valueDim) ?? nothing),
     lse: parts.map((part) => part?.lse[row] ?? -Infinity),
-    gates: Object.fromEntries(mask.gates.map(({ name, count }) => [name, floats[name]!.subarray(row * count, (row + 1) * count)])),
+    gates: gatesOf(mask, floats, row),
   };
 }
+
+/** The gates of a row. */
+export const gatesOf = (mask: BranchedMask, floats: BranchedTensors["floats"], row: number): Readonly<Record<string, Float32Array>> =>
+  Object.fromEntries(mask.gates.map(({ name, count }) => [name, floats[name]!.subarray(row * count, (row + 1) * count)]));

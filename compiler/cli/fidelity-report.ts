@@ -6,14 +6,17 @@ export interface FidelityReport {
   readonly name: string;
   /** What made the selections; undefined where there are none. */
   readonly selector?: string | undefined;
+  /** The branches of an attention with several: those that see keys one by one, and those that see windows of them. */
+  readonly branches?: { readonly keys: readonly string[]; readonly windows: readonly string[] } | undefined;
   readonly batch: number;
   readonly queries: number;
   readonly keys: number;
   readonly heads: readonly HeadFidelity[];
 }
 
-export function fidelityJson({ name, selector, batch, queries, keys, heads }: FidelityReport): unknown {
-  return { version: 1, name, ...(selector === undefined ? {} : { selector }), batch, q: queries, k: keys, heads };
+export function fidelityJson({ name, selector, branches, batch, queries, keys, heads }: FidelityReport): unknown {
+  const present = { ...(selector === undefined ? {} : { selector }), ...(branches === undefined ? {} : { branches }) };
+  return { version: 1, name, ...present, batch, q: queries, k: keys, heads };
 }
 
 /** A line for each head, and one for all. */
@@ -29,7 +32,15 @@ export function fidelityText(report: FidelityReport): string {
   ];
   const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
   const lines = table.map((row) => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join("  "));
-  return [title, "", ...lines].join("\n");
+  return [title, ...noteOf(report), "", ...lines].join("\n");
+}
+
+/** What the columns count where the output is a mix. */
+function noteOf({ branches }: FidelityReport): readonly string[] {
+  if (branches === undefined) return [];
+  const { keys, windows } = branches;
+  const counted = `density and mass: keys that ${keys.join(" or ")} ${keys.length > 1 ? "see" : "sees"}; output error: the mix of all branches`;
+  return [windows.length === 0 ? counted : `${counted}, ${windows.join(" and ")} over windows of keys among them`];
 }
 
 function cells({ density, mass, error, empty }: HeadFidelity): readonly string[] {

@@ -90,11 +90,11 @@ export function oneOperator(argument: string, flags: ShapeFlags): MaskModule {
 }
 
 /** The attention with branches that an argument names; undefined where it names something else. */
-export function branchedAttention(argument: string, flags: ShapeFlags): BranchedMask | undefined {
+export function branchedAttention(argument: string, flags: ShapeFlags): Branched | undefined {
   const { chosen, warnings } = choose([argument]);
   const [only] = chosen;
   if (chosen.length !== 1 || only!.attention.mix === undefined || only!.branch !== undefined) return undefined;
-  return build(chosen, warnings, flags).branched[0]?.mask;
+  return build(chosen, warnings, flags).branched[0];
 }
 
 /** An operator, and how to build it with other values of the integers that are fixed when it is compiled. */

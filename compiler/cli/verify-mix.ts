@@ -99,7 +99,8 @@ function dataOf(mask: Branched["mask"], one: VerifyCase): { readonly tensors: Br
     // A selection that reads them too reads the same numbers.
     for (const { name } of mask.floatInputs) {
       const dim = name === from.key ? headDim : name === from.value ? valueDim : undefined;
-      if (dim !== undefined) inputs[name] = { kind: "floats", shape: [batch, kvHeads, windows, dim], data: Float32Array.from(floats[name]!) };
+      if (dim !== undefined)
+        inputs[name] = { kind: "floats", shape: [batch, kvHeads, windows, dim], data: Float32Array.from(floats[name]!) };
     }
   }
   const large = one.data === "large logits" ? 8 : 1;

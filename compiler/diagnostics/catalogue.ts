@@ -5482,9 +5482,10 @@ selected and wrote with \`attnc run --selected\`.
     title: `No full attention to compare with`,
     severity: "error",
     message: `the keys of {name} are windows; there is no full attention over them to compare with`,
-    hint: `compare a branch that attends to single keys`,
+    hint: `compare the whole attention, or a branch that attends to single keys`,
     page: `\`attnc fidelity\` compares attention under a mask with attention to all keys that the space allows. A branch that attends \`from\`
-pooled keys has other keys than the call.
+pooled keys has other keys than the call. Of an attention with several branches the whole can be compared: its output is that
+of the mix, and the keys that count are those that some branch sees one by one.
 `,
   },
   ATTN6216: {

@@ -30,13 +30,23 @@ interface RowFidelity {
   readonly length: number;
 }
 
+/** What a method gives for a row, [valueDim]. */
+export type RowOutput = (row: Row) => ArrayLike<number>;
+
 /**
  * Full attention and attention under `problem.mask`, both in float64, compared for one head.
  * @param full the pairs of full attention; of those of the mask only these count.
  * @param rows rows of that head.
+ * @param output what the method gives, where that is not attention under the mask alone.
  */
-export function headFidelity(problem: AttentionProblem, full: MaskPredicate, head: number, rows: readonly Row[]): HeadFidelity {
-  const each = rows.map((row) => ({ row, found: rowFidelity(problem, full, row) }));
+export function headFidelity(
+  problem: AttentionProblem,
+  full: MaskPredicate,
+  head: number,
+  rows: readonly Row[],
+  output?: RowOutput,
+): HeadFidelity {
+  const each = rows.map((row) => ({ row, found: rowFidelity(problem, full, row, output) }));
   const sum = (of: (found: RowFidelity) => number): number => each.reduce((total, { found }) => total + of(found), 0);
   const pick = (of: (found: RowFidelity) => number, worse: (a: number, b: number) => boolean): RowValue => {
     const [first, ...rest] = each.map(({ row, found }) => ({ value: of(found), batch: row.batch, query: row.query }));
@@ -69,7 +79,7 @@ export function headFidelity(problem: AttentionProblem, full: MaskPredicate, hea
 
 const relative = (difference: number, length: number): number => (difference === 0 ? 0 : Math.sqrt(difference / length));
 
-function rowFidelity(problem: AttentionProblem, full: MaskPredicate, row: Row): RowFidelity {
+function rowFidelity(problem: AttentionProblem, full: MaskPredicate, row: Row, output: RowOutput | undefined): RowFidelity {
   const { headDim, valueDim, kvHeads, keys, q, k, v, firstPosition, mask } = problem;
   const position = firstPosition + row.query;
   const seen: number[] = [];
@@ -88,6 +98,7 @@ function rowFidelity(problem: AttentionProblem, full: MaskPredicate, row: Row): 
   const sparse = softmax(scores.map((score, i) => (kept[i] ? score : -Infinity)));
   // All of it is 1, whatever the rounding of the sum.
   const mass = kept.every(Boolean) ? 1 : whole.reduce((sum, weight, i) => sum + (kept[i] ? weight : 0), 0);
+  const given = output?.(row);
   let [difference, length] = [0, 0];
   for (let d = 0; d < valueDim; d++) {
     let [ofWhole, ofSparse] = [0, 0];
@@ -96,7 +107,7 @@ function rowFidelity(problem: AttentionProblem, full: MaskPredicate, row: Row): 
       ofWhole += whole[i]! * value;
       if (kept[i]) ofSparse += sparse[i]! * value;
     });
-    difference += (ofWhole - ofSparse) ** 2;
+    difference += (ofWhole - (given?.[d] ?? ofSparse)) ** 2;
     length += ofWhole ** 2;
   }
   return { kept: kept.filter(Boolean).length, full: seen.length, mass, difference, length };

@@ -15,6 +15,11 @@ const TEXT = `attention parts(w = 6) {
   output merge(near, far)
 }
 
+attention whole(w = 6) {
+  space  seq causal
+  attend q - k < w | k % 3 == 0
+}
+
 attention windows {
   space  seq causal
   input  ck, cv : pooled(4, 2)
@@ -135,11 +140,57 @@ test("verify holds each branch to dense attention and the whole to the mix", asy
   expect(result.code).toBe(0);
   const { results } = json(result) as { results: readonly { name: string; ok: boolean; cases: readonly unknown[] }[] };
   expect(results.map(({ name, ok }) => [name, ok])).toEqual(
-    ["parts.near", "parts.far", "windows.coarse", "windows.near", "chosen.coarse", "chosen.some", "parts", "windows", "chosen"].map(
-      (name) => [name, true],
-    ),
+    [
+      "parts.near",
+      "parts.far",
+      "whole",
+      "windows.coarse",
+      "windows.near",
+      "chosen.coarse",
+      "chosen.some",
+      "parts",
+      "windows",
+      "chosen",
+    ].map((name) => [name, true]),
   );
   expect(results.every(({ cases }) => cases.length > 0)).toBe(true);
+});
+
+interface Fidelity {
+  readonly branches?: unknown;
+  readonly heads: readonly {
+    readonly density: number;
+    readonly mass: { readonly mean: number };
+    readonly error: { readonly relL2: number };
+  }[];
+}
+
+test("fidelity of a merge is that of attention to the keys of its branches", async () => {
+  const of = async (name: string): Promise<Fidelity> =>
+    json(await attnc(folder, "fidelity", `a.attn#${name}`, ...QKV.slice(0, 6), "--format", "json")) as Fidelity;
+  const [parts, whole] = [await of("parts"), await of("whole")];
+  expect(parts.branches).toEqual({ keys: ["near", "far"], windows: [] });
+  parts.heads.forEach(({ density, mass, error }, head) => {
+    const same = whole.heads[head]!;
+    expect([density, mass]).toEqual([same.density, same.mass]);
+    expect(error.relL2).toBeGreaterThan(0);
+    expect(error.relL2).toBeCloseTo(same.error.relL2, 12);
+  });
+});
+
+test("fidelity of a mix counts the keys that are seen one by one, and the output of all", async () => {
+  const options = ["a.attn#windows", ...QKV.slice(0, 6), ...INPUTS];
+  const { stdout } = await attnc(folder, "fidelity", ...options);
+  expect(stdout.split("\n")[1]).toBe(
+    "density and mass: keys that near sees; output error: the mix of all branches, coarse over windows of keys among them",
+  );
+  const { heads: each } = json(await attnc(folder, "fidelity", ...options, "--format", "json")) as Fidelity;
+  const near = json(await attnc(folder, "fidelity", "a.attn#windows.near", ...QKV.slice(0, 6), "--format", "json")) as Fidelity;
+  each.forEach(({ mass, error }, head) => {
+    expect(mass).toEqual(near.heads[head]!.mass);
+    expect(error.relL2).not.toBeCloseTo(near.heads[head]!.error.relL2, 3);
+  });
+  expect(await attnc(folder, "fidelity", "a.attn#windows.coarse", ...QKV.slice(0, 6), ...INPUTS.slice(0, 2))).toMatchObject({ code: 2 });
 });
 
 test("branches are operators of their own by name", async () => {

@@ -1,25 +1,19 @@
-import { compileMask } from "../../mask/compile.js";
-import type { MaskEnv } from "../../mask/evaluate.js";
-import type { MaskModule } from "../../mask/ir.js";
 import { fidelityRaster, fidelitySvg } from "../../picture/fidelity.js";
 import type { FidelityPicture } from "../../picture/fidelity.js";
 import { blockFor, tileGrid } from "../../picture/grid.js";
-import { queryOffset } from "../../tiles/plan.js";
-import type { AttentionProblem, MaskPredicate } from "../../../runtime/reference/problem.js";
 import { attentionTiles, headFidelity, spreadRows } from "../../../runtime/verify/fidelity.js";
 import type { HeadFidelity } from "../../../runtime/verify/fidelity.js";
-import { diagnostic } from "../../diagnostics/report.js";
 import { checkValues } from "../call-tensors.js";
 import { fidelityJson, fidelityText } from "../fidelity-report.js";
 import type { FidelityReport } from "../fidelity-report.js";
+import { branchedMethod, fullOf, oneMethod } from "../fidelity-method.js";
+import type { Method } from "../fidelity-method.js";
 import { badOption } from "../flags.js";
 import { print, printJson, printPieces, say } from "../io.js";
 import { Progress } from "../progress.js";
-import { selectedCall } from "../selected-call.js";
-import type { SelectedCall, SelectedCallFlags } from "../selected-call.js";
-import { EXIT, Stop } from "../stop.js";
+import type { SelectedCallFlags } from "../selected-call.js";
+import { EXIT } from "../stop.js";
 import type { ExitCode } from "../stop.js";
-import type { FloatTensor } from "../tensors.js";
 import { readFloats } from "../tensors.js";
 import { writeFile } from "../write-files.js";
 
@@ -46,15 +40,13 @@ export async function fidelity(argument: string, flags: FidelityFlags): Promise<
   if (flags.out === undefined && format === "png" && process.stdout.isTTY)
     badOption("--format", format, "--out FILE beside it, or a pipe: it is no text");
   const v = readFloats("--v", flags.v);
-  const call = await selectedCall(argument, flags, v.shape[3]);
-  const { module, env, tensors } = call;
-  if (module.windows !== undefined) throw new Stop([diagnostic("ATTN6215", undefined, { name: module.name })], EXIT.usage);
+  const method = (await branchedMethod(argument, flags, v)) ?? (await oneMethod(argument, flags, v));
+  const { env, tensors } = method;
   if (flags.head !== undefined && flags.head >= env.heads)
     badOption("--head", String(flags.head), `less than ${env.heads}, the number of heads`);
   checkValues(v, flags, tensors);
-  const problem = problemOf(call, v, flags.scale);
-  const report = measure(call, problem, flags.rows, flags.device);
-  const content = await render(report, problem, call, format, flags.head);
+  const report = measure(method, flags.rows, flags.device);
+  const content = await render(report, method, format, flags.head);
   if (flags.out !== undefined) {
     writeFile(flags.out, [content]);
     say(`wrote ${flags.out}`);
@@ -74,31 +66,8 @@ function formatOf(out: string | undefined): FidelityFormat {
   );
 }
 
-function problemOf({ module, env, tensors }: SelectedCall, v: FloatTensor, scale: number | undefined): AttentionProblem {
-  const { batch, heads, kvHeads, queries, keys, headDim, q, k } = tensors;
-  const sizes = { batch, heads, kvHeads, headDim, valueDim: v.shape[3], queries, keys, firstPosition: queryOffset(module, env) };
-  return { ...sizes, scale, q: q.data, k: k.data, v: v.data, mask: maskOf(module, env) };
-}
-
-/** The mask of the operator, each head compiled once. */
-function maskOf(module: MaskModule, env: MaskEnv): MaskPredicate {
-  const known = new Map<number, (q: number, k: number) => boolean>();
-  return (b, h, q, k) => {
-    const key = b * env.heads + h;
-    let looks = known.get(key);
-    if (looks === undefined) known.set(key, (looks = compileMask(module, env, b, h)));
-    return looks(q, k);
-  };
-}
-
-/** All pairs that the space allows. */
-const fullOf =
-  ({ space }: MaskModule): MaskPredicate =>
-  (_b, _h, q, k) =>
-    !space.causal || k <= q;
-
-function measure(call: SelectedCall, problem: AttentionProblem, wanted: number | undefined, device: string | undefined): FidelityReport {
-  const { module } = call;
+function measure(method: Method, wanted: number | undefined, device: string | undefined): FidelityReport {
+  const { module, problem, output, branches } = method;
   const { batch, heads, queries, keys, headDim, valueDim } = problem;
   const affordable = Math.max(batch, Math.floor(MOST_WORK / (heads * keys * (headDim + 2 * valueDim))));
   const rows = Math.min(batch * queries, wanted ?? affordable);
@@ -106,17 +75,16 @@ function measure(call: SelectedCall, problem: AttentionProblem, wanted: number |
   const results: HeadFidelity[] = [];
   for (let head = 0; head < heads; head++) {
     progress.update(`${module.name}: head ${head + 1} of ${heads}`);
-    results.push(headFidelity(problem, fullOf(module), head, spreadRows(problem, head, rows)));
+    results.push(headFidelity(problem, fullOf(module), head, spreadRows(problem, head, rows), output));
   }
   progress.done();
   const selector = module.selections === undefined ? undefined : (device ?? "the oracle in float64");
-  return { name: module.name, selector, batch, queries, keys, heads: results };
+  return { name: module.name, selector, branches, batch, queries, keys, heads: results };
 }
 
 async function render(
   report: FidelityReport,
-  problem: AttentionProblem,
-  call: SelectedCall,
+  method: Method,
   format: FidelityFormat,
   head: number | undefined,
 ): Promise<string | Uint8Array> {
@@ -126,9 +94,9 @@ async function render(
     case "json":
       return `${JSON.stringify(fidelityJson(report), undefined, 2)}\n`;
     case "svg":
-      return fidelitySvg(pictureOf(report, problem, call, head));
+      return fidelitySvg(pictureOf(report, method, head));
     case "png": {
-      const picture = pictureOf(report, problem, call, head);
+      const picture = pictureOf(report, method, head);
       const tiles = Math.max(picture.grid.cells.length, picture.grid.cells[0]!.length);
       const { encodePng } = await import("../png.js");
       return encodePng(fidelityRaster(picture, Math.max(3, Math.floor(PNG_SIDE / tiles))));
@@ -137,12 +105,7 @@ async function render(
 }
 
 /** The map is that of the head that is asked for, or of the one that keeps the least. */
-function pictureOf(
-  report: FidelityReport,
-  problem: AttentionProblem,
-  { module, env }: SelectedCall,
-  wanted: number | undefined,
-): FidelityPicture {
+function pictureOf(report: FidelityReport, { module, env, problem }: Method, wanted: number | undefined): FidelityPicture {
   const least = report.heads.reduce((a, b) => (b.mass.mean < a.mass.mean ? b : a)).head;
   const head = wanted ?? least;
   const block = blockFor(Math.max(problem.queries, problem.keys), MAP_TILES);

@@ -43,7 +43,7 @@ export async function run(argument: string, flags: RunFlags): Promise<ExitCode> 
   const valueDim = v.shape[3];
 
   const shape = { ...flags, heads, kvHeads, headDim, valueDim };
-  const branched = branchedAttention(argument, shape);
+  const branched = branchedAttention(argument, shape)?.mask;
   const module = branched === undefined ? oneOperator(argument, shape) : wholeModule(branched);
   if (module.windows !== undefined) badOption("the argument", argument, "the whole attention: the keys of this branch are windows");
   if (branched !== undefined && flags.lse !== undefined) requireLse(branched);
