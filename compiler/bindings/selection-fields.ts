@@ -1,5 +1,6 @@
+import { isOfClusters } from "../mask/clusters.js";
 import type { FloatInput, MaskModule } from "../mask/ir.js";
-import type { Flag, OfPlaces, Selection } from "../mask/selection.js";
+import type { Flag, Selection } from "../mask/selection.js";
 import { objectType, type Field } from "./descriptions.js";
 
 type Selecting = Pick<MaskModule, "space" | "selections" | "floatInputs">;
@@ -30,19 +31,22 @@ function axesOf(item: Selection | Flag): string {
   if (item.kind === "flag") return `[batch, ${heads}, 1, 1]`;
   const unit = item.snap ?? item.columns.unit;
   const rowUnit = item.rows === undefined ? undefined : (item.snap ?? item.rows.unit);
-  const block = (of: OfPlaces | undefined): string => (of === undefined ? "blocks" : "tiles of the layout");
-  const rows =
-    rowUnit === undefined
-      ? "1"
-      : rowUnit === 1 && item.rows!.of === undefined
-        ? "queries"
-        : `${block(item.rows!.of)} of ${rowUnit} queries`;
-  const keys = unit === 1 && item.columns.of === undefined ? "keys" : `${block(item.columns.of)} of ${unit} keys`;
+  const block = (of: string | undefined): string => (of === undefined ? "blocks" : "tiles of the layout");
+  const rows = rowUnit === undefined ? "1" : rowsText(item.rows!, () => `${block(item.rows!.of)} of ${rowUnit} queries`);
+  if (item.assigns !== undefined) return `[batch, ${heads}, ${rows}, ${unit} clusters]`;
+  const single = isOfClusters(item.columns) || (unit === 1 && item.columns.of === undefined);
+  const keys = single ? "keys" : `${block(item.columns.of)} of ${unit} keys`;
   const columns = item.columns.kind === "keys" ? keys : `distances q - k in ${unit === 1 ? "tokens" : `blocks of ${unit}`}`;
   return `[batch, ${heads}, ${rows}, ${columns}]`;
 }
 
+function rowsText(rows: NonNullable<Selection["rows"]>, units: () => string): string {
+  if (rows.of === "keys") return "keys";
+  return isOfClusters(rows) || (rows.unit === 1 && rows.of === undefined) ? "queries" : units();
+}
+
 function describeSelected(item: Selection | Flag): string {
+  if (item.kind === "selection" && item.assigns !== undefined) return `the bit of each token's cluster, ${axesOf(item)}.`;
   const what = item.kind === "flag" ? "a bit for each head" : "a bit for each unit";
   const counted =
     item.kind === "selection" && item.rows !== undefined && item.rows.of === undefined && (item.snap ?? item.rows.unit) > 1

@@ -1,10 +1,10 @@
 import { oracleMask, oracleSelections } from "../oracle/oracle.js";
 import type { OracleBits, OracleLaunch, OracleProgram } from "../oracle/oracle.js";
+import { isOfClusters } from "../mask/clusters.js";
 import type { IntExpr, MaskModule } from "../mask/ir.js";
 import { reuseRules } from "../mask/reuse.js";
-import { unitMasks } from "../mask/selection-walk.js";
+import { readsSelection } from "../mask/selection-walk.js";
 import type { Selection } from "../mask/selection.js";
-import { some } from "../mask/walk.js";
 import type { SelectedBits } from "../../runtime/launch/selection/lists.js";
 import { selectedBits } from "../../runtime/launch/selection/lists.js";
 import type { VerifyCall } from "../../runtime/verify/operator.js";
@@ -45,9 +45,13 @@ function missing(name: string, kind: "selection" | "flag", problem: string): Sel
 
 /** Whether a head reads a selection: its mask does, or another selection that it reads. */
 function readsOf(program: OracleProgram, module: MaskModule, launch: OracleLaunch, call: VerifyCall, name: string): Reads {
+  const { selections = [] } = module;
+  const item = selections.find((each) => each.name === name)!;
+  // Clusters are made for all heads.
+  if (item.kind === "selection" && item.assigns !== undefined) return () => true;
   const byMask = maskReads(program, module, launch, call, name);
-  const byOthers = (module.selections ?? [])
-    .filter((other) => unitMasks(other).some((mask) => some(mask, (node) => node.kind === "bit" && node.input === name)))
+  const byOthers = selections
+    .filter((other) => readsSelection(other, item))
     .map((other) => readsOf(program, module, launch, call, other.name));
   return (b, h) => byMask(b, h) || byOthers.some((reads) => reads(b, h));
 }
@@ -118,7 +122,10 @@ export function choosingLength({ selections = [] }: MaskModule): number | undefi
   return lengths.length === 0 ? undefined : Math.min(MOST_CHOOSING, Math.max(...lengths));
 }
 
-function lengthOf({ columns, keep }: Selection): number {
+function lengthOf({ rows, columns, keep }: Selection): number {
+  // There are as many clusters as there are, however many keys.
+  const clusters = [rows, columns].flatMap((axis) => (axis !== undefined && isOfClusters(axis) ? [axis.unit] : []));
+  if (columns.kind === "centroids" || clusters.length > 0) return 2 * Math.max(columns.unit, ...clusters);
   const budget = keep.rule.kind === "top" ? numberOf(keep.rule.n) : undefined;
   const wanted = Math.max(budget ?? 4, numberOf(keep.least) ?? 0);
   // Two units more than are kept, the last of them short.

@@ -420,6 +420,12 @@ export interface MessageParams {
     count: string | number;
     most: string | number;
   };
+  ATTN2366: {
+    what: string | number;
+  };
+  ATTN2367: {
+    heads: string | number;
+  };
   ATTN3001: {
     what: string | number;
     rule: string | number;
@@ -3159,8 +3165,8 @@ attention a {
     title: `No unit`,
     severity: "error",
     message: `the unit of \`{axis}\` is {forms}`,
-    page: `Queries are counted in tokens or blocks, keys in tokens, blocks or pages, distances (\`diag\`) in tokens or blocks. The size of
-a block is a constant.
+    page: `Queries are counted in tokens, blocks, tiles of a layout or clusters, keys in these or in pages, distances (\`diag\`) in tokens or
+blocks. The size of a block is a constant, and so are the number of clusters and how often their centroids are made anew.
 
 \`\`\`attn wrong
 attention a {
@@ -4328,6 +4334,75 @@ attention a {
     message: `\`{name}\` mixes {count} attentions, and one output is made of at most {most}`,
     hint: `join branches whose masks may be joined by \`|\``,
     page: `The kernel that makes an output reads those of all its branches at once, and keeps a bit for each in a word.
+`,
+  },
+  ATTN2366: {
+    title: `Something that clusters do not have`,
+    severity: "error",
+    message: `{what} is for units in an order, and not for clusters`,
+    page: `The tokens of a cluster are those that lie near to one centroid, wherever they stand. So a cluster has no first and last token,
+none is next to another, and a query has no clusters near to it. Masks beside the selection say what is always looked at.
+
+\`\`\`attn wrong
+attention a {
+  space  seq full
+  select c {
+    unit  q: token, k: cluster(16, iters: 1)
+    score dot(q, mean(k))
+    keep  top(4)
+    force first(1)
+  }
+  attend c
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq full
+  select c {
+    unit  q: token, k: cluster(16, iters: 1)
+    score dot(q, mean(k))
+    keep  top(4)
+  }
+  attend c | k < 64
+}
+\`\`\`
+`,
+  },
+  ATTN2367: {
+    title: `A choice for heads that have clusters of their own`,
+    severity: "error",
+    message: `each {heads} has clusters of its own, and heads that do not share them cannot share a choice`,
+    page: `Clusters of queries are made for each query head, and clusters of keys for each kv head. The query heads of a kv head share its
+clusters of keys, and may share a choice among them by \`group … over kvh\`.
+
+\`\`\`attn wrong
+attention a {
+  space  seq full
+  shape  heads: 8, kv_heads: 2
+  select c {
+    unit  q: token, k: cluster(16, iters: 1)
+    score dot(q, mean(k))
+    keep  top(4)
+    group max over h
+  }
+  attend c
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq full
+  shape  heads: 8, kv_heads: 2
+  select c {
+    unit  q: token, k: cluster(16, iters: 1)
+    score dot(q, mean(k))
+    keep  top(4)
+    group max over kvh
+  }
+  attend c
+}
+\`\`\`
 `,
   },
   ATTN3001: {

@@ -1,5 +1,6 @@
 import type { BoolExpr, FloatInput, IntExpr, MaskModule } from "./ir.js";
 import type { ColumnAxis, Flag, RealValue, RowAxis, Selection, Tensor, TensorAxes } from "./selection.js";
+import { isOfClusters } from "./clusters.js";
 import { tensorChildren, tensorOf, walkModuleTensors } from "./selection-walk.js";
 
 /** How integer and boolean expressions are printed. */
@@ -68,11 +69,15 @@ function printAxes({ heads, rows, columns, dim }: TensorAxes): string {
 }
 
 function rowsText({ unit, last, of }: RowAxis): string {
+  if (of === "keys") return "k";
+  if (isOfClusters({ of })) return `${unit} ${of}`;
   return `${last === undefined ? "" : `last ${last} `}q${unit === 1 && of === undefined ? "" : ` of ${unit}`}${of === undefined ? "" : " places"}`;
 }
 
 function columnsText(axis: ColumnAxis): string {
+  if (axis.kind === "centroids") return `${axis.unit} centroids`;
   const name = axis.kind === "keys" ? "k" : "q - k";
+  if (axis.kind === "keys" && isOfClusters(axis)) return `${axis.unit} ${axis.of}`;
   const stride = axis.kind === "keys" && axis.stride !== axis.unit ? ` every ${axis.stride}` : "";
   if (axis.kind === "keys" && axis.of !== undefined) return `${name} of ${axis.unit} places`;
   return `${name}${axis.unit === 1 ? "" : ` of ${axis.unit}`}${stride}`;
@@ -91,6 +96,10 @@ function printTensor(tensor: Tensor, names: ReadonlyMap<Tensor, string>): string
       return tensor.of;
     case "input":
       return `input ${tensor.name}`;
+    case "seeds":
+      return `seeds of ${tensor.of}`;
+    case "update":
+      return `means of ${tensor.by}, ${a!} of empty ones`;
     case "position":
       return `${tensor.end} position`;
     case "size":
@@ -157,6 +166,7 @@ function printSelection(item: Selection, of: string, text: ExpressionText): read
   ];
   if (forced.length > 0) lines.push(`    force ${forced.join(" + ")}`);
   if (snap !== undefined) lines.push(`    snap ${snap}`);
+  if (item.assigns !== undefined) lines.push(`    makes ${item.assigns}`);
   if (reuse !== undefined)
     lines.push(reuse.kind === "every" ? `    reuse every ${text.int(reuse.steps)}` : `    reuse but where ${text.bool(reuse.at)}`);
   if (when !== undefined) lines.push(`    when ${text.bool(when)}`);

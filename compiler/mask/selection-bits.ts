@@ -1,4 +1,5 @@
 import type { BoolExpr, IntExpr, Space } from "./ir.js";
+import { isOfClusters } from "./clusters.js";
 import { placeOf } from "./layout/placed.js";
 import * as m from "./make.js";
 import type { Flag, Selection } from "./selection.js";
@@ -12,8 +13,10 @@ export function bitOfPair(item: Selection | Flag, space: Space): BoolExpr {
     const column = snap === undefined ? m.div(m.sub(m.q, m.k), m.int(columns.unit)) : m.sub(blockOf(m.q, snap), blockOf(m.k, snap));
     return m.bit(item.name, zero, column);
   }
-  const column = blockOf(columns.of === undefined ? m.k : placeOf("k"), snap ?? columns.unit);
+  const byKey = isOfClusters(columns);
+  const column = blockOf(columns.of === undefined || byKey ? m.k : placeOf("k"), byKey ? 1 : (snap ?? columns.unit));
   if (rows === undefined) return m.bit(item.name, zero, column);
+  if (isOfClusters(rows)) return m.bit(item.name, m.sub(m.q, firstQuery(space)), column);
   if (rows.of !== undefined) return m.bit(item.name, blockOf(placeOf("q"), rows.unit), column);
   return m.bit(item.name, m.sub(blockOf(m.q, snap ?? rows.unit), blockOf(firstQuery(space), snap ?? rows.unit)), column);
 }

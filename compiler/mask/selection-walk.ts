@@ -1,5 +1,7 @@
 import type { BoolExpr, IntExpr, MaskModule } from "./ir.js";
-import type { Flag, RealValue, Selection, Tensor } from "./selection.js";
+import { clustersOf } from "./clusters.js";
+import type { ColumnAxis, Flag, OfClusters, RealValue, RowAxis, Selection, Tensor } from "./selection.js";
+import { some, type MaskNode } from "./walk.js";
 
 /** The tensors directly below, in reading order. */
 export function tensorChildren(tensor: Tensor): readonly Tensor[] {
@@ -9,6 +11,7 @@ export function tensorChildren(tensor: Tensor): readonly Tensor[] {
     case "scale":
     case "view":
     case "input":
+    case "seeds":
     case "position":
     case "size":
       return [];
@@ -64,6 +67,30 @@ export function selectionExpressions(item: Selection | Flag): readonly (IntExpr 
 /** The masks of a selection: what its units are asked for. */
 export function unitMasks(item: Selection | Flag): readonly BoolExpr[] {
   return item.kind === "flag" ? [] : [item.among, item.force?.pairs].filter((each) => each !== undefined);
+}
+
+/** The clusters that the units of a selection or flag are made of, directly or in what it ranks. */
+export function clustersIn(item: Selection | Flag): ReadonlySet<OfClusters> {
+  const found = new Set<OfClusters>();
+  const add = (axis: RowAxis | ColumnAxis | Selection["rows"] | Selection["columns"] | undefined): void => {
+    const of = clustersOf(axis);
+    if (of !== undefined) found.add(of);
+  };
+  if (item.kind === "selection") [item.rows, item.columns].forEach(add);
+  walkTensors([tensorOf(item)], (tensor) => {
+    if (tensor.kind === "update") found.add(tensor.by);
+    [tensor.axes.rows, tensor.axes.columns].forEach(add);
+  });
+  return found;
+}
+
+/** Whether a mask reads bits of this name. */
+export const readsBits = (mask: MaskNode, name: string): boolean => some(mask, (node) => node.kind === "bit" && node.input === name);
+
+/** Whether a selection is made from another: from its bits, or of the clusters that it makes. */
+export function readsSelection(item: Selection | Flag, other: Selection | Flag): boolean {
+  if (other.kind === "selection" && other.assigns !== undefined && clustersIn(item).has(other.assigns)) return true;
+  return unitMasks(item).some((mask) => readsBits(mask, other.name));
 }
 
 /** The expressions of all selections of a module. */

@@ -22,13 +22,23 @@ export type SelectionHeads = "query" | "kv" | "one";
 export type OfPlaces = "places" | `order ${string}`;
 
 /** Whether units hold other tokens in other kv heads. A tensor of them has no fewer heads. */
-export const differsByHead = (of: OfPlaces | undefined): boolean => of !== undefined && of !== "places";
+export const differsByHead = (of: RowAxis["of"]): boolean => of?.startsWith("order ") === true;
+
+/**
+ * Units that are clusters of the queries of a call, or of its keys, by the text by which the selection is known that puts
+ * each token into one (`Selection.assigns`). `unit` then says how many there are; some may be empty. A query head has clusters
+ * of queries of its own, a kv head clusters of keys.
+ */
+export type OfClusters = `clusters of ${"q" | "k"}${string}`;
 
 /** The queries of a call, or the last of them, in units. */
 export interface RowAxis {
   readonly unit: number;
-  /** There are ceil(N / unit) then, of which some may hold no query of the call. */
-  readonly of?: OfPlaces | undefined;
+  /**
+   * - `places`: there are ceil(N / unit) then, of which some may hold no query of the call.
+   * - `keys`: single keys in the place of queries, all N.
+   */
+  readonly of?: OfPlaces | OfClusters | "keys" | undefined;
   /** The last min(last, NQ) queries of the call, always of unit 1; absent where all queries take part. */
   readonly last?: number | undefined;
 }
@@ -38,10 +48,11 @@ export interface RowAxis {
  *   which have only windows that fit whole: floor((N - unit) / stride) + 1, at least 0).
  * - `offsets`: distances q - k in units of `unit`, in causal self spaces only: unit i holds the distances from
  *   i * unit on. There are ceil(N / unit).
+ * - `centroids`: the `unit` centroids of a clustering.
  */
 export type ColumnAxis =
-  | { readonly kind: "keys"; readonly unit: number; readonly stride: number; readonly of?: OfPlaces | undefined }
-  | { readonly kind: "offsets"; readonly unit: number };
+  | { readonly kind: "keys"; readonly unit: number; readonly stride: number; readonly of?: OfPlaces | OfClusters | undefined }
+  | { readonly kind: "offsets" | "centroids"; readonly unit: number };
 
 export interface TensorAxes {
   readonly heads: SelectionHeads;
@@ -80,6 +91,10 @@ export type Tensor = { readonly axes: TensorAxes } & (
    * keys of unit n and stride s, and dim.
    */
   | { readonly kind: "input"; readonly name: string }
+  /** The first centroids [query or kv heads, n centroids, dim]: the vectors of the queries or keys i * length / n, rounded down. */
+  | { readonly kind: "seeds"; readonly of: "q" | "k" }
+  /** Centroids as the means of their clusters, those of `a` where a cluster is empty. */
+  | { readonly kind: "update"; readonly by: OfClusters; readonly a: Tensor }
   /** The least or greatest position of a unit that exists, of the row or column axis. Axes: that axis alone. */
   | { readonly kind: "position"; readonly end: "first" | "last" }
   /** The number of positions in a unit of the axis that exist: smaller in short blocks. Axes: that axis alone. */
@@ -168,7 +183,8 @@ export interface Force {
  * Its bit matrix has rows for the query units (one row where `rows` is absent) and columns for the units of `columns`:
  * - keys: `bit [q / n - first / n, k / m]`
  * - offsets: `bit [row, (q - k) / m]`
- * An axis of places has `place of q / n`, counted from 0, or `place of k / m` in the place of these.
+ * An axis of places has `place of q / n`, counted from 0, or `place of k / m` in the place of these. Of clusters the matrix
+ * has single tokens, so that it needs no clusters to be read: `q - first`, and `k`.
  * With `snap` s the matrix is coarser: a tile of s x s positions is on where the selection, taken on the endless
  * plane, touches it: keys `[q / s - first / s (or row 0), k / s]`, offsets `[0, q / s - k / s]`.
  */
@@ -176,8 +192,17 @@ export interface Selection {
   readonly kind: "selection";
   readonly name: string;
   readonly heads: SelectionHeads;
-  readonly rows?: { readonly unit: number; readonly of?: OfPlaces | undefined } | undefined;
-  readonly columns: { readonly kind: "keys" | "offsets"; readonly unit: number; readonly of?: OfPlaces | undefined };
+  readonly rows?: { readonly unit: number; readonly of?: RowAxis["of"] } | undefined;
+  readonly columns: {
+    readonly kind: ColumnAxis["kind"];
+    readonly unit: number;
+    readonly of?: OfPlaces | OfClusters | undefined;
+  };
+  /**
+   * No mask reads it: its rows are single queries or keys, its columns centroids, and each row keeps the one whose cluster the
+   * token is in. The clusters are known by this text.
+   */
+  readonly assigns?: OfClusters | undefined;
   /** Has the selection's axes, or lacks some. */
   readonly score: Tensor;
   readonly keep: Keep;

@@ -1,7 +1,8 @@
 import type { BoolExpr, CompareOp, IntBinary, IntExpr, MaskModule } from "./ir.js";
 import { intBinary } from "./evaluate.js";
 import { simplifyHost } from "./host.js";
-import { mapSelections, moduleSelectionExpressions, realSlots, unitMasks } from "./selection-walk.js";
+import { mapSelections, moduleSelectionExpressions, readsBits, readsSelection, realSlots } from "./selection-walk.js";
+import type { Flag, Selection } from "./selection.js";
 import { keyOf, mapLeaves, mapTables, walk, walkHost } from "./walk.js";
 
 /**
@@ -220,16 +221,12 @@ function gather(kind: "and" | "or", items: readonly BoolExpr[]): BoolExpr {
 /** The selections that a mask reads, and those that these read, their expressions simplified. */
 function readSelections({ selections }: MaskModule, mask: BoolExpr): Pick<MaskModule, "selections"> {
   if (selections === undefined) return {};
-  const read = new Set<string>();
-  const see = (expr: BoolExpr): void =>
-    walk(expr, (node) => {
-      if (node.kind === "bit") read.add(node.input);
-    });
-  see(mask);
   const simple = mapSelections(selections, { int: simplifyInt, bool: simplifyBool, slot: (slot) => slot });
+  const kept: (Selection | Flag)[] = [];
   // Each reads such as stand before it.
-  for (const item of simple.toReversed()) if (read.has(item.name)) unitMasks(item).forEach(see);
-  const kept = simple.filter(({ name }) => read.has(name));
+  for (const item of simple.toReversed()) {
+    if (readsBits(mask, item.name) || kept.some((later) => readsSelection(later, item))) kept.unshift(item);
+  }
   return { selections: kept.length === 0 ? undefined : kept };
 }
 

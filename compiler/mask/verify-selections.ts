@@ -1,5 +1,5 @@
 import type { MaskModule } from "./ir.js";
-import { moduleSelectionExpressions, realOf, realSlots, tensorOf, unitMasks, walkModuleTensors } from "./selection-walk.js";
+import { clustersIn, moduleSelectionExpressions, realOf, realSlots, tensorOf, unitMasks, walkModuleTensors } from "./selection-walk.js";
 import type { ColumnAxis, Flag, RowAxis, Selection, Tensor, TensorAxes } from "./selection.js";
 import { some, type MaskNode } from "./walk.js";
 
@@ -17,6 +17,7 @@ export function verifySelections(module: MaskModule): readonly string[] {
   for (const item of selections) {
     problems.push(...verifyItem(item, module, earlier).map((problem) => `${item.name}: ${problem}`));
     earlier.add(item.name);
+    if (item.kind === "selection" && item.assigns !== undefined) earlier.add(item.assigns);
   }
   const reals = realSlots(selections);
   for (const slot of reals) if (module.scalars[slot]?.as !== "f32") problems.push(`scalar ${slot} is read as a float and is none`);
@@ -38,7 +39,8 @@ function verifyItem(item: Selection | Flag, module: MaskModule, earlier: Readonl
   if (axes.rows !== undefined && (item.rows === undefined || !sameRows(axes.rows, item.rows))) problems.push("other rows than its score");
   const { columns } = item;
   const own: ColumnAxis =
-    columns.kind === "keys" ? { ...columns, kind: "keys", stride: columns.unit } : { kind: "offsets", unit: columns.unit };
+    columns.kind === "keys" ? { ...columns, kind: "keys", stride: columns.unit } : { kind: columns.kind, unit: columns.unit };
+  for (const of of clustersIn(item)) if (!earlier.has(of)) problems.push(`${of} are not made before it`);
   if (axes.columns !== undefined && !sameColumns(axes.columns, own)) problems.push("other columns than its score");
   if (columns.kind === "offsets" && !(module.space.kind === "self" && module.space.causal))
     problems.push("offsets in a space that is not causal");
@@ -68,7 +70,7 @@ function serves(from: TensorAxes["heads"], to: TensorAxes["heads"]): boolean {
 const sameRows = (a: RowAxis, b: RowAxis): boolean => a.unit === b.unit && a.last === b.last && a.of === b.of;
 
 function sameColumns(a: ColumnAxis, b: ColumnAxis): boolean {
-  if (a.kind === "offsets" || b.kind === "offsets") return a.kind === b.kind && a.unit === b.unit;
+  if (a.kind !== "keys" || b.kind !== "keys") return a.kind === b.kind && a.unit === b.unit;
   return a.unit === b.unit && a.stride === b.stride && a.of === b.of;
 }
 
@@ -92,6 +94,10 @@ function verifyTensor(tensor: Tensor, module: MaskModule): string | undefined {
     case "scale":
     case "view":
       return undefined;
+    case "seeds":
+    case "update":
+      if (axes.columns?.kind !== "centroids" || axes.rows !== undefined || !axes.dim) return "other axes than centroids have";
+      return tensor.kind === "seeds" || lies(tensor.a.axes, axes) ? undefined : "other axes than those before it";
     case "input":
       return (module.floatInputs ?? []).some(({ name }) => name === tensor.name) ? undefined : `${tensor.name} is not declared`;
     case "position":

@@ -1,4 +1,5 @@
 import type { Space } from "../mask/ir.js";
+import { isOfClusters } from "../mask/clusters.js";
 import type { ColumnAxis, RowAxis } from "../mask/selection.js";
 import { add, ALWAYS, ceilDiv, div, int, le, max, min, mul, named, ONE, shape, sub, ZERO } from "./int.js";
 import type { Cond, Int, RowRange, Stage } from "./ir.js";
@@ -36,6 +37,8 @@ export const rowsOf = ({ to, rows }: Stage): RowRange => rows ?? { first: ZERO, 
 export function rowCount(space: Space, axis: RowAxis | undefined): Int {
   if (axis === undefined) return ONE;
   if (axis.last !== undefined) return min(int(axis.last), shape("NQ"));
+  if (axis.of === "keys") return shape("N");
+  if (isOfClusters(axis)) return int(axis.unit);
   if (axis.of !== undefined) return ceilDiv(shape("N"), int(axis.unit));
   if (axis.unit === 1) return shape("NQ");
   const unit = int(axis.unit);
@@ -62,7 +65,8 @@ export function rowSpan(space: Space, axis: RowAxis | undefined, row: Int): Span
 /** How many columns there are. */
 export function columnCount(axis: ColumnAxis): Int {
   const unit = int(axis.unit);
-  if (axis.kind === "offsets" || axis.stride === axis.unit) return ceilDiv(shape("N"), unit);
+  if (axis.kind === "centroids" || isOfClusters(axis)) return unit;
+  if (axis.kind !== "keys" || axis.stride === axis.unit) return ceilDiv(shape("N"), unit);
   return div(max(ZERO, add(sub(shape("N"), unit), int(axis.stride))), int(axis.stride));
 }
 
@@ -76,7 +80,7 @@ export function columnSpan(axis: ColumnAxis, column: Int): Span {
 
 /** Whether a pair of a row and a column is a candidate. */
 export function candidate(space: Space, rows: RowAxis | undefined, columns: ColumnAxis | undefined, row: Int, column: Int): Cond {
-  if (!space.causal || rows === undefined || columns === undefined) return ALWAYS;
+  if (!space.causal || rows === undefined || columns === undefined || columns.kind === "centroids") return ALWAYS;
   return le(columnSpan(columns, column).first, rowSpan(space, rows, row).last);
 }
 

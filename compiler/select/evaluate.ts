@@ -94,6 +94,8 @@ export class Evaluation {
         const place = this.int(a.place);
         return (frame) => positions(this.module, this.env, a.axis, frame[B]!, frame[H]!)![place(frame)]!;
       }
+      case "whole":
+        return this.real(a.of);
       default: {
         const [x, y] = [this.int(a.a), this.int(a.b)];
         const { kind } = a;

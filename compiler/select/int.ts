@@ -1,5 +1,5 @@
 import type { IntExpr } from "../mask/ir.js";
-import type { Cond, Int, IntOp, ShapeName } from "./ir.js";
+import type { Cond, Int, IntOp, Real, ShapeName } from "./ir.js";
 
 /** Short constructors for integers and conditions of selection programs, with constants folded. */
 
@@ -7,6 +7,7 @@ export const int = (value: number): Int => ({ kind: "int", value });
 export const shape = (name: ShapeName): Int => ({ kind: "shape", name });
 export const named = (name: string): Extract<Int, { kind: "name" }> => ({ kind: "name", name });
 export const tokenAt = (axis: "q" | "k", place: Int, order?: string): Int => ({ kind: "token", axis, place, order });
+export const whole = (of: Real): Int => ({ kind: "whole", of });
 export const ofMask = (expr: IntExpr): Int => (expr.kind === "int" ? int(expr.value) : { kind: "mask", expr });
 
 export const ZERO = int(0);
@@ -64,6 +65,7 @@ export const product = (...factors: Int[]): Int => factors.reduce(mul, ONE);
 export const ALWAYS: Cond = { kind: "bool", value: true };
 export const NEVER: Cond = { kind: "bool", value: false };
 
+export const equal = (a: Int, b: Int): Cond => and(le(a, b), le(b, a));
 export const lt = (a: Int, b: Int): Cond => ({ kind: "lt", a, b });
 export const le = (a: Int, b: Int): Cond => ({ kind: "le", a, b });
 
@@ -95,9 +97,18 @@ export function intKey(a: Int): string {
       return JSON.stringify(a.expr);
     case "token":
       return `token(${a.axis},${intKey(a.place)})`;
+    case "whole":
+      return `whole(${realKey(a.of)})`;
     default:
       return `${a.kind}(${intKey(a.a)},${intKey(a.b)})`;
   }
+}
+
+/** Tensors that are read as whole numbers have names of their own. */
+function realKey(a: Real): string {
+  if (a.kind !== "load") throw new Error("whole numbers are stored before they are read");
+  const { head, row, column, dim } = a.at;
+  return [a.from.name, ...[head, row, column, dim].map((each) => (each === undefined ? "" : intKey(each)))].join(";");
 }
 
 const sameInt = (a: Int, b: Int): boolean => a === b || intKey(a) === intKey(b);
@@ -111,6 +122,7 @@ export function isSize(a: Int): boolean {
     case "name":
     case "mask":
     case "token":
+    case "whole":
       return false;
     default:
       return isSize(a.a) && isSize(a.b);

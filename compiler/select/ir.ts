@@ -36,6 +36,8 @@ export type Int =
   | { readonly kind: "mask"; readonly expr: IntExpr }
   /** The position of the query or key at a place of the module's layout; for `b` and `h` where the `order` is an input. */
   | { readonly kind: "token"; readonly axis: "q" | "k"; readonly place: Int; readonly order?: string | undefined }
+  /** A whole number that an earlier stage has stored; float32 holds those up to 2^24. */
+  | { readonly kind: "whole"; readonly of: Real }
   | { readonly kind: IntOp; readonly a: Int; readonly b: Int };
 
 export type Cond =

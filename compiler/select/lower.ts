@@ -1,12 +1,12 @@
 import type { MaskModule } from "../mask/ir.js";
-import type { Flag, Selection, Tensor as TensorNode, TensorAxes } from "../mask/selection.js";
+import type { Flag, OfClusters, Selection, SelectionHeads, Tensor as TensorNode, TensorAxes } from "../mask/selection.js";
 import { tensorChildren } from "../mask/selection-walk.js";
 import { arrange } from "./arrange.js";
 import { candidate, columnCount, COLUMN, DIM, HEAD, ROW, rowCount } from "./axes.js";
 import { readBeyondCandidates, readElementwise } from "./candidates-only.js";
 import { fuse } from "./fuse.js";
 import { ALWAYS, shape, ZERO } from "./int.js";
-import type { Bits, Cond, Real, SelectionProgram, Stage, Tensor } from "./ir.js";
+import type { Bits, Cond, Int, Real, SelectionProgram, Stage, Tensor } from "./ir.js";
 import { partRules } from "./part-rules.js";
 import { isOfPlaces } from "./place-units.js";
 import { servesHeads } from "./places.js";
@@ -96,6 +96,14 @@ export class Lowering implements ValueContext {
     this.matrices.set(bits.name, bits);
   }
 
+  readonly table = (name: string, heads: SelectionHeads, extents: { readonly rows?: Int; readonly columns: Int }, value: Real): Tensor =>
+    this.fill({ name, base: ZERO, heads, ...extents, dim: undefined }, value);
+
+  readonly assignment = (of: OfClusters): Bits => {
+    const found = (this.module.selections ?? []).find((each) => each.kind === "selection" && each.assigns === of);
+    return this.matrices.get(found!.name)!;
+  };
+
   /** A matrix of bits that only stages read. */
   bits(name: string, of: Omit<Bits, "name" | "base">): Bits {
     return { ...of, name, base: ZERO };
@@ -180,7 +188,7 @@ export class Lowering implements ValueContext {
   private dotOf(node: TensorNode): Extract<TensorNode, { kind: "dot" }> | undefined {
     if (node.kind === "dot") return node.axes.columns === undefined ? undefined : node;
     if (isStored(node) || node.kind === "softmax") return undefined;
-    const children = tensorChildren(node).filter((child) => child.kind !== "number" && child.kind !== "scale");
+    const children = tensorChildren(node).filter((child) => child.kind !== "number" && child.kind !== "scale" && !isOfCentroid(child));
     const [only] = children;
     if (children.length !== 1 || only === undefined || this.uses.get(only) !== 1) return undefined;
     const dot = this.dotOf(only);
@@ -215,6 +223,9 @@ export class Lowering implements ValueContext {
     return to;
   }
 }
+
+/** One number for each centroid, beside the products of tokens and centroids. */
+const isOfCentroid = ({ axes: { rows, columns, dim } }: TensorNode): boolean => rows === undefined && columns?.kind === "centroids" && !dim;
 
 /** Without the axes that a tensor lacks: it is the same along them. */
 function restrict(at: Cursor, axes: TensorAxes): Cursor {

@@ -1,9 +1,11 @@
 import type { MaskModule } from "../mask/ir.js";
+import { clustersOf, isOfClusters } from "../mask/clusters.js";
 import { differsByHead } from "../mask/selection.js";
-import type { ColumnAxis, RowAxis, TensorAxes } from "../mask/selection.js";
+import type { ColumnAxis, OfClusters, RowAxis, SelectionHeads, TensorAxes } from "../mask/selection.js";
 import { candidate, candidateCount, columnCount, columnSpan, firstQuery, rowSpan } from "./axes.js";
-import { add, ALWAYS, int, le, min, mul, named, shape, sub, tokenAt, ZERO } from "./int.js";
-import type { Cond, Int, Real, Tensor } from "./ir.js";
+import { haveMembers, positionOfCluster, sizeOfCluster } from "./clusters.js";
+import { add, ALWAYS, and, int, le, min, mul, named, shape, sub, tokenAt, ZERO } from "./int.js";
+import type { Bits, Cond, Int, Real, Tensor } from "./ir.js";
 import { binary, choose, float, loop, number } from "./reals.js";
 
 /**
@@ -15,18 +17,22 @@ export interface PlaceContext {
   readonly module: MaskModule;
   readonly map: (name: string, axes: TensorAxes, value: Real) => Tensor;
   readonly fresh: () => string;
+  /** Makes a tensor of numbers for each head that no loop over strips divides. */
+  readonly table: (name: string, heads: SelectionHeads, extents: { readonly rows?: Int; readonly columns: Int }, value: Real) => Tensor;
+  /** Where the clusters of tokens are: a bit for each token, in the column of its own. */
+  readonly assignment: (of: OfClusters) => Bits;
   /** Makes a tensor once for a program. */
   readonly onceFor: (key: string, make: () => Tensor) => Tensor;
 }
 
-/** Whether an axis has units of places. */
+/** Whether the units of an axis are no runs of positions: of places, or of what else is not in order. */
 export const isOfPlaces = (axis: RowAxis | ColumnAxis | undefined): boolean => axis !== undefined && "of" in axis && axis.of !== undefined;
 
 /** Tokens of an order that is an input may differ from kv head to kv head. */
 const headsOf = (axis: RowAxis | ColumnAxis): "kv" | "one" => ("of" in axis && differsByHead(axis.of) ? "kv" : "one");
 const headOf = (axis: RowAxis | ColumnAxis): Int => (headsOf(axis) === "kv" ? named("kvh") : ZERO);
 
-/** The places of a unit: from, and up to but without. */
+/** The places of a unit of a layout: from, and up to but without. */
 export function placesOf({ unit }: { readonly unit: number }, index: Int): { readonly from: Int; readonly to: Int } {
   const from = mul(index, int(unit));
   return { from, to: min(add(from, int(unit)), shape("N")) };
@@ -46,6 +52,8 @@ export const isQuery = (context: PlaceContext, place: Int): Cond => le(ZERO, row
 
 /** The least or the greatest position of the queries of a row: -1 for the greatest of none. */
 export function positionOfRow(context: PlaceContext, axis: RowAxis, row: Int, end: "first" | "last"): Real {
+  const of = clustersOf(axis);
+  if (of !== undefined) return positionOfCluster(context, of, row, end);
   if (!isOfPlaces(axis)) return float(rowSpan(context.module.space, axis, row)[end]);
   const none = end === "last" ? number(-1) : float(shape("N"));
   const tensor = overRow(context, axis, `${end} query of a tile`, end === "last" ? "max" : "min", (place) =>
@@ -56,6 +64,8 @@ export function positionOfRow(context: PlaceContext, axis: RowAxis, row: Int, en
 
 /** The least or the greatest position of the keys of a column. */
 export function positionOfColumn(context: PlaceContext, axis: ColumnAxis, column: Int, end: "first" | "last"): Real {
+  const of = clustersOf(axis);
+  if (of !== undefined) return positionOfCluster(context, of, column, end);
   if (!isOfPlaces(axis)) return float(columnSpan(axis, column)[end]);
   const tensor = context.onceFor(`${end} key ${axis.unit}`, () => {
     const i = named(context.fresh());
@@ -68,6 +78,8 @@ export function positionOfColumn(context: PlaceContext, axis: ColumnAxis, column
 
 /** How many queries of the call a unit of rows holds. */
 export function queriesOfRow(context: PlaceContext, axis: RowAxis, row: Int): Real {
+  const of = clustersOf(axis);
+  if (of !== undefined) return float(sizeOfCluster(context, of, row));
   const one = (place: Int): Real => choose(isQuery(context, place), number(1), number(0));
   return { kind: "load", from: overRow(context, axis, "queries of a tile", "sum", one), at: { head: headOf(axis), row } };
 }
@@ -89,11 +101,19 @@ export function candidateIn(
   column: Int,
 ): Cond {
   const { space } = context.module;
+  if (columns?.kind === "centroids") return ALWAYS;
+  if (isOfClusters(rows) || isOfClusters(columns)) return candidateClusters(context, rows, columns, row, column);
   if (!isOfPlaces(rows) && !isOfPlaces(columns)) return candidate(space, rows, columns, row, column);
   if (rows === undefined) return ALWAYS;
   if (!space.causal || columns === undefined)
     return isOfPlaces(rows) ? nonzero(number(0), positionOfRow(context, rows, row, "last")) : ALWAYS;
   return nonzero(positionOfColumn(context, columns, column, "first"), positionOfRow(context, rows, row, "last"));
+}
+
+function candidateClusters(context: PlaceContext, rows: RowAxis | undefined, columns: ColumnAxis | undefined, row: Int, column: Int): Cond {
+  const some = haveMembers(context, clustersOf(rows), clustersOf(columns), row, column);
+  if (!context.module.space.causal || rows === undefined || columns === undefined) return some;
+  return and(some, nonzero(positionOfColumn(context, columns, column, "first"), positionOfRow(context, rows, row, "last")));
 }
 
 const nonzero = (least: Real, most: Real): Cond => ({ kind: "nonzero", a: binary("le", least, most) });

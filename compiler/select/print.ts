@@ -72,6 +72,8 @@ function printSize(a: Int): string {
       return printInt(a.expr);
     case "token":
       return `token of ${a.axis}(${printSize(a.place)})`;
+    case "whole":
+      return printReal(a.of);
     case "min":
     case "max":
       return `${a.kind}(${printSize(a.a)}, ${printSize(a.b)})`;

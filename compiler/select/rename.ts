@@ -16,6 +16,10 @@ export function renameInt(a: Int, names: Names): Int {
       const place = renameInt(a.place, names);
       return place === a.place ? a : { ...a, place };
     }
+    case "whole": {
+      const of = new Renaming(names).real(a.of);
+      return of === a.of ? a : { ...a, of };
+    }
     default: {
       const [left, right] = [renameInt(a.a, names), renameInt(a.b, names)];
       return left === a.a && right === a.b ? a : { ...a, a: left, b: right };

@@ -1,6 +1,8 @@
+import { clustersOf, isOfClusters } from "../mask/clusters.js";
 import type { BoolExpr } from "../mask/ir.js";
 import type { ColumnAxis, Flag, RowAxis, Selection } from "../mask/selection.js";
 import { COLUMN, columnCount, firstQuery, HEAD, ROW, rowCount, rowSpan } from "./axes.js";
+import { clusterOf } from "./clusters.js";
 import { add, ALWAYS, and, ceilDiv, div, int, le, lt, max, min, mul, NEVER, ofMask, ONE, or, shape, sub, ZERO } from "./int.js";
 import type { Bits, Cond, Int, KeepRule } from "./ir.js";
 import type { Lowering } from "./lower.js";
@@ -14,7 +16,7 @@ export function lowerSelection(lowering: Lowering, selection: Selection): Bits {
   const columns: ColumnAxis =
     selection.columns.kind === "keys"
       ? { ...selection.columns, kind: "keys", stride: selection.columns.unit }
-      : { kind: "offsets", unit: selection.columns.unit };
+      : { kind: selection.columns.kind, unit: selection.columns.unit };
   const rows: RowAxis | undefined = selection.rows;
   const fine = {
     name,
@@ -30,7 +32,9 @@ export function lowerSelection(lowering: Lowering, selection: Selection): Bits {
   const score = lowering.stage(() =>
     lowering.scoreOf(selection.score, { heads, head: HEAD, row: rows === undefined ? undefined : ROW, column: COLUMN }),
   );
-  const to: Bits = snap === undefined ? fine : lowering.bits(`${name} before it is snapped`, fine);
+  const ofClusters = isOfClusters(rows) || isOfClusters(columns);
+  const to: Bits =
+    snap === undefined && !ofClusters ? fine : lowering.bits(`${name} before it is ${ofClusters ? "spread" : "snapped"}`, fine);
   lowering.add({
     kind: "keep",
     name: `keep ${name}`,
@@ -47,6 +51,7 @@ export function lowerSelection(lowering: Lowering, selection: Selection): Bits {
     short: keep.scope === "row" && columns.unit > 1,
     serves: [],
   });
+  if (ofClusters) return spread(lowering, selection, rows, columns, to);
   if (snap === undefined) return to;
   return snapped(lowering, selection, snap, to);
 }
@@ -97,6 +102,29 @@ function forcedUnits(lowering: Lowering, { name, force }: Selection, units: Unit
   }
   if (force.pairs === undefined) return or(...counted);
   return or(...counted, somePair(lowering, force.pairs, units, `forced ${name}`));
+}
+
+/** Bits of clusters as bits of their tokens. */
+function spread(lowering: Lowering, { name, heads }: Selection, rows: RowAxis | undefined, columns: ColumnAxis, from: Bits): Bits {
+  const [byRow, byColumn] = [clustersOf(rows), clustersOf(columns)];
+  const ofQueries = byRow === undefined ? { rows: from.rows, rowUnit: from.rowUnit } : { rows: shape("NQ"), rowUnit: 1 };
+  const to: Bits = { name, heads, ...ofQueries, columns: byColumn === undefined ? from.columns : shape("N") };
+  const [row, column] = lowering.stage((): readonly [Int, Int] => [
+    byRow === undefined ? (rows === undefined ? ZERO : ROW) : clusterOf(lowering, byRow, ROW),
+    byColumn === undefined ? COLUMN : clusterOf(lowering, byColumn, COLUMN),
+  ]);
+  lowering.add({
+    kind: "snap",
+    name: `spread ${name}`,
+    from,
+    to,
+    row0: row,
+    row1: add(row, ONE),
+    column0: column,
+    column1: add(column, ONE),
+    serves: [],
+  });
+  return to;
 }
 
 function snapped(lowering: Lowering, { name, heads, columns: { kind, unit }, rows }: Selection, size: number, from: Bits): Bits {

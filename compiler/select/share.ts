@@ -33,6 +33,7 @@ export function guess(a: Int): number {
     case "name":
     case "mask":
     case "token":
+    case "whole":
       return 0;
     default:
       return intOp(a.kind, guess(a.a), guess(a.b));

@@ -16,6 +16,7 @@ function evaluateSize(size: Int, env: SizeEnv): number {
     case "name":
     case "mask":
     case "token":
+    case "whole":
       throw new Error("a size of a launch depends on more than its shape");
     default:
       return intOp(size.kind, evaluateSize(size.a, env), evaluateSize(size.b, env));

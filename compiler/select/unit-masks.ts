@@ -108,7 +108,7 @@ function bitsOf(lowering: Lowering, mask: BoolExpr, { heads, rows, columns, coun
     kind: "pairs",
     name: to.name,
     to,
-    columns: columns.kind,
+    columns: columns.kind === "offsets" ? "offsets" : "keys",
     pairs,
     reads: matricesOf(lowering, mask),
     q0: q.first,

@@ -1,8 +1,10 @@
-import type { SelectionHeads, Tensor as TensorNode } from "../mask/selection.js";
+import { clusteredTokens, clustersOf } from "../mask/clusters.js";
+import type { OfClusters, SelectionHeads, Tensor as TensorNode } from "../mask/selection.js";
 import { tensorChildren } from "../mask/selection-walk.js";
 import { columnCount, columnSpan, groupSize, rowCount, rowSpan, stripRows } from "./axes.js";
 import { add, ALWAYS, and, ceilDiv, div, int, intKey, le, lt, max, min, mod, mul, named, ONE, product, shape, sub, ZERO } from "./int.js";
 import type { Cond, Int, Real, Tensor } from "./ir.js";
+import { membersOf, seedOf, sizeOfCluster } from "./clusters.js";
 import * as units from "./place-units.js";
 import type { PlaceContext } from "./place-units.js";
 import { binary, choose, float, loop, number } from "./reals.js";
@@ -43,7 +45,7 @@ export function isStored({ kind }: TensorNode): boolean {
   return storedKinds.has(kind);
 }
 
-const storedKinds: ReadonlySet<TensorNode["kind"]> = new Set(["pool", "dot", "reduce", "heads", "diagonals", "smooth", "fold"]);
+const storedKinds: ReadonlySet<TensorNode["kind"]> = new Set(["pool", "dot", "reduce", "heads", "diagonals", "smooth", "fold", "update"]);
 
 /** The definition of a tensor's number at a place. */
 export function valueOf(context: ValueContext, node: TensorNode, at: Cursor): Real {
@@ -58,7 +60,11 @@ export function valueOf(context: ValueContext, node: TensorNode, at: Cursor): Re
     case "view":
       return node.of === "q"
         ? { kind: "query", head: headFor(at, "query"), row: queryOf(node, at), dim: at.dim! }
-        : { kind: "key", head: headFor(at, "kv"), row: at.column!, dim: at.dim! };
+        : { kind: "key", head: headFor(at, "kv"), row: node.axes.rows === undefined ? at.column! : at.row!, dim: at.dim! };
+    case "seeds":
+      return vectorOf(node.of, at, seedOf(node.of, node.axes.columns!.unit, at.column!));
+    case "update":
+      return update(context, node, at);
     case "input":
       return inputOf(context, node, at);
     case "position":
@@ -107,6 +113,19 @@ export function valueOf(context: ValueContext, node: TensorNode, at: Cursor): Re
   }
 }
 
+/** An element of a query, by its row, or of a key. */
+function vectorOf(of: "q" | "k", at: Cursor, row: Int): Real {
+  return { kind: of === "q" ? "query" : "key", head: headFor(at, of === "q" ? "query" : "kv"), row, dim: at.dim! };
+}
+
+/** The mean of the tokens of a cluster, one after another. */
+function update(context: ValueContext, { by, a }: Extract<TensorNode, { kind: "update" }>, at: Cursor): Real {
+  const { from, to, count, tokenAt: token } = membersOf(context, by, at.column!);
+  const i = named(context.fresh());
+  const sum = loop("sum", i.name, from, to, vectorOf(clusteredTokens(by), at, token(i)));
+  return choose(lt(ZERO, count), binary("div", sum, float(count)), context.value(a, at));
+}
+
 /** The row of the call: a view of the last queries counts from the first of them. */
 function queryOf(node: TensorNode, at: Cursor): Int {
   const last = node.axes.rows?.last;
@@ -138,6 +157,8 @@ function sizeOf(context: ValueContext, { axes: { rows, columns } }: TensorNode, 
     const { first, last } = rowSpan(context.module.space, rows, at.row!);
     return count(first, add(last, ONE));
   }
+  const clusters = clustersOf(columns);
+  if (clusters !== undefined) return float(sizeOfCluster(context, clusters, at.column!));
   if (units.isOfPlaces(columns)) {
     const { from, to } = units.placesOf(columns!, at.column!);
     return count(from, to);
@@ -174,6 +195,8 @@ function softmax(context: ValueContext, node: Extract<TensorNode, { kind: "softm
 
 function pool(context: ValueContext, node: Extract<TensorNode, { kind: "pool" }>, at: Cursor): Real {
   const [finer, coarse] = [node.a.axes[node.over]!, node.axes[node.over]!];
+  const clusters = clustersOf(coarse);
+  if (clusters !== undefined) return poolClusters(context, node, clusters, at);
   if (units.isOfPlaces(coarse)) return poolPlaces(context, node, units.isOfPlaces(finer) ? finer.unit : undefined, at);
   const { from, to } = node.over === "rows" ? finerRows(context, node, at) : finerColumns(node, at);
   const index = (i: Int): Cursor => (node.over === "rows" ? { ...at, row: i } : { ...at, column: i });
@@ -182,6 +205,16 @@ function pool(context: ValueContext, node: Extract<TensorNode, { kind: "pool" }>
   const i = named(context.fresh());
   const found = loop(node.op === "mean" ? "sum" : node.op, i.name, from, to, context.value(node.a, index(i)));
   return node.op === "mean" ? binary("div", found, float(sub(to, from))) : found;
+}
+
+/** A cluster takes its tokens. Of an empty one a mean is 0: it is no candidate. */
+function poolClusters(context: ValueContext, node: Extract<TensorNode, { kind: "pool" }>, of: OfClusters, at: Cursor): Real {
+  const byRow = node.over === "rows";
+  const { from, to, count, tokenAt: token } = membersOf(context, of, byRow ? at.row! : at.column!);
+  const i = named(context.fresh());
+  const body = context.value(node.a, byRow ? { ...at, row: token(i) } : { ...at, column: token(i) });
+  const found = loop(node.op === "mean" ? "sum" : (node.op as "sum" | "min" | "max"), i.name, from, to, body);
+  return node.op === "mean" ? binary("div", found, float(max(count, ONE))) : found;
 }
 
 /** A unit of places takes the tokens at them, or, of finer units of places, those that it is made of. */

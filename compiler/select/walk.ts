@@ -1,7 +1,19 @@
 import type { Bits, Cond, Int, MapResult, MapStage, Place, Real, Stage, Tensor } from "./ir.js";
 
-/** The numbers directly below one, those that its conditions read included. */
+/** The numbers directly below one, those that its conditions and places read included. */
 export function realChildren(value: Real): readonly Real[] {
+  const placed = realInts(value).flatMap(intReals);
+  return placed.length === 0 ? operands(value) : [...placed, ...operands(value)];
+}
+
+/** The numbers that an integer is read from. */
+export function intReals(a: Int): readonly Real[] {
+  if (a.kind === "whole") return [a.of];
+  if (a.kind === "token") return intReals(a.place);
+  return "a" in a ? [...intReals(a.a), ...intReals(a.b)] : [];
+}
+
+function operands(value: Real): readonly Real[] {
   switch (value.kind) {
     case "neg":
     case "abs":
@@ -40,7 +52,7 @@ export function condReals(cond: Cond): readonly Real[] {
     case "nonzero":
       return [cond.a];
     default:
-      return [];
+      return condInts(cond).flatMap(intReals);
   }
 }
 
@@ -105,8 +117,13 @@ export function stageReals(stage: Stage): readonly Real[] {
       return [stage.score, ...conditions];
     case "pairs":
     case "snap":
-      return [];
+      return stageInts(stage).flatMap(intReals);
   }
+}
+
+/** The condition directly in a number. */
+function condOf(value: Real): Cond | undefined {
+  return value.kind === "choose" ? value.cond : value.kind === "loop" ? value.where : undefined;
 }
 
 /** The conditions of a stage, those inside of numbers aside. */
@@ -161,6 +178,8 @@ export function readsOf(stage: Stage): readonly (Tensor | Bits)[] {
   const read = new Set<Tensor | Bits>();
   walkReals(stage, (value) => {
     if (value.kind === "load") read.add(value.from);
+    const cond = condOf(value);
+    if (cond !== undefined) for (const bits of condBits(cond)) read.add(bits);
   });
   if (stage.kind === "snap") read.add(stage.from);
   if (stage.kind === "pairs") for (const bits of stage.reads) read.add(bits);

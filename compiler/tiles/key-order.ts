@@ -1,3 +1,4 @@
+import { isOfClusters } from "../mask/clusters.js";
 import type { BoolExpr, MaskModule } from "../mask/ir.js";
 import * as m from "../mask/make.js";
 import { mapBits } from "../mask/map-bits.js";
@@ -74,7 +75,8 @@ function newOrder(module: MaskModule): KeyOrder | undefined {
 
 const HEADS: ReadonlySet<string> = new Set(["h", "kvh"]);
 
-const choosesBlocks = ({ columns, snap }: Selection): boolean => columns.kind === "keys" && columns.unit > 1 && snap === undefined;
+const choosesBlocks = ({ rows, columns, snap }: Selection): boolean =>
+  columns.kind === "keys" && columns.unit > 1 && snap === undefined && !isOfClusters(columns) && !isOfClusters(rows);
 
 /**
  * The most blocks that a query keeps, where the declaration says so in numbers. A bound for how much room is made: lists that

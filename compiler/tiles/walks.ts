@@ -1,6 +1,8 @@
+import { isOfClusters } from "../mask/clusters.js";
 import type { BoolExpr, MaskModule } from "../mask/ir.js";
 import * as m from "../mask/make.js";
 import { mapBits } from "../mask/map-bits.js";
+import type { Selection } from "../mask/selection.js";
 import { simplifyBool } from "../mask/simplify.js";
 import { some } from "../mask/walk.js";
 import * as t from "./expr.js";
@@ -86,15 +88,16 @@ export function gatheredLists(module: MaskModule): readonly string[] {
   if (module.layout !== undefined) return [];
   const columns = module.inputs.flatMap((input) => (input.kind === "columns" ? [input.name] : []));
   const selected = (module.selections ?? []).flatMap((each) =>
-    each.kind === "selection" && each.rows === undefined && each.columns.kind === "keys" && each.columns.unit === 1 && !each.snap
-      ? [each.name]
-      : [],
+    each.kind === "selection" && each.rows === undefined && each.columns.kind === "keys" && hasSingleKeys(each) ? [each.name] : [],
   );
   return [...columns, ...selected].filter((name) => {
     const mentions = (e: BoolExpr): boolean => some(e, (node) => node.kind === "bit" && node.input === name);
     return mentions(module.mask) && onlyAdds(module.mask, mentions, isColumn);
   });
 }
+
+/** Whether the columns of its bits are keys one by one. */
+const hasSingleKeys = ({ columns, snap }: Selection): boolean => (columns.unit === 1 || isOfClusters(columns)) && !snap;
 
 type Bit = Extract<BoolExpr, { readonly kind: "bit" }>;
 

@@ -25,6 +25,8 @@ export interface ExpectedHead {
   readonly rule: KeepNumbers;
   /** Whether each row has a budget of its own, or all of the head one. */
   readonly scope: "row" | "head";
+  /** The bits that are on where a unit is kept, where they differ from head to head: units are clusters. */
+  readonly bitsOf?: ((row: number, column: number) => readonly (readonly [number, number])[]) | undefined;
 }
 
 export interface ExpectedSelection {

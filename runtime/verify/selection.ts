@@ -94,6 +94,7 @@ function flagFault(expected: ExpectedFlag, b: number, h: number, bit: (row: numb
 
 function headFault({ matrix }: ExpectedSelection, head: ExpectedHead, bit: (row: number, column: number) => boolean): Fault | undefined {
   const { columns } = head;
+  const { bitsOf = matrix.bitsOf } = head;
   if (!isSnapped(matrix, head)) {
     for (const places of budgetsOf(head)) {
       const fault = faultOf(head, places, (place) => bit(Math.floor(place / columns), place % columns));
@@ -106,11 +107,10 @@ function headFault({ matrix }: ExpectedSelection, head: ExpectedHead, bit: (row:
   for (const places of budgetsOf(head)) {
     const known = certainty(head, places);
     for (const place of known.sure) {
-      for (const [i, j] of matrix.bitsOf(Math.floor(place / columns), place % columns))
+      for (const [i, j] of bitsOf(Math.floor(place / columns), place % columns))
         if (!bit(i, j)) return { problem: `lacks tile ${j} of row ${i}, which a unit touches that is surely kept`, unit: place };
     }
-    for (const place of known.possible)
-      for (const [i, j] of matrix.bitsOf(Math.floor(place / columns), place % columns)) possible.add(at(i, j));
+    for (const place of known.possible) for (const [i, j] of bitsOf(Math.floor(place / columns), place % columns)) possible.add(at(i, j));
   }
   for (let i = 0; i < matrix.rows; i++) {
     for (let j = 0; j < matrix.columns; j++)
@@ -120,8 +120,8 @@ function headFault({ matrix }: ExpectedSelection, head: ExpectedHead, bit: (row:
 }
 
 /** Whether a bit stands for a tile that units touch, and not for a unit. */
-function isSnapped(matrix: ExpectedSelection["matrix"], { rows, columns }: ExpectedHead): boolean {
-  if (matrix.rows !== rows || matrix.columns !== columns) return true;
+function isSnapped(matrix: ExpectedSelection["matrix"], { rows, columns, bitsOf }: ExpectedHead): boolean {
+  if (bitsOf !== undefined || matrix.rows !== rows || matrix.columns !== columns) return true;
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j < columns; j++) {
       const bits = matrix.bitsOf(i, j);

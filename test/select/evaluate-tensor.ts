@@ -27,7 +27,7 @@ export function rowUnits(space: Space, axis: RowAxis | undefined, { env }: Selec
 export function columnUnits(axis: ColumnAxis | undefined, { env }: SelectionCall): readonly (readonly number[])[] {
   const all = Array.from({ length: env.N }, (_, i) => i);
   if (axis === undefined) return [[]];
-  if (axis.kind === "offsets" || axis.stride === axis.unit) return grouped(all, (k) => Math.floor(k / axis.unit));
+  if (axis.kind !== "keys" || axis.stride === axis.unit) return grouped(all, (k) => Math.floor(k / axis.unit));
   const windows: number[][] = [];
   for (let start = 0; start + axis.unit <= env.N; start += axis.stride) windows.push(all.slice(start, start + axis.unit));
   return windows;
@@ -192,6 +192,9 @@ export class TensorEvaluator {
             return i >= 0 && i < count ? sum + weight * this.grid(node.a).at(b, h, r, i, d) : sum;
           }, 0);
       }
+      case "seeds":
+      case "update":
+        throw new Error("clusters have a twin of their own");
       default:
         return (...at) => binary(node.kind, read(node.a)(...at), read(node.b)(...at));
     }

@@ -88,7 +88,13 @@ test("units", () => {
   expect(units("q: token, k: page(16)")).toEqual([]);
   expect(units("q: page(16), k: token")).toEqual(['ATTN2315 "page(16)"']);
   expect(units("q: token(2), k: token")).toEqual(['ATTN2315 "token(2)"']);
-  expect(units("k: cluster")).toEqual(['ATTN2201 "cluster"']);
+  expect(units("k: cluster")).toEqual(['ATTN2315 "cluster"']);
+  expect(units("k: cluster(9)")).toHaveLength(1);
+  const clusters = (unit: string): readonly string[] => clauses(`select c { unit ${unit}; score size(k); keep top(1) }\nattend c | q == k`);
+  expect(clusters("q: cluster(4, iters: 2), k: cluster(9, iters: 0)")).toEqual([]);
+  expect(clusters("k: cluster(0, iters: 17)")).toEqual(['ATTN3001 "0"', 'ATTN3001 "17"']);
+  expect(clusters("q: tile(4), k: cluster(40000, iters: 1)")).toEqual(['ATTN3001 "40000"']);
+  expect(units("diag: cluster(9, iters: 1)")).toEqual(['ATTN2315 "cluster(9, iters: 1)"']);
   expect(units("k: block(64), k: token")).toEqual(['ATTN2202 "k"']);
   expect(units("k: token, diag: token")).toEqual(['ATTN2316 "unit k: token, diag: token"']);
   expect(units("q: token, diag: token")).toEqual(['ATTN2316 "unit q: token, diag: token"']);

@@ -161,6 +161,7 @@ function sizeText(size: Int): string {
     case "name":
     case "mask":
     case "token":
+    case "whole":
       throw new Error(`a size of a selection depends on more than the launch: ${size.kind}`);
     default:
       return `(${sizeText(size.a)} ${operators[size.kind]} ${sizeText(size.b)})`;

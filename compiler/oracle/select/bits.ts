@@ -82,7 +82,7 @@ export function keptBits(head: SelectedHead, shape: MatrixShape): Uint8Array {
   for (let row = 0; row < head.rows; row++) {
     for (let column = 0; column < head.columns; column++) {
       if (head.kept[row * head.columns + column] === 0) continue;
-      for (const [i, j] of shape.bitsOf(row, column)) bits[i * shape.columns + j] = 1;
+      for (const [i, j] of (head.bitsOf ?? shape.bitsOf)(row, column)) bits[i * shape.columns + j] = 1;
     }
   }
   return bits;

@@ -3,7 +3,7 @@ import { evaluate, matchArgs } from "../expressions.js";
 import { OracleError } from "../program.js";
 import type { Place } from "../scope.js";
 import { fixed } from "../values.js";
-import type { UnitSizes } from "./scene.js";
+import type { ClusterText, UnitSizes } from "./scene.js";
 
 /** How many units are kept, as it is written. */
 export interface KeepText {
@@ -51,6 +51,9 @@ function readSelect(clause: BlockClause, place: Place, level?: number): SelectTe
     units: {
       ...Object.fromEntries(unit.units.map(({ axis, value }) => [axis.name, sizeOf(value, place)])),
       tiles: unit.units.flatMap(({ axis, value }) => (isTile(value) ? [axis.name as "q" | "k"] : [])),
+      clusters: Object.fromEntries(
+        unit.units.flatMap(({ axis, value }) => (value.kind === "call" && isCluster(value) ? [[axis.name, clusterOf(value, place)]] : [])),
+      ),
     },
     score: score.value,
     group: group && { how: group.how.name as "sum", over: group.over.name === "kvh" ? "kvh" : "h" },
@@ -64,9 +67,16 @@ function readSelect(clause: BlockClause, place: Place, level?: number): SelectTe
 /** `tile(n)` */
 export const isTile = (expr: Expr): boolean => expr.kind === "call" && expr.callee.name === "tile";
 
-/** `token` is 1; `block(n)`, `page(n)` and `tile(n)` are n. */
+const isCluster = (expr: CallExpr): boolean => expr.callee.name === "cluster";
+
+function clusterOf(expr: CallExpr, place: Place): ClusterText {
+  const args = matchArgs(expr.args, ["n", "iters"]);
+  return { count: fixed(evaluate(args.get("n")!, place)), updates: fixed(evaluate(args.get("iters")!, place)) };
+}
+
+/** `token` is 1, and so is a token of a cluster; `block(n)`, `page(n)` and `tile(n)` are n. */
 export function sizeOf(expr: Expr, place: Place): number {
-  return expr.kind === "call" ? fixed(evaluate(matchArgs(expr.args, ["n"]).get("n")!, place)) : 1;
+  return expr.kind === "call" && !isCluster(expr) ? fixed(evaluate(matchArgs(expr.args, ["n"]).get("n")!, place)) : 1;
 }
 
 function readKeep(clause: KeepClause, level: number | undefined): KeepText {

@@ -22,7 +22,7 @@ import { diagonals, dot, reduce, regroup, smooth, softmax, weighted, type Fold }
 import type { Scene, UnitSizes } from "./scene.js";
 import { build, type AxisName, type Tensor } from "./tensor.js";
 import { distanceUnits, keyUnits, lastQueries, queryUnits, windows } from "./units.js";
-import { floatInput, keyVectors, queryVectors } from "./views.js";
+import { floatInput, keyVectors, queryVectors, unitsAlong } from "./views.js";
 
 /** A tensor expression, and the units of the selection that it stands in: none outside. */
 interface Context {
@@ -159,13 +159,13 @@ function foldWindows(expr: CallExpr, at: Context): Tensor {
 /** Of the units of `q` or `k`: those of the selection, or of a tensor that is given. */
 function ofUnits(name: "size" | "start" | "end", expr: CallExpr, at: Context): Tensor {
   const { scene, units } = at;
-  const { positions, ways } = scene;
+  const { ways } = scene;
   const of = expr.args[0]!.value;
   const axes =
     of.kind === "name" && of.name === "q"
-      ? { q: queryUnits(positions, units.q ?? 1, units.tiles?.includes("q")) }
+      ? { q: unitsAlong("q", units, at.place, scene) }
       : of.kind === "name" && of.name === "k"
-        ? { k: keyUnits(positions, units.k ?? 1, units.tiles?.includes("k")) }
+        ? { k: unitsAlong("k", units, at.place, scene) }
         : tensorOf(of, at).axes;
   const along = (["q", "k", "diag"] as const).find((each) => axes[each] !== undefined);
   if (along === undefined) throw new OracleError(`${name} takes what has queries or keys`);
@@ -221,7 +221,7 @@ function folded(name: Fold, a: Tensor, given: ReadonlyMap<string, Expr>, at: Con
       return diagonals(name, a, distanceUnits(positions, fold ?? at.units.diag ?? 1), ways);
     }
     case "subpage":
-      return regroup(name, a, "k", keyUnits(positions, at.units.k ?? 1, at.units.tiles?.includes("k")), ways);
+      return regroup(name, a, "k", unitsAlong("k", at.units, place, scene), ways);
     case "q":
     case "k":
     case "dim": {
@@ -254,14 +254,14 @@ function pooled(name: Fold, a: Tensor, of: Expr, blocks: Blocks, at: Context): T
     if (name === "first" || name === "last") throw new OracleError(`${name} takes a size`);
     return reduce(name, a, along, positions, ways);
   }
-  const tile = size === undefined ? along !== "diag" && units.tiles?.includes(along) : ofTiles;
+  if (size === undefined && along !== "diag") return regroup(name, a, along, unitsAlong(along, units, place, scene), ways);
   const to =
     along === "q"
-      ? queryUnits(positions, unit, tile)
+      ? queryUnits(positions, unit, ofTiles)
       : along === "diag"
         ? distanceUnits(positions, unit)
         : stride === undefined || stride === unit
-          ? keyUnits(positions, unit, tile)
+          ? keyUnits(positions, unit, ofTiles)
           : windows(positions, unit, stride);
   return regroup(name, a, along, to, ways);
 }

@@ -23,6 +23,14 @@ export interface UnitSizes {
   readonly diag?: number | undefined;
   /** Which of them are tiles. */
   readonly tiles?: readonly ("q" | "k")[] | undefined;
+  /** Which of them are clusters: their matrices are of single tokens. */
+  readonly clusters?: Readonly<Partial<Record<"q" | "k", ClusterText>>> | undefined;
+}
+
+/** `cluster(count, iters: updates)` */
+export interface ClusterText {
+  readonly count: number;
+  readonly updates: number;
 }
 
 /** Where a tensor expression is evaluated: for one batch entry and head of a call. */

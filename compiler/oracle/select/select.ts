@@ -10,8 +10,9 @@ import { forcedBy, touched, type Grid } from "./force.js";
 import { keep, type KeepRule } from "./keep.js";
 import { reduce, reduceHeads, regroup } from "./reduce.js";
 import { sceneOf, type OracleTensors, type Scene } from "./scene.js";
-import { build, origin, sameAxis, type Tensor } from "./tensor.js";
-import { distanceUnits, isCandidate, keyUnits, queryUnits, type Positions } from "./units.js";
+import { build, origin, positionsIn, sameAxis, type Tensor } from "./tensor.js";
+import { distanceUnits, isCandidate, type Positions } from "./units.js";
+import { unitsAlong } from "./views.js";
 
 /** What was selected for one batch entry and head. Arrays are `[row][column]`, with one row where all queries share a choice. */
 export interface SelectedHead {
@@ -27,6 +28,8 @@ export interface SelectedHead {
   readonly slack: Float64Array;
   readonly rule: KeepRule;
   readonly scope: "row" | "head";
+  /** Where units are clusters: the bits of their tokens, which differ from head to head. */
+  readonly bitsOf?: ((row: number, column: number) => readonly (readonly [number, number])[]) | undefined;
 }
 
 /** A selection, for all heads of a batch entry. */
@@ -58,7 +61,7 @@ function agree(
 }
 
 function selectHead(text: SelectText, place: Place, scene: Scene, fine: Tensor): SelectedHead {
-  const grid = gridOf(text, scene.positions);
+  const grid = gridOf(text, place, scene);
   const score = toUnits(fine, grid, scene);
   const force = text.force.map((term) => forcedBy(term, grid, place, scene));
   const rows = grid.candidates.length;
@@ -75,7 +78,8 @@ function selectHead(text: SelectText, place: Place, scene: Scene, fine: Tensor):
     const units = present.map((i) => ({ score: score.ways[0]![i]!, forced: forced[i] === 1 }));
     keep(units, rule).forEach((is, i) => (kept[present[i]!] = Number(is)));
   }
-  return { rows, columns, candidates, forced, kept, scores: score.ways, slack: score.slack, rule, scope: text.keep.scope };
+  const chosen = { rows, columns, candidates, forced, kept, scores: score.ways, slack: score.slack, rule, scope: text.keep.scope };
+  return isSpread(text) ? { ...chosen, bitsOf: bitsOfTokens(text, grid, scene.positions) } : chosen;
 }
 
 /** The units that one budget is for: those of a row, or all of a head. */
@@ -85,14 +89,24 @@ export function budgets(rows: number, columns: number, scope: "row" | "head"): r
   return Array.from({ length: rows }, (_, row) => all.slice(row * columns, (row + 1) * columns));
 }
 
-function gridOf({ units }: SelectText, positions: Positions): Grid {
-  const rows = units.q === undefined ? undefined : queryUnits(positions, units.q, units.tiles?.includes("q"));
+function gridOf({ units }: SelectText, place: Place, scene: Scene): Grid {
+  const { positions } = scene;
+  const rows = units.q === undefined ? undefined : unitsAlong("q", units, place, scene);
   const kind = units.diag === undefined ? "keys" : "distances";
   const size = units.diag ?? units.k;
   if (size === undefined) throw new OracleError("a selection counts keys or distances");
-  const columns = kind === "keys" ? keyUnits(positions, size, units.tiles?.includes("k")) : distanceUnits(positions, size);
+  const columns = kind === "keys" ? unitsAlong("k", units, place, scene) : distanceUnits(positions, size);
   const candidates = (rows ?? [undefined]).map((row) => columns.map((column) => isCandidate(positions, row, column)));
   return { rows, columns, kind, size, candidates };
+}
+
+const isSpread = ({ units: { clusters } }: SelectText): boolean => clusters?.q !== undefined || clusters?.k !== undefined;
+
+/** The bits of a pair of units of which one is a cluster. */
+function bitsOfTokens({ units: { clusters } }: SelectText, { rows, columns }: Grid, { first }: Positions): SelectedHead["bitsOf"] {
+  const ofRow = (row: number): readonly number[] => (clusters?.q === undefined ? [row] : positionsIn(rows![row]!).map((q) => q - first));
+  const ofColumn = (column: number): readonly number[] => (clusters?.k === undefined ? [column] : positionsIn(columns[column]!));
+  return (row, column) => ofRow(row).flatMap((i) => ofColumn(column).map((j) => [i, j] as const));
 }
 
 /** One number for each unit: what is finer is added up, what lacks an axis is the same along it. */

@@ -5,6 +5,7 @@ import type { Meaning, OracleLaunch, Place } from "../scope.js";
 import { changes, derived, type Point, type Term } from "../values.js";
 import { allWays, exactWay } from "./arithmetic.js";
 import { givenBit, keptBits, matrixShape, type MatrixShape, type OracleBits } from "./bits.js";
+import { assign, stepKey, stepsOf, type Assigned, type Step } from "./clusters.js";
 import { readSelects, type SelectText } from "./clauses.js";
 import { evaluateTensor } from "./expressions.js";
 import { isCounted } from "./force.js";
@@ -38,6 +39,8 @@ interface Entry {
   readonly base: string;
   readonly term: Term;
   readonly known: (name: string) => OracleSelection | OracleFlag;
+  /** Of one that makes clusters: that of each token. */
+  readonly assigned?: Assigned | undefined;
 }
 
 /** What the selections of one call are made from, and those that its mask has met. */
@@ -97,7 +100,11 @@ function once({ entries }: SelectionBook, key: string, make: () => Entry): Term 
 }
 
 /** What a selection reads of others is met before it. */
-function meetOthers({ among, force }: SelectText, place: Place): void {
+function meetOthers({ among, force, units: { clusters = {} } }: SelectText, place: Place): void {
+  for (const axis of ["q", "k"] as const) {
+    const text = clusters[axis];
+    if (text !== undefined) for (const step of stepsOf(axis, text)) once(place.selected, stepKey(step), () => madeClusters(step, place));
+  }
   for (const expr of [among, ...force]) if (expr !== undefined && !isCounted(expr)) evaluate(expr, place);
 }
 
@@ -126,6 +133,50 @@ function madeSelection(whole: SelectText, place: Place, least: boolean): Entry {
   };
   return entry;
 }
+
+/** A step of a k-means: which cluster each token is in. No mask reads it. */
+function madeClusters(step: Step, place: Place): Entry {
+  const { selected, launch, space } = place;
+  const { axis, count } = step;
+  const { entries, checked } = selected;
+  const length = axis === "q" ? launch.NQ : launch.N;
+  const before = Array.from({ length: step.step }, (_, i) => entries.get(stepKey({ ...step, step: i }))!.assigned!);
+  const heads = remembered((b) =>
+    remembered((h) => assign(step, place, tensorsOf(selected, `clusters of ${axis}`), { b, h }, before, checked)),
+  );
+  // Query heads of a kv head share its clusters of keys.
+  const shared = (h: number): number => (axis === "q" ? h : h - (h % (launch.heads / launch.kvHeads)));
+  const select = (b: number, h: number): SelectedHead => heads(b)(shared(h));
+  const base = baseName(`${axis}_clusters_${step.step}`, place);
+  if (space === undefined) throw new OracleError("there is no space here");
+  const entry: Entry = {
+    name: base,
+    base,
+    term: derived("bool", [], () => false),
+    known: (name) => ({ kind: "selection", name, matrix: clusterMatrix(length, count), select }),
+    assigned: (b, h) => clustersOf(b)(shared(h)),
+  };
+  const clustersOf = remembered((b) =>
+    remembered((h) => {
+      const given = selected.given[entry.name];
+      const own = given === undefined ? select(b, h).kept : undefined;
+      const kvh = Math.floor(h / (launch.heads / launch.kvHeads));
+      const has = (token: number, cluster: number): boolean =>
+        given === undefined
+          ? own![token * count + cluster] === 1
+          : givenBit(given, b, given.heads === 1 ? 0 : given.heads === launch.heads ? h : kvh, token, cluster);
+      const columns = Array.from({ length: count }, (_, i) => i);
+      return Array.from({ length }, (_, token) => columns.find((cluster) => has(token, cluster)) ?? 0);
+    }),
+  );
+  return entry;
+}
+
+const clusterMatrix = (rows: number, columns: number): MatrixShape => ({
+  ...{ rows, columns },
+  bitOf: () => [-1, -1],
+  bitsOf: (row, column) => [[row, column]],
+});
 
 /** A condition on tensors as a mask term: one boolean for each head. */
 export function flagTerm(expr: Expr, place: Place): Term {

@@ -47,7 +47,7 @@ export const queryUnits = ({ first, queries, order }: Positions, n: number, tile
   tile && order.q !== undefined ? tiles(order.q, first, n) : blocks(first, first + queries, n);
 export const keyUnits = ({ keys, order }: Positions, n: number, tile = false): Axis =>
   tile && order.k !== undefined ? tiles(order.k, 0, n) : blocks(0, keys, n);
-/** Whether a unit holds nothing: a tile without a query of the call. */
+/** Whether a unit holds nothing: a tile without a query of the call, a cluster without a token. */
 export const isEmpty = ({ tile }: Unit): boolean => tile?.positions.length === 0;
 /** Distances q - k from 0 on, as many as there are keys. */
 export const distanceUnits = ({ keys }: Positions, n: number): Axis => blocks(0, keys, n);
@@ -77,7 +77,7 @@ export const elements = (count: number): Axis => blocks(0, count, 1);
  * where there is no row. The same holds for a column of distances: the row's last query has a key that far away.
  */
 export function isCandidate({ causal, first, queries }: Positions, row: Unit | undefined, column: Unit): boolean {
-  if (row !== undefined && isEmpty(row)) return false;
+  if ((row !== undefined && isEmpty(row)) || isEmpty(column)) return false;
   const end = row === undefined ? first + queries : row.end;
   return !causal || column.start < end;
 }

@@ -1,7 +1,8 @@
 import { OracleError } from "../program.js";
 import type { Meaning, Place } from "../scope.js";
 import { roundingOf } from "./arithmetic.js";
-import type { Scene } from "./scene.js";
+import { clusterUnits } from "./clusters.js";
+import type { Scene, UnitSizes } from "./scene.js";
 import { build, type Axis, type Tensor } from "./tensor.js";
 import { elements, keyUnits, queryUnits, windows } from "./units.js";
 
@@ -16,6 +17,16 @@ export function queryVectors(axis: Axis, place: Place, { tensors, positions, poi
     (_, at) => q[(start + axis[at.q]!.start - positions.first) * headDim + at.dim]!,
     () => 0,
   );
+}
+
+/** The units of a selection along queries or keys. */
+export function unitsAlong(axis: "q" | "k", units: UnitSizes, place: Place, scene: Scene): Axis {
+  const clusters = units.clusters?.[axis];
+  if (clusters !== undefined) return clusterUnits(axis, clusters, place, scene);
+  const size = units[axis] ?? 1;
+  const tile = units.tiles?.includes(axis);
+  const { positions } = scene;
+  return axis === "q" ? queryUnits(positions, size, tile) : keyUnits(positions, size, tile);
 }
 
 /** All keys of the head, as vectors. */

@@ -48,6 +48,7 @@ function readSelect(clause: BlockClause, context: Context): readonly SelectModel
   }
   const units = clauses.unit && checkUnits(clauses.unit, context);
   const score = clauses.score && units && checkScore(clauses.score, units, context);
+  const fits = units === undefined || checkClusters(units, clauses, context);
   const group = clauses.group && checkGroup(clauses.group, context);
   const keeps = clauses.keep && checkKeep(clauses.keep, context);
   const among = clauses.among && checkAmong(clauses.among, name, context);
@@ -55,6 +56,7 @@ function readSelect(clause: BlockClause, context: Context): readonly SelectModel
   const snap = clauses.snap && units && checkSnap(clauses.snap, units, context);
   const reuse = checkReuse(clauses.at, clauses.reuse, context);
   const failed =
+    !fits ||
     (clauses.group !== undefined && group === undefined) ||
     (clauses.among !== undefined && among === undefined) ||
     (clauses.force !== undefined && force === undefined) ||
@@ -96,6 +98,17 @@ function checkScore(clause: ScoreClause, units: SelectUnits, context: Context): 
   const expected = wanted === "keys" ? "one number for each unit of keys" : "one number for each unit of distances";
   reportShape("`score`", expected, score, context);
   return undefined;
+}
+
+/** Clusters are no runs of positions, and each head has its own. */
+function checkClusters(units: SelectUnits, clauses: Clauses, context: Context): boolean {
+  const [q, k] = [units.q?.clusters, units.k?.clusters];
+  if (q === undefined && k === undefined) return true;
+  const others = [clauses.among, clauses.force, clauses.snap].filter((clause) => clause !== undefined);
+  for (const { kind, span } of others) report(context, "ATTN2366", span, { what: `\`${kind}\`` });
+  const shared = clauses.group !== undefined && (q !== undefined || clauses.group.over.name !== "kvh");
+  if (shared) report(context, "ATTN2367", clauses.group!.span, { heads: q === undefined ? "kv head" : "query head" });
+  return others.length === 0 && !shared;
 }
 
 function checkGroup(clause: GroupClause, context: Context): SelectModel["group"] {

@@ -1,17 +1,21 @@
-import type { Expr, SnapClause, UnitClause } from "../../syntax/ast.js";
+import type { CallExpr, Expr, SnapClause, UnitClause } from "../../syntax/ast.js";
 import { matchArguments } from "../arguments.js";
 import { report, type Context } from "../context.js";
 import { checkConstantInt, hint } from "../expressions.js";
+import { argumentsOf } from "../tensors/check.js";
 import type { SelectUnits, UnitModel } from "../tensors/model.js";
 import type { Typed } from "../typed.js";
 
 type Axis = "q" | "k" | "diag";
 
 const forms: Readonly<Record<Axis, readonly string[]>> = {
-  q: ["token", "block", "tile"],
-  k: ["token", "block", "page", "tile"],
+  q: ["token", "block", "tile", "cluster"],
+  k: ["token", "block", "page", "tile", "cluster"],
   diag: ["token", "block"],
 };
+
+/** Forms of units that take another number than that of their tokens. */
+const asWritten: Readonly<Partial<Record<string, string>>> = { token: "token", cluster: "cluster(n, iters: t)" };
 
 /** What a selection counts in; undefined where something is wrong, which has been reported. */
 export function checkUnits(clause: UnitClause, context: Context): SelectUnits | undefined {
@@ -54,13 +58,9 @@ function checkUnit(axis: Axis, expr: Expr, context: Context): UnitModel | undefi
   const allowed = forms[axis];
   const { span } = expr;
   if (expr.kind === "error") return undefined;
-  if (expr.kind === "name" && expr.name === "cluster") {
-    report(context, "ATTN2201", span, { what: "a selection of clusters" });
-    return undefined;
-  }
   if (expr.kind === "name" && expr.name === "token") return { span };
   if (expr.kind !== "call" || expr.callee.name === "token" || !allowed.includes(expr.callee.name)) {
-    const written = allowed.map((form) => (form === "token" ? "`token`" : `\`${form}(n)\``));
+    const written = allowed.map((form) => `\`${asWritten[form] ?? `${form}(n)`}\``);
     report(
       context,
       "ATTN2315",
@@ -70,6 +70,7 @@ function checkUnit(axis: Axis, expr: Expr, context: Context): UnitModel | undefi
     );
     return undefined;
   }
+  if (expr.callee.name === "cluster") return checkClusters(expr, context);
   const matched = matchArguments(expr, [{ name: "n", required: true }], context);
   const size = matched && checkConstantInt(matched.get("n")!, context, `the size of a ${expr.callee.name}`);
   if (size === undefined || size.type.kind === "error") return undefined;
@@ -79,6 +80,17 @@ function checkUnit(axis: Axis, expr: Expr, context: Context): UnitModel | undefi
 function misspelledForm(expr: Expr, forms: readonly string[]): { readonly hint?: string } {
   const name = expr.kind === "name" ? expr.name : expr.kind === "call" ? expr.callee.name : undefined;
   return name === undefined ? {} : hint(name, forms);
+}
+
+/** `cluster(400, iters: 2)` */
+function checkClusters(expr: CallExpr, context: Context): UnitModel | undefined {
+  const { span } = expr;
+  const matched = argumentsOf(expr, ["n", "iters"], [], context);
+  if (matched === undefined) return undefined;
+  const count = checkConstantInt(matched.get("n")!, context, "a number of clusters");
+  const updates = checkConstantInt(matched.get("iters")!, context, "`iters` of `cluster`");
+  if (count.type.kind === "error" || updates.type.kind === "error") return undefined;
+  return { clusters: { count, updates, span }, span };
 }
 
 /** `snap block(64)`: the size. */

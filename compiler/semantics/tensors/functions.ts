@@ -147,6 +147,10 @@ function checkFold(expr: CallExpr, at: TensorContext): TensorTyped {
     report(context, "ATTN2332", expr.span, { name: "fold" });
     return errorTensor(expr.span);
   }
+  if (at.units.k.clusters !== undefined) {
+    report(context, "ATTN2366", expr.span, { what: "`fold`" });
+    return errorTensor(expr.span);
+  }
   const weights = names.map((name) => {
     const weight = expectConstant(checkExpr(matched.get(name)!, context), context, "a weight of `fold`");
     if (weight.type.kind === "error" || isNumber(weight.type)) return weight;

@@ -64,6 +64,15 @@ export interface UnitModel {
   readonly size?: Typed | undefined;
   /** Runs of places of the layout in the place of positions: `tile(n)`. */
   readonly tile?: true | undefined;
+  readonly clusters?: ClustersModel | undefined;
+  readonly span: Span;
+}
+
+/** `cluster(n, iters: t)`: k-means of the queries of a head, or of the keys of a kv head. */
+export interface ClustersModel {
+  readonly count: Typed;
+  /** How often centroids become the means of their clusters. */
+  readonly updates: Typed;
   readonly span: Span;
 }
 

@@ -134,6 +134,10 @@ function blocks(op: PoolOp, a: TensorTyped, sizes: Sizes, expr: CallExpr, at: Te
     report(context, "ATTN2341", expr.span, { what: `\`${op}\`` });
     return errorTensor(expr.span);
   }
+  if (size === undefined && ofUnit?.clusters !== undefined && (op === "first" || op === "last")) {
+    report(context, "ATTN2366", expr.span, { what: `\`${op}\`` });
+    return errorTensor(expr.span);
+  }
   if (size !== undefined || ofUnit !== undefined) {
     return { kind: "pool", op, over, a, unit: size, stride, tile, shape: a.shape, span: expr.span };
   }

@@ -10,6 +10,8 @@ export interface KernelDialect extends Dialect {
   readonly loop: (name: string, from: string, to: string, step: string) => string;
   readonly float: (value: number) => string;
   readonly toFloat: (int: string) => string;
+  /** Of a float that is a whole number. */
+  readonly toInt: (float: string) => string;
   /** A float32 with the bits of a word. */
   readonly fromBits: (word: string) => string;
   /** A function of a float32. */

@@ -51,6 +51,8 @@ export class SelectValues {
         return printInt(a.expr, this.dialect);
       case "token":
         return a.order === undefined ? `token_at(b, ${this.int(a.place)})` : `id_${a.order}(b, h, ${this.int(a.place)})`;
+      case "whole":
+        return this.dialect.toInt(this.real(a.of));
       case "add":
       case "sub":
       case "mul":

@@ -17,6 +17,7 @@ export const wgslKernel: KernelDialect = {
   loop: (name, from, to, step) => `for (var ${name} = ${from}; ${name} < ${to}; ${name} += ${step})`,
   float: (value) => (value < 0 ? `(${floatLiteral(value)})` : floatLiteral(value)),
   toFloat: (text) => `f32(${text})`,
+  toInt: (text) => `i32(${text})`,
   fromBits: (word) => `bitcast<f32>(${word})`,
   unary: (name, a) => `${name}(${a})`,
 };

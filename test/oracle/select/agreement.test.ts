@@ -161,6 +161,34 @@ test.each(Object.entries(tiled))("tiles, %s: interpreter and oracle agree", (_, 
   }
 });
 
+/** Selections of clusters: as many as there are tokens or more leave some empty. */
+const clustered: Readonly<Record<string, string>> = {
+  "clusters choose clusters": "space seq full\nselect c { unit q: cluster(5, iters: 2), k: cluster(7, iters: 1); score softmax(dot(mean(q), mean(k)) * scale + log(size(k))); keep top_p(0.6) min 2 }\nattend c",
+  "tokens choose clusters": "space seq causal\nselect c { unit q: token, k: cluster(6, iters: 1); score softmax(dot(q, mean(k)) * scale + log(size(k))); group mean over kvh; keep top(2) }\nattend c | q - k < 3",
+  "clusters choose blocks": "space seq causal\nselect c { unit q: cluster(4, iters: 0), k: block(8); score dot(max(q), mean(k)) + end(q) - size(q); keep top(2) }\nattend c | current",
+  "blocks choose clusters": "space seq cross\nselect c { unit q: block(4), k: cluster(40, iters: 1); score end(k) - 2 * start(k) + size(k) * size(q) + sum(sum(k), over: dim); keep fraction(0.2) over head }\nattend c",
+  "one choice for all queries": "space seq causal\nselect c { unit k: cluster(5, iters: 2); score sum(softmax(dot(q.last(4), k) * scale), over: q); keep top(2) }\nattend c & k > 3 | local(2)",
+  "levels of clusters, twice": `space seq causal
+    select a { unit k: cluster(5, iters: 1); score size(k) + 0 * sum(mean(k), over: dim); keep levels(1: top(1), 2: top(3)) }
+    select b { unit q: token, k: cluster(5, iters: 2); score dot(q, mean(k)); keep threshold(0) }
+    attend a.level(1) | a.level(2) & k % 2 == 0 if h < 2 else b | current`,
+}; // prettier-ignore
+
+test.each(Object.entries(clustered))("clusters, %s: interpreter and oracle agree", (_, body) => {
+  for (const [NQ, exact] of [
+    [37, true],
+    [5, false],
+  ] as const) {
+    const { checks, difference } = interpreted(bodyOf(body), launchOf(37, NQ, exact), batch);
+    expect(
+      checks.filter((check) => !check.ok),
+      `${NQ} queries`,
+    ).toEqual([]);
+    expect(checks.length).toBeGreaterThan(1);
+    expect(difference).toBe(undefined);
+  }
+});
+
 const inputShapes = (N: number, NQ: number): Readonly<Record<string, readonly number[]>> => {
   const rows = Math.floor((N - 1) / 8) - Math.floor((N - NQ) / 8) + 1;
   return {

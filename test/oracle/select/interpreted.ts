@@ -37,7 +37,12 @@ export function interpreted(text: string, launch: Launch, batch = 1, files: Read
   // What one selection reads of another is what the interpreter made of that.
   const expected = oracleSelections(program, "a", { ...launch, selected: packed });
   const oracle = oracleMask(program, "a", { ...launch, selected: packed });
-  const reads = readers(program, launch);
+  const byMask = readers(program, launch);
+  // No mask reads what makes clusters.
+  const makesClusters = new Set(
+    (module.selections ?? []).flatMap((item) => (item.kind === "selection" && item.assigns ? [item.name] : [])),
+  );
+  const reads = (name: string) => (makesClusters.has(name) ? () => true : byMask(name));
   const checks = Object.entries(packed).map(([name, bits]) => {
     const own = expected.get(name);
     if (own === undefined) throw new Error(`the oracle knows no ${name}, but ${[...expected.keys()].join(", ")}`);

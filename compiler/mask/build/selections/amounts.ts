@@ -59,7 +59,7 @@ export class Amounts {
   private inUnits(mask: BoolExpr, sizes: UnitSizes, span: Span): BoolExpr {
     const asks = some(
       mask,
-      (e) => e.kind === "load" && arePlaces(e.input) && (arePlaces(e.input, "q") ? sizes.ofPlaces.q : sizes.ofPlaces.k) === undefined,
+      (e) => e.kind === "load" && arePlaces(e.input) && (arePlaces(e.input, "q") ? sizes.of.q : sizes.of.k) === undefined,
     );
     if (asks) this.at.lowering.add(diagnostic("ATTN2340", span, {}));
     return mask;
@@ -75,17 +75,17 @@ export class Amounts {
     if (force === undefined) return keep.onTop ? { onTop: true } : undefined;
     const pairs = force.masks.map((mask) => this.bool(mask, "what is forced"));
     // Where a unit of queries lies in one of keys, its own unit is the one of its last query.
-    const sameKind = sizes.ofPlaces.q === sizes.ofPlaces.k;
+    const sameKind = sizes.of.q === sizes.of.k;
     const ownUnit = force.current !== undefined && sizes.k !== undefined && sizes.q !== undefined && sizes.k % sizes.q === 0 && sameKind;
     const nearest = force.current !== undefined && sizes.diag !== undefined;
     if (force.current !== undefined && !ownUnit && !nearest) pairs.push(m.eq(m.q, m.k));
     const first = this.atLeast(force.first && this.count(force.first, "`n` of `first`"), nearest);
     const local = this.atLeast(force.local && this.count(force.local, "`n` of `local`"), ownUnit);
     const { causal } = this.at.lowering.around.space;
-    if (force.last !== undefined && causal && (sizes.ofPlaces.q ?? sizes.ofPlaces.k) !== undefined) {
+    if (force.last !== undefined && causal && (sizes.of.q ?? sizes.of.k) !== undefined) {
       this.at.lowering.add(diagnostic("ATTN2341", force.last.span, { what: "`last(n)` in a causal space" }));
     }
-    if (force.local !== undefined && !sameKind && sizes.ofPlaces.q !== undefined && sizes.ofPlaces.k !== undefined) {
+    if (force.local !== undefined && !sameKind && sizes.of.q !== undefined && sizes.of.k !== undefined) {
       this.at.lowering.add(diagnostic("ATTN2341", force.local.span, { what: "`local(n)` of tiles of two orders" }));
     }
     const touched = pairs.length === 0 ? undefined : this.inUnits(this.allowed(m.or(...pairs)), sizes, force.span);

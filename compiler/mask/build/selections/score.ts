@@ -22,7 +22,7 @@ function inRows(score: Tensor, units: UnitSizes, span: Span, at: TensorFrame): T
   const { rows } = score.axes;
   if (rows === undefined) return score;
   if (units.q === undefined) return at.make.reduce("sum", "rows", score);
-  const wanted = inUnits(units.q, units.ofPlaces.q);
+  const wanted = inUnits(units.q, units.of.q);
   if (rows.last !== undefined) reportUnits(describeRows(rows), describeRows(wanted), span, at.lowering.add);
   else if (wanted.unit < rows.unit || !sameKind(rows, wanted)) reportUnits(describeRows(rows), describeRows(wanted), span, at.lowering.add);
   else if (wanted.unit % rows.unit !== 0) reportMultiple(describeRows(wanted), wanted.unit, rows.unit, span, at);
@@ -33,7 +33,7 @@ function inColumns(score: Tensor, units: UnitSizes, span: Span, at: TensorFrame)
   const { columns } = score.axes;
   if (columns === undefined) return score;
   const wanted: ColumnAxis =
-    units.k === undefined ? { kind: "offsets", unit: units.diag! } : { ...keys(units.k), ...inUnits(units.k, units.ofPlaces.k) };
+    units.k === undefined ? { kind: "offsets", unit: units.diag! } : { ...keys(units.k), ...inUnits(units.k, units.of.k) };
   const finer = strideOf(columns) === columns.unit && columns.unit <= wanted.unit && sameKind(columns, wanted);
   if (!finer) reportUnits(describeColumns(columns), describeColumns(wanted), span, at.lowering.add);
   else if (wanted.unit % columns.unit !== 0) reportMultiple(describeColumns(wanted), wanted.unit, columns.unit, span, at);

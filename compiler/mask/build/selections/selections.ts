@@ -1,18 +1,19 @@
 import { diagnostic } from "../../../diagnostics/report.js";
-import type { SelectModel, SelectUnits, TensorLet } from "../../../semantics/tensors/model.js";
+import type { ClustersModel, SelectModel, SelectUnits, TensorLet, UnitModel } from "../../../semantics/tensors/model.js";
 import type { Typed } from "../../../semantics/typed.js";
 import type { BoolExpr } from "../../ir.js";
 import { mapBits } from "../../map-bits.js";
 import { bitOfPair } from "../../selection-bits.js";
 import { differsByHead } from "../../selection.js";
-import type { Flag, Selection, SelectionHeads, Tensor } from "../../selection.js";
+import type { Flag, OfClusters, Selection, SelectionHeads, Tensor } from "../../selection.js";
 import type { Frame, Lowering } from "../lower.js";
 import { lowerTensor, reportMultiple, size, type TensorFrame, type UnitSizes } from "../tensors/lower.js";
-import { inUnits } from "../tensors/axes.js";
+import { inUnits, type UnitOf } from "../tensors/axes.js";
 import { TensorMaker } from "../tensors/make.js";
 import { TensorTable } from "../tensors/table.js";
 import type { BoolValue } from "../value.js";
 import { Amounts } from "./amounts.js";
+import { assignments, clusterCount } from "./clusters.js";
 import { scoreOf } from "./score.js";
 
 /** What a mask learns from the tensors of a call while it is lowered. Names are given when all of the mask is known. */
@@ -69,13 +70,13 @@ export class Selections {
   private selection(select: SelectModel, frame: Frame): Selection {
     const { space } = this.lowering.around;
     const plain = this.tensorFrame(frame);
-    const units = sizesOf(select.units, plain);
+    const units = this.units(select.units, plain);
     const at: TensorFrame = { ...plain, units };
     if (units.diag !== undefined && !(space.kind === "self" && space.causal)) {
       this.lowering.add(diagnostic("ATTN2330", select.units.diag!.span, { what: "`unit diag`" }));
     }
     const heads: SelectionHeads = select.group?.over ?? "query";
-    if (heads === "one" && (differsByHead(units.ofPlaces.q) || differsByHead(units.ofPlaces.k))) {
+    if (heads === "one" && (differsByHead(units.of.q) || differsByHead(units.of.k))) {
       this.lowering.add(diagnostic("ATTN2344", select.span, {}));
     }
     const amounts = new Amounts(at, heads);
@@ -87,8 +88,8 @@ export class Selections {
       kind: "selection",
       name: "",
       heads,
-      ...(units.q === undefined ? {} : { rows: inUnits(units.q, units.ofPlaces.q) }),
-      columns: units.diag === undefined ? { kind: "keys", ...inUnits(units.k!, units.ofPlaces.k) } : { kind: "offsets", unit: units.diag },
+      ...(units.q === undefined ? {} : { rows: inUnits(units.q, units.of.q) }),
+      columns: units.diag === undefined ? { kind: "keys", ...inUnits(units.k!, units.of.k) } : { kind: "offsets", unit: units.diag },
       score: scoreOf(select, units, at),
       keep: amounts.keep(select.keep),
       ...(among === undefined ? {} : { among }),
@@ -96,6 +97,27 @@ export class Selections {
       ...(select.snap === undefined ? {} : { snap: snapOf(select.snap, units, at) }),
       ...(reuse === undefined ? {} : { reuse }),
     };
+  }
+
+  /** The units of a selection. Those that put tokens into its clusters are met before it. */
+  private units(units: SelectUnits, at: TensorFrame): UnitSizes {
+    const [q, k, diag] = [units.q, units.k, units.diag].map((unit) => sizeOf(unit, at));
+    const of = (axis: "q" | "k", count: number | undefined): UnitOf | undefined => {
+      const clusters = units[axis]?.clusters;
+      return clusters === undefined ? at.lowering.inTiles(units[axis]?.tile, axis) : this.clusters(axis, count!, clusters, at);
+    };
+    return { q, k, diag, of: { q: of("q", q), k: of("k", k) } };
+  }
+
+  /** The clusters of a k-means: the selections of its steps, each made once. */
+  private clusters(axis: "q" | "k", count: number, model: ClustersModel, at: TensorFrame): OfClusters {
+    const steps = assignments(axis, count, model, at);
+    steps.forEach((item, step) => {
+      if (this.known.has(item.assigns)) return;
+      this.known.set(item.assigns, this.items.length);
+      this.items.push({ item: { ...item, name: `?${this.items.length}` }, base: this.baseName(`${axis}_clusters_${step}`, at.frame) });
+    });
+    return steps.at(-1)!.assigns;
   }
 
   /** The bit of a pair. What two uses of a pattern, or two clauses, say alike is selected once, under the name of the first. */
@@ -135,14 +157,11 @@ function leastOf(selection: Selection): Selection {
   return { ...selection, keep: { rule: { kind: "top", n: least! }, scope } };
 }
 
-function sizesOf(units: SelectUnits, at: TensorFrame): UnitSizes {
-  const of = (axis: keyof SelectUnits): Partial<UnitSizes> => {
-    const unit = units[axis];
-    if (unit === undefined) return {};
-    return { [axis]: unit.size === undefined ? 1 : size(unit.size, "the size of a unit", at) };
-  };
-  const ofPlaces = { q: at.lowering.inTiles(units.q?.tile, "q"), k: at.lowering.inTiles(units.k?.tile, "k") };
-  return { ...of("q"), ...of("k"), ...of("diag"), ofPlaces };
+/** Tokens of a unit, or how many clusters there are. */
+function sizeOf(unit: UnitModel | undefined, at: TensorFrame): number | undefined {
+  if (unit === undefined) return undefined;
+  if (unit.clusters !== undefined) return clusterCount(unit.clusters, at);
+  return unit.size === undefined ? 1 : size(unit.size, "the size of a unit", at);
 }
 
 /** A size that holds whole units. */

@@ -1,7 +1,7 @@
 import type { BoolExpr, HostScalar, MaskModule } from "../../ir.js";
 import * as m from "../../make.js";
 import type { Flag, Selection } from "../../selection.js";
-import { unitMasks } from "../../selection-walk.js";
+import { readsBits, unitMasks } from "../../selection-walk.js";
 import { simplifyBool } from "../../simplify.js";
 import { children, some, walkHost, type MaskNode } from "../../walk.js";
 
@@ -13,7 +13,8 @@ export function withReaders(module: MaskModule): MaskModule {
   if (module.selections === undefined) return module;
   const selections: (Selection | Flag)[] = [];
   for (const item of module.selections.toReversed()) {
-    if (item.kind === "flag") {
+    // What clusters are made is asked of all heads.
+    if (item.kind === "flag" || item.assigns !== undefined) {
       selections.unshift(item);
       continue;
     }
@@ -28,7 +29,7 @@ export function withReaders(module: MaskModule): MaskModule {
 
 /** Where a later selection reads the bits of a name: wherever that is made. */
 function readerOf(later: Selection | Flag, name: string, usable: (cond: BoolExpr) => boolean): readonly BoolExpr[] {
-  const reads = unitMasks(later).some((mask) => some(mask, (node) => node.kind === "bit" && node.input === name));
+  const reads = unitMasks(later).some((mask) => readsBits(mask, name));
   if (later.kind === "flag" || !reads) return [];
   return [later.when !== undefined && usable(later.when) ? later.when : m.bool(true)];
 }

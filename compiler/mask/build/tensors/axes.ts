@@ -1,8 +1,9 @@
 import { diagnostic } from "../../../diagnostics/report.js";
 import type { Diagnostic } from "../../../diagnostics/diagnostic.js";
 import type { Span } from "../../../source/file.js";
+import { isOfClusters } from "../../clusters.js";
 import { differsByHead } from "../../selection.js";
-import type { ColumnAxis, OfPlaces, RowAxis, SelectionHeads, TensorAxes } from "../../selection.js";
+import type { ColumnAxis, OfClusters, OfPlaces, RowAxis, SelectionHeads, TensorAxes } from "../../selection.js";
 
 type Add = (diagnostic: Diagnostic) => void;
 
@@ -52,32 +53,35 @@ export function keys(unit: number, stride = unit): ColumnAxis {
   return { kind: "keys", unit, stride };
 }
 
-/** Units of neighbouring places where there is a layout in which they are not positions. */
-export function inUnits(unit: number, of: OfPlaces | undefined): { readonly unit: number; readonly of?: OfPlaces } {
+/** Units of positions, or of something else. */
+export function inUnits<Of extends UnitOf>(unit: number, of: Of | undefined): { readonly unit: number; readonly of?: Of } {
   return of === undefined ? { unit } : { unit, of };
 }
 
-const ofOf = (axis: ColumnAxis): OfPlaces | undefined => (axis.kind === "keys" ? axis.of : undefined);
+/** What units are of that are not blocks of positions: neighbouring places of a layout, or clusters. */
+export type UnitOf = OfPlaces | OfClusters;
+
+const ofOf = (axis: ColumnAxis): UnitOf | undefined => (axis.kind === "keys" ? axis.of : undefined);
 
 /**
  * Whether the units of an axis lie in those of a coarser one as far as their kinds go: positions one by one lie in both
  * positions and places.
  */
 export function sameKind(finer: RowAxis | ColumnAxis, coarser: RowAxis | ColumnAxis): boolean {
-  const of = (axis: RowAxis | ColumnAxis): OfPlaces | undefined => ("of" in axis ? axis.of : undefined);
+  const of = (axis: RowAxis | ColumnAxis): RowAxis["of"] => ("of" in axis ? axis.of : undefined);
   const single = finer.unit === 1 && of(finer) === undefined && !("stride" in finer && finer.stride !== 1);
   return single || of(finer) === of(coarser);
 }
 
 export function describeRows({ unit, last, of }: RowAxis): string {
   if (last !== undefined) return `the last ${last} queries`;
-  if (of !== undefined) return `tiles of ${unit} queries`;
+  if (of !== undefined) return isOfClusters({ of }) ? `${unit} clusters of queries` : `tiles of ${unit} queries`;
   return unit === 1 ? "queries" : `blocks of ${unit} queries`;
 }
 
 export function describeColumns(axis: ColumnAxis): string {
   const what = axis.kind === "keys" ? "keys" : "distances";
   if (strideOf(axis) !== axis.unit) return `windows of ${axis.unit} ${what}, one every ${strideOf(axis)}`;
-  if (ofOf(axis) !== undefined) return `tiles of ${axis.unit} keys`;
+  if (ofOf(axis) !== undefined) return isOfClusters(axis) ? `${axis.unit} clusters of keys` : `tiles of ${axis.unit} keys`;
   return axis.unit === 1 ? what : `blocks of ${axis.unit} ${what}`;
 }

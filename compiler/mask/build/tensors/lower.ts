@@ -1,9 +1,22 @@
 import { diagnostic } from "../../../diagnostics/report.js";
 import type { ElementOp, TensorLet, TensorTyped } from "../../../semantics/tensors/model.js";
 import type { Typed } from "../../../semantics/typed.js";
-import type { OfPlaces, Tensor, TensorBinary } from "../../selection.js";
+import type { Tensor, TensorBinary } from "../../selection.js";
 import type { Frame, Lowering } from "../lower.js";
-import { axesOf, describeColumns, describeRows, inUnits, keys, noAxes, reportUnits, sameColumns, sameKind, strideOf } from "./axes.js";
+import { isOfClusters } from "../../clusters.js";
+import {
+  axesOf,
+  describeColumns,
+  describeRows,
+  inUnits,
+  keys,
+  noAxes,
+  reportUnits,
+  sameColumns,
+  sameKind,
+  strideOf,
+  type UnitOf,
+} from "./axes.js";
 import { jensenShannonDistance } from "./distance.js";
 import { lowBit } from "./low-bit.js";
 import type { TensorMaker } from "./make.js";
@@ -13,8 +26,8 @@ export interface UnitSizes {
   readonly q?: number | undefined;
   readonly k?: number | undefined;
   readonly diag?: number | undefined;
-  /** Which of them are runs of places. */
-  readonly ofPlaces: { readonly q: OfPlaces | undefined; readonly k: OfPlaces | undefined };
+  /** What they are of where they are no blocks of positions; clusters are counted. */
+  readonly of: { readonly q?: UnitOf | undefined; readonly k?: UnitOf | undefined };
 }
 
 /** What a tensor expression is lowered in. */
@@ -64,7 +77,8 @@ export function lowerTensor(typed: TensorTyped, at: TensorFrame): Tensor {
     }
     case "units": {
       const { rows, columns } = below(typed.axis).axes;
-      const axes = axesOf({ heads: "one", rows, columns, dim: false });
+      const heads = isOfClusters(rows) ? "query" : isOfClusters(columns) ? "kv" : "one";
+      const axes = axesOf({ heads, rows, columns, dim: false });
       return make.node(typed.what === "size" ? { kind: "size", axes } : { kind: "position", end: typed.what, axes });
     }
     case "unary":
@@ -155,10 +169,9 @@ function pool(typed: Extract<TensorTyped, { readonly kind: "pool" }>, at: Tensor
   const a = lowerTensor(typed.a, at);
   const { span } = typed;
   const given = typed.unit && size(typed.unit, "the size of a block", at);
-  const inTiles = (axis: "q" | "k"): OfPlaces | undefined =>
-    given === undefined ? units?.ofPlaces[axis] : lowering.inTiles(typed.tile, axis);
+  const unitOf = (axis: "q" | "k"): UnitOf | undefined => (given === undefined ? units?.of[axis] : lowering.inTiles(typed.tile, axis));
   if (typed.over === "rows") {
-    const wanted = inUnits(given ?? units!.q!, inTiles("q"));
+    const wanted = inUnits(given ?? units!.q!, unitOf("q"));
     const rows = a.axes.rows!;
     if (rows.last !== undefined || !sameKind(rows, wanted)) reportUnits(describeRows(rows), describeRows(wanted), span, lowering.add);
     else if (wanted.unit % rows.unit !== 0) reportMultiple(describeRows(wanted), wanted.unit, rows.unit, span, at);
@@ -167,7 +180,7 @@ function pool(typed: Extract<TensorTyped, { readonly kind: "pool" }>, at: Tensor
   const columns = a.axes.columns!;
   const unit = given ?? (columns.kind === "keys" ? units!.k! : units!.diag!);
   const stride = typed.stride === undefined ? unit : size(typed.stride, "the stride of windows", at);
-  const wanted = columns.kind === "keys" ? { ...keys(unit, stride), ...inUnits(unit, inTiles("k")) } : { kind: columns.kind, unit };
+  const wanted = columns.kind === "keys" ? { ...keys(unit, stride), ...inUnits(unit, unitOf("k")) } : { kind: columns.kind, unit };
   if (strideOf(columns) !== columns.unit || !sameKind(columns, wanted))
     reportUnits(describeColumns(columns), describeColumns(wanted), span, lowering.add);
   for (const part of [unit, stride]) {
@@ -200,7 +213,7 @@ function fold(typed: Extract<TensorTyped, { readonly kind: "fold" }>, unit: numb
   const a = lowerTensor(typed.a, at);
   const columns = a.axes.columns!;
   const stride = strideOf(columns);
-  const wanted = { ...keys(unit!), ...inUnits(unit!, at.units?.ofPlaces.k) };
+  const wanted = { ...keys(unit!), ...inUnits(unit!, at.units?.of.k) };
   if (wanted.of !== undefined || !sameKind(columns, wanted)) lowering.add(diagnostic("ATTN2341", span, { what: "`fold`" }));
   else if (wanted.unit % stride !== 0) reportMultiple(describeColumns(wanted), wanted.unit, stride, span, at);
   else if (columns.unit % stride !== 0) reportMultiple(describeColumns(columns), columns.unit, stride, span, at);

@@ -15,6 +15,7 @@ export const cppKernel: KernelDialect = {
   loop: (name, from, to, step) => `for (int ${name} = ${from}; ${name} < ${to}; ${name} += ${step})`,
   float: floatLiteral,
   toFloat: (text) => `static_cast<float>(${text})`,
+  toInt: (text) => `static_cast<int>(${text})`,
   fromBits: (word) => `__uint_as_float(${word})`,
   unary: (name, a) => `${names[name] ?? `${name}f`}(${a})`,
 };

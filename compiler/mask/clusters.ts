@@ -1,0 +1,18 @@
+import type { ColumnAxis, OfClusters, RowAxis } from "./selection.js";
+
+/** An axis of a tensor or of a selection. */
+interface Axis {
+  readonly of?: RowAxis["of"] | Extract<ColumnAxis, { readonly kind: "keys" }>["of"];
+}
+
+/** The text by which the clusters of an axis are known; undefined where its units are none. */
+export function clustersOf(axis: Axis | ColumnAxis | undefined): OfClusters | undefined {
+  const of = axis !== undefined && "of" in axis ? axis.of : undefined;
+  return of?.startsWith("clusters of ") === true ? (of as OfClusters) : undefined;
+}
+
+/** Whether the units of an axis are clusters. */
+export const isOfClusters = (axis: Axis | ColumnAxis | undefined): boolean => clustersOf(axis) !== undefined;
+
+/** Of which tokens clusters are made. */
+export const clusteredTokens = (of: OfClusters): "q" | "k" => (of.startsWith("clusters of q") ? "q" : "k");
