@@ -151,9 +151,8 @@ export async function generate(operators: readonly CompiledOperator[], options: 
     throw new TypeError(`${diagnostic("ATTN4004", undefined, { name: without.name }).message}: choose another target`);
   const common = { version, source: file, headDims, js };
   const cuda = targets.filter((target) => target !== "wgsl");
-  if (cuda.length > 0 && mixes.length > 0) throw new TypeError(diagnostic("ATTN4005", undefined, { name: mixes[0]!.name }).message);
   return [
     ...(targets.includes("wgsl") ? await buildFiles(masks, { ...common, standalone }, mixes) : []),
-    ...(cuda.length > 0 ? await buildCudaFiles(masks, { ...common, targets: cuda, dtypes }) : []),
+    ...(cuda.length > 0 ? await buildCudaFiles(masks, { ...common, targets: cuda, dtypes }, mixes) : []),
   ];
 }

@@ -1,16 +1,33 @@
 import type { SourceFile } from "ts-morph";
 import { wholeModule, type BranchedMask } from "../mask/branched.js";
-import type { BranchedModule } from "../../runtime/launch/branches/module.js";
+import type { BranchedModule, BranchedRules } from "../../runtime/launch/branches/module.js";
+import type { Dtype } from "../../runtime/launch/module.js";
 import { arrayType, bufferType, describeArray, describeBuffer, LSE_DOC, OUT_DOC, tensorFields, type Field } from "./descriptions.js";
 import { commentLine, dataText, objectText, templateText } from "./literals.js";
 import { moduleText } from "./module-constant.js";
 import type { OperatorNames } from "./names.js";
 import { floatFields as selectionFloats, selectedFields, selectionArrayFields, selectionBufferFields } from "./selection-fields.js";
 import { ADAPTER } from "./operator.js";
-import { addAlias, addCall, addConstants, addShape, leadOf, property, runMethods, type TypedOperator } from "./operator-types.js";
+import {
+  addAlias,
+  addCall,
+  addConstants,
+  addShape,
+  arrayTensor,
+  leadOf,
+  property,
+  runMethods,
+  wholeResult,
+  type TypedOperator,
+} from "./operator-types.js";
+
+/** An attention with branches on its way into a binding, whatever its kernels are. */
+export interface WithBranches extends TypedOperator {
+  readonly branched: { readonly launch: BranchedRules };
+}
 
 /** An attention with branches on its way into a binding: seen as a whole, and its branches. */
-export interface BranchedOperator extends TypedOperator {
+export interface BranchedOperator extends WithBranches {
   readonly branched: { readonly mask: BranchedMask; readonly launch: BranchedModule };
 }
 
@@ -38,9 +55,17 @@ export function addBranched(file: SourceFile, operator: BranchedOperator, names:
     ...ownFloats(operator, "InputBuffer"),
     ...selectionBufferFields(mask),
   ]);
-  const narrow = launch.dtype !== "f32";
-  const tensor = narrow ? "Float32Array | Uint16Array" : "Float32Array";
-  const unit = narrow ? `rounded to ${launch.dtype}; a Uint16Array holds the bits of ${launch.dtype}` : "f32";
+  addBranchedArrays(file, operator, [launch.dtype], names);
+  addCall(file, operator, names);
+  addFunctions(file, operator, needsShape, names);
+}
+
+/** Adds the types of what a run on arrays takes and gives; `dtypes` are the kernels'. */
+export function addBranchedArrays(file: SourceFile, operator: WithBranches, dtypes: readonly Dtype[], names: OperatorNames): void {
+  const { mask, branched } = operator;
+  const { lse } = branched.launch.mix;
+  const title = `\`${mask.name}\``;
+  const { tensor, unit } = arrayTensor(dtypes);
   addAlias(file, names.arrays, `Arrays for one call of ${title}, row-major and without gaps.`, [
     ...tensorFields(tensor, unit),
     ...mask.inputs.map((input): Field => ({ name: input.name, type: arrayType(input), doc: describeArray(input, mask) })),
@@ -59,8 +84,6 @@ export function addBranched(file: SourceFile, operator: BranchedOperator, names:
       ...(lse ? [property({ name: "lse", type: "Float32Array", doc: LSE_DOC })] : []),
     ],
   });
-  addCall(file, operator, names);
-  addFunctions(file, operator, needsShape, names);
 }
 
 function addFunctions(file: SourceFile, { mask, branched }: BranchedOperator, needsShape: boolean, names: OperatorNames): void {
@@ -111,18 +134,18 @@ function addFunctions(file: SourceFile, { mask, branched }: BranchedOperator, ne
       { name: "options", type: "BranchedOptions", initializer: "{}" },
     ],
     returnType: `Promise<${names.operator}>`,
-    statements: [`return createBranchedAttention<${names.result}>(device, ${names.module}, shape, options);`],
+    statements: [`return createBranchedAttention<${wholeResult(mask, names)}>(device, ${names.module}, shape, options);`],
   });
 }
 
 /** The floats that only selections read. */
-const ownFloats = (operator: BranchedOperator, type: string): readonly Field[] => {
+export const ownFloats = (operator: WithBranches, type: string): readonly Field[] => {
   const others = floatFields(operator, "", "", "").map(({ name }) => name);
   return selectionFloats(operator.mask, type).filter(({ name }) => !others.includes(name));
 };
 
 /** Gates, and the tensors that branches attend from; the latter are of the operator's dtype. */
-function floatFields({ branched }: BranchedOperator, gate: string, pooled: string, unit: string): readonly Field[] {
+export function floatFields({ branched }: WithBranches, gate: string, pooled: string, unit: string): readonly Field[] {
   const { gates, branches } = branched.launch;
   const fields = gates.map(({ name, count }): Field => {
     const many = count === 1 ? "One number" : `${count} numbers`;

@@ -1,4 +1,5 @@
 import { Writers, type MethodSignatureStructure, type OptionalKind, type SourceFile } from "ts-morph";
+import type { CudaDtype, CudaModule } from "../../runtime/cuda/module.js";
 import type { CompiledCudaOperator } from "./c/operator.js";
 import { describeBuffer, LSE_DOC, objectType, OUT_DOC, pointerType, tensorFields, type Field } from "./descriptions.js";
 import { commentLine, dataText } from "./literals.js";
@@ -9,14 +10,17 @@ import { addAlias, addArrays, addCall, addConstants, addShape, leadOf, property,
 
 const distinct = <T>(items: readonly T[]): readonly T[] => [...new Set(items)];
 
+/** The types that there are kernels for. */
+export const dtypesOf = ({ cuda }: CudaModule): readonly CudaDtype[] => distinct(cuda.kernels.map(({ dtype }) => dtype));
+
 /** Adds the types and the functions of one operator on CUDA devices. */
 export function addCudaOperator(file: SourceFile, operator: CompiledCudaOperator, names: OperatorNames): void {
   const { mask, launch } = operator;
   const title = `\`${mask.name}\``;
   const { kernels } = launch.cuda;
-  const dtypes = distinct(kernels.map(({ dtype }) => dtype));
+  const dtypes = dtypesOf(launch);
   const needsShape = addShape(file, operator, kernels, names);
-  addPointers(file, operator, dtypes.join(" or "), names);
+  addPointers(file, operator, names, { floats: floatFields(mask, "CudaInput"), lse: true });
   addArrays(file, operator, dtypes, names);
   addCall(file, operator, names);
   addOptions(file, operator, names);
@@ -30,25 +34,10 @@ export function addCudaOperator(file: SourceFile, operator: CompiledCudaOperator
       { name: "kernel", type: "CudaKernel", isReadonly: true, docs: ["The kernel that was chosen for the device."] },
     ],
     methods: [
-      {
-        name: "launch",
-        docs: [
-          "Puts one launch into a stream, on the app's memory: no copy, no wait. The stream is the default one when left out. Throws an `AttnError` that names the field before anything is launched.",
-        ],
-        parameters: [
-          { name: "tensors", type: names.pointers },
-          { name: "call", type: names.call },
-          { name: "stream", type: "CudaStream", hasQuestionToken: true },
-        ],
-        returnType: "void",
-      },
+      launchMethod(names, "Puts one launch into a stream, on the app's memory: no copy, no wait."),
       ...((mask.selections ?? []).length > 0 ? [selectMethod(names)] : []),
       ...runMethods(mask, names),
-      {
-        name: "destroy",
-        docs: ["Frees the operator's own memory, once what was launched has ended; the app's is left alone."],
-        returnType: "void",
-      },
+      DESTROY,
     ],
   });
   file.addFunction({
@@ -76,6 +65,24 @@ export function addCudaOperator(file: SourceFile, operator: CompiledCudaOperator
   });
 }
 
+/** The method that works on device memory. */
+export const launchMethod = (names: OperatorNames, what: string): OptionalKind<MethodSignatureStructure> => ({
+  name: "launch",
+  docs: [`${what} The stream is the default one when left out. Throws an \`AttnError\` that names the field before anything is launched.`],
+  parameters: [
+    { name: "tensors", type: names.pointers },
+    { name: "call", type: names.call },
+    { name: "stream", type: "CudaStream", hasQuestionToken: true },
+  ],
+  returnType: "void",
+});
+
+export const DESTROY: OptionalKind<MethodSignatureStructure> = {
+  name: "destroy",
+  docs: ["Frees the operator's own memory, once what was launched has ended; the app's is left alone."],
+  returnType: "void",
+};
+
 function selectMethod(names: OperatorNames): OptionalKind<MethodSignatureStructure> {
   return {
     name: "select",
@@ -91,24 +98,32 @@ function selectMethod(names: OperatorNames): OptionalKind<MethodSignatureStructu
   };
 }
 
-function addPointers(file: SourceFile, { mask }: CompiledCudaOperator, unit: string, names: OperatorNames): void {
+/** Adds the type of a launch's tensors; `floats` are the inputs of floats, `lse` whether there is one. */
+export function addPointers(
+  file: SourceFile,
+  { mask, launch }: CompiledCudaOperator,
+  names: OperatorNames,
+  { floats, lse }: { readonly floats: readonly Field[]; readonly lse: boolean },
+): void {
+  const unit = dtypesOf(launch).join(" or ");
   const inputs = [
     ...mask.inputs.map((input): Field => ({ name: input.name, type: pointerType(input), doc: describeBuffer(input, mask) })),
-    ...floatFields(mask, "CudaInput"),
+    ...floats,
   ];
   const doc = `Device memory for one call of \`${mask.name}\`, row-major and without gaps, at multiples of 16 bytes.`;
   addAlias(file, names.pointers, doc, [
     ...tensorFields("DeviceRef", unit),
     { name: "out", type: "DeviceRef", doc: `The output, ${unit}, ${OUT_DOC}` },
-    { name: "lse", type: "DeviceRef", optional: !mask.emitLse, doc: LSE_DOC },
+    ...(lse ? [{ name: "lse", type: "DeviceRef", optional: !mask.emitLse, doc: LSE_DOC }] : []),
     ...(inputs.length === 0 ? [] : [{ name: "inputs", type: objectType(inputs), doc: "The declaration's inputs." }]),
     ...selectionBufferFields(mask, { selected: "DeviceRef", reuse: "CudaReuse" }),
   ]);
 }
 
-function addOptions(file: SourceFile, { mask, launch }: CompiledCudaOperator, names: OperatorNames): void {
+/** Adds the type of what is said of the kernels. */
+export function addOptions(file: SourceFile, { mask, launch }: CompiledCudaOperator, names: OperatorNames): void {
   const { dtype, cuda } = launch;
-  const dtypes = distinct(cuda.kernels.map((kernel) => kernel.dtype));
+  const dtypes = dtypesOf(launch);
   const kernels = distinct(cuda.kernels.map((kernel) => kernel.name));
   file.addTypeAlias({
     leadingTrivia: "\n",

@@ -24,13 +24,18 @@ export function moduleText(launch: AttentionModule, mask: MaskModule, names: Ope
   ]);
 }
 
-/** As {@link moduleText}, with the source of the CUDA kernels. */
-export function cudaModuleText(launch: CudaModule, mask: MaskModule, names: OperatorNames): string {
+/** As {@link moduleText}, with the source of the CUDA kernels, or what it is called. */
+export function cudaModuleText(
+  launch: CudaModule,
+  mask: MaskModule,
+  names: OperatorNames,
+  source = `/* cpp */ ${templateText(launch.cuda.source)}`,
+): string {
   const { variants, selection, cuda, ...data } = launch;
   const kernels = objectText([
     ["kernels", dataText(cuda.kernels)],
     ["stages", cuda.stages && dataText(cuda.stages)],
-    ["source", `/* cpp */ ${templateText(cuda.source)}`],
+    ["source", source],
   ]);
   const dtypes = [...new Set(cuda.kernels.map(({ dtype }) => dtype))];
   return manifestText(data, mask.scalars, names, [

@@ -52,13 +52,22 @@ export function addShape(file: SourceFile, { mask, launch }: TypedOperator, kern
   return shape.some((field) => !field.optional);
 }
 
+/** The type of a tensor of a run on arrays, and what it says of numbers; `dtypes` are the kernels'. */
+export function arrayTensor(dtypes: readonly Dtype[]): { readonly tensor: string; readonly unit: string } {
+  const narrow = dtypes.filter((dtype) => dtype !== "f32");
+  if (narrow.length === 0) return { tensor: "Float32Array", unit: "f32" };
+  return {
+    tensor: "Float32Array | Uint16Array",
+    unit: `rounded to ${dtypes.join(" or ")}; a Uint16Array holds the bits of ${narrow.join(" or ")}`,
+  };
+}
+
 /** Adds the types of what a run on arrays takes and gives; `dtypes` are the kernels'. */
 export function addArrays(file: SourceFile, { mask }: TypedOperator, dtypes: readonly Dtype[], names: OperatorNames): void {
   const title = `\`${mask.name}\``;
-  const narrow = dtypes.filter((dtype) => dtype !== "f32");
-  const unit = narrow.length === 0 ? "f32" : `rounded to ${dtypes.join(" or ")}; a Uint16Array holds the bits of ${narrow.join(" or ")}`;
+  const { tensor, unit } = arrayTensor(dtypes);
   addAlias(file, names.arrays, `Arrays for one call of ${title}, row-major and without gaps.`, [
-    ...tensorFields(narrow.length === 0 ? "Float32Array" : "Float32Array | Uint16Array", unit),
+    ...tensorFields(tensor, unit),
     ...mask.inputs.map((input): Field => ({ name: input.name, type: arrayType(input), doc: describeArray(input, mask) })),
     ...floatFields(mask, "InputArray"),
     ...selectionArrayFields(mask),
@@ -98,6 +107,10 @@ export function addCall(file: SourceFile, { mask, launch }: TypedOperator, names
   });
 }
 
+/** All that a run on arrays may give back: with what was selected, which is there where it is asked for. */
+export const wholeResult = ({ selections = [] }: MaskModule, names: OperatorNames): string =>
+  selections.length === 0 ? names.result : `${names.result} & { readonly selected: ${names.selected} }`;
+
 /** The method that works on arrays; it gives back what was selected too, where there is something to select and it is asked to. */
 export function runMethods(mask: MaskModule, names: OperatorNames): readonly OptionalKind<MethodSignatureStructure>[] {
   const docs = ["Runs on plain arrays: uploads, launches, waits and reads back. Rejects with an `AttnError` that names the field."];
@@ -112,7 +125,7 @@ export function runMethods(mask: MaskModule, names: OperatorNames): readonly Opt
   });
   const plain = method(names.arrays, names.result);
   if ((mask.selections ?? []).length === 0) return [plain];
-  return [method(`${names.arrays} & { readonly selected: true }`, `${names.result} & { readonly selected: ${names.selected} }`), plain];
+  return [method(`${names.arrays} & { readonly selected: true }`, wholeResult(mask, names)), plain];
 }
 
 /** Adds the tables that host scalars read, and the launch manifest, of this type and text. */

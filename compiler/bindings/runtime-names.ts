@@ -37,9 +37,12 @@ export const RUNTIME_NAMES: readonly RuntimeName[] = [
 /** What bindings for CUDA import of `attnc/cuda`. */
 export const CUDA_RUNTIME_NAMES: readonly RuntimeName[] = [
   value("createCudaAttention"),
+  value("createCudaBranchedAttention"),
+  value("cudaBranchedRequirements"),
   value("cudaRequirements"),
   type("CsrArrays"),
   type("CsrPointers"),
+  type("CudaBranchedModule"),
   type("CudaDevice"),
   type("CudaInput"),
   type("CudaKernel"),

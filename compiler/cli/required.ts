@@ -39,11 +39,6 @@ export function requireLse(mask: BranchedMask): void {
   throw new Stop([diagnostic("ATTN5230", undefined, { field: "--lse", expected, found: "a file", remedy: "Leave it out." })], EXIT.usage);
 }
 
-/** Refuses attentions with branches where kernels of CUDA are asked for. */
-export function refuseBranches(names: readonly string[]): void {
-  if (names.length > 0) throw new Stop(names.map((name) => diagnostic("ATTN4005", undefined, { name })));
-}
-
 /** What an operator depends on and was not given. */
 export function missing(name: string, problems: readonly Missing[]): Stop {
   return new Stop(

@@ -508,9 +508,6 @@ export interface MessageParams {
   ATTN4004: {
     name: string | number;
   };
-  ATTN4005: {
-    name: string | number;
-  };
   ATTN5001: {
     field: string | number;
     expected: string | number;
@@ -4823,14 +4820,6 @@ attention late_keys {
     hint: `choose f16 or f32 with \`--dtype\` or in the shape, build it with \`--target cuda\`, or run it with \`--device cuda\` or \`--device interpreter\``,
     page: `WGSL has f16, where the device offers it, and f32. bf16 has the range of f32 and 8 significant bits; CUDA kernels take it from
 compute capability 8.0 on. The mask, its pictures and the tile counts are the same for every dtype.
-`,
-  },
-  ATTN4005: {
-    title: `Branches on CUDA`,
-    severity: "error",
-    message: `{name} mixes attentions in one layer, and CUDA kernels of this version do not`,
-    hint: `build it with \`--target wgsl\`; for CUDA, write each branch as an attention of its own and merge their results by their lse`,
-    page: `An attention with branches, with an \`output\`, or that attends from pooled tensors, is compiled for WebGPU only.
 `,
   },
   ATTN5001: {

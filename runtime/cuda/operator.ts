@@ -149,6 +149,10 @@ function gridOf(module: CudaModule, kernel: CudaKernel, call: ResolvedCall, devi
   return { tiles, blocks: kernel.persistent ? Math.min(total, device.properties.multiprocessors) : total };
 }
 
+/** What a call of an operator throws after `destroy`. */
+export const destroyedError = (name: string): AttnError =>
+  new AttnError("ATTN5107", { field: "operator", expected: "an operator in use", found: `${name}, destroyed`, remedy: "Make a new one." });
+
 function makeOperator({ device, module, shape, dtype, kernel, program, selectionBytes }: OperatorParts): CudaAttention {
   /** The module with what the launcher itself makes among its inputs. */
   const full = withOrderInputs(module);
@@ -167,13 +171,7 @@ function makeOperator({ device, module, shape, dtype, kernel, program, selection
   const scratch = streamMemory(device);
   let destroyed = false;
   const checkUsable = (): void => {
-    if (!destroyed) return;
-    throw new AttnError("ATTN5107", {
-      field: "operator",
-      expected: "an operator in use",
-      found: `${module.name}, destroyed`,
-      remedy: "Make a new one with `createCudaAttention`.",
-    });
+    if (destroyed) throw destroyedError(module.name);
   };
 
   /** Checks all but what only the kernel has to do with. */

@@ -1,3 +1,4 @@
+import type { CudaBranchedModule } from "./branches/module.js";
 import type { CudaDtype, CudaModule } from "./module.js";
 
 /** What a device must have at least to run an operator's kernels of one type and pair of dims. */
@@ -23,4 +24,17 @@ export function cudaRequirements({ cuda: { kernels } }: CudaModule): readonly Cu
       least[found] = one;
   }
   return least;
+}
+
+/** As {@link cudaRequirements}, for the types and dims that all branches have kernels for: what the most demanding of them asks. */
+export function cudaBranchedRequirements({ branches }: CudaBranchedModule): readonly CudaRequirements[] {
+  const [first = [], ...others] = branches.map(({ module }) => cudaRequirements(module));
+  return first.flatMap((one) => {
+    const same = others.map((all) =>
+      all.find((each) => each.dtype === one.dtype && each.headDim === one.headDim && each.valueDim === one.valueDim),
+    );
+    if (same.includes(undefined)) return [];
+    const most = (of: "architecture" | "sharedBytes"): number => Math.max(one[of], ...same.map((each) => each![of]));
+    return [{ ...one, architecture: most("architecture"), sharedBytes: most("sharedBytes") }];
+  });
 }

@@ -1,9 +1,12 @@
 import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { CudaBranchedModule } from "../cuda/branches/module.js";
+import { createCudaBranchedAttention as createBranched, type CudaBranchedAttention } from "../cuda/branches/operator.js";
 import type { CudaDevice } from "../cuda/device.js";
 import type { CudaModule } from "../cuda/module.js";
 import { createCudaAttention as create, type CudaAttention, type CudaAttentionOptions } from "../cuda/operator.js";
+import type { BranchedOutput } from "../launch/branches/run.js";
 import type { AttentionShape } from "../launch/call.js";
 import { AttnError } from "../launch/errors.js";
 
@@ -40,6 +43,9 @@ async function readCubin(file: string | URL): Promise<Uint8Array> {
   }
 }
 
+const cubinBytes = async (cubin: CudaOptions["cubin"]): Promise<Uint8Array | undefined> =>
+  typeof cubin === "string" || cubin instanceof URL ? readCubin(cubin) : cubin;
+
 /** As `createCudaAttention` of the runtime, which knows no files. */
 export async function createCudaAttention(
   device: CudaDevice,
@@ -47,6 +53,15 @@ export async function createCudaAttention(
   shape: AttentionShape = {},
   { cubin, ...options }: CudaOptions = {},
 ): Promise<CudaAttention> {
-  const bytes = typeof cubin === "string" || cubin instanceof URL ? await readCubin(cubin) : cubin;
-  return create(device, module, shape, { ...options, cubin: bytes });
+  return create(device, module, shape, { ...options, cubin: await cubinBytes(cubin) });
+}
+
+/** As `createCudaBranchedAttention` of the runtime, which knows no files. */
+export async function createCudaBranchedAttention<Output extends BranchedOutput = BranchedOutput>(
+  device: CudaDevice,
+  module: CudaBranchedModule,
+  shape: AttentionShape = {},
+  { cubin, ...options }: CudaOptions = {},
+): Promise<CudaBranchedAttention<Output>> {
+  return createBranched<Output>(device, module, shape, { ...options, cubin: await cubinBytes(cubin) });
 }

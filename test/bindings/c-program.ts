@@ -2,8 +2,10 @@ import koffi, { type TypeObject } from "koffi";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { printBranchedHeader } from "../../compiler/bindings/c/branched.js";
 import { printHeader } from "../../compiler/bindings/c/header.js";
-import { compileCuda, cudaSource } from "../../compiler/driver/cuda-source.js";
+import { compileCuda, compileCudaBranched, cudaBranchedSource, cudaSource } from "../../compiler/driver/cuda-source.js";
+import type { BranchedMask } from "../../compiler/mask/branched.js";
 import type { MaskModule } from "../../compiler/mask/ir.js";
 import type { CudaDtype } from "../../runtime/cuda/module.js";
 import { compileProgram } from "../cuda/emulated-program.js";
@@ -45,19 +47,29 @@ const koffiType = (type: string, structs: ReadonlyMap<string, TypeObject>): Type
 /** Compiles a header's operator as nvcc does, for the emulated device, and loads it; `before` is text before the source. */
 export function cProgram(mask: MaskModule, architecture: string, dtypes: readonly CudaDtype[] = [], before = ""): CProgram {
   const operator = compileCuda(mask, { headDims: [], dtypes });
+  return linkedProgram(mask.name, printHeader(operator.mask, operator.launch), before + cudaSource(operator), architecture);
+}
+
+/** As {@link cProgram}, of an attention with branches. */
+export function branchedCProgram(mask: BranchedMask, architecture: string, dtypes: readonly CudaDtype[] = []): CProgram {
+  const operator = compileCudaBranched(mask, { headDims: [], dtypes });
+  return linkedProgram(mask.name, printBranchedHeader(operator), cudaBranchedSource(operator), architecture);
+}
+
+function linkedProgram(name: string, header: string, source: string, architecture: string): CProgram {
   const folder = mkdtempSync(join(tmpdir(), "attnc-c-"));
   const structs = new Map<string, TypeObject>();
-  for (const { name, fields } of headerStructs(printHeader(operator.mask, operator.launch))) {
+  for (const { name, fields } of headerStructs(header)) {
     structs.set(name, koffi.struct(Object.fromEntries(fields.map((field) => [field.name, koffiType(field.type, structs)]))));
   }
-  const struct = structs.get(`attnc_${mask.name}_call`)!;
+  const struct = structs.get(`attnc_${name}_call`)!;
   try {
     const library = join(folder, "operator.so");
-    writeFileSync(join(folder, "operator.cu"), before + cudaSource(operator));
+    writeFileSync(join(folder, "operator.cu"), source);
     compileProgram(join(folder, "operator.cu"), architecture, library);
     const loaded = koffi.load(library);
-    const bind = (name: string, result: TypeObject | string, parameters: readonly (TypeObject | string)[]) =>
-      loaded.func(`attnc_${mask.name}_${name}`, result, [...parameters]) as unknown as (...args: readonly unknown[]) => never;
+    const bind = (of: string, result: TypeObject | string, parameters: readonly (TypeObject | string)[]) =>
+      loaded.func(`attnc_${name}_${of}`, result, [...parameters]) as unknown as (...args: readonly unknown[]) => never;
     const pointer = koffi.pointer(struct);
     const functions = {
       defaults: bind("defaults", struct, []),
@@ -73,7 +85,7 @@ export function cProgram(mask: MaskModule, architecture: string, dtypes: readonl
       },
       launch: (call) => functions.launch(call, 0),
       error: () => functions.error(),
-      order: (name, table) => bind(`order_${name}`, "void", ["void *"])(table),
+      order: (which, table) => bind(`order_${which}`, "void", ["void *"])(table),
     };
   } finally {
     rmSync(folder, { recursive: true, force: true });

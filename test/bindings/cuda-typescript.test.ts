@@ -1,10 +1,11 @@
 import { beforeAll, expect, test } from "vitest";
 import type { CompiledCudaOperator } from "../../compiler/bindings/c/operator.js";
-import { generateCudaTypeScript } from "../../compiler/bindings/cuda-typescript.js";
+import { cudaBranchedOperator, generateCudaTypeScript } from "../../compiler/bindings/cuda-typescript.js";
 import type { GeneratedFile } from "../../compiler/bindings/generated-file.js";
-import { compileCuda } from "../../compiler/driver/cuda-source.js";
+import { compileCuda, compileCudaBranched } from "../../compiler/driver/cuda-source.js";
 import type { MaskModule } from "../../compiler/mask/ir.js";
 import type { CudaDtype, CudaModule } from "../../runtime/cuda/module.js";
+import { compile } from "../semantics/compile.js";
 import { documents, everything, sliding } from "./modules.js";
 import { strictProblems } from "./strict-project.js";
 
@@ -25,7 +26,28 @@ function operator(mask: MaskModule, dtypes: readonly CudaDtype[], headDims: read
   return { mask: typed, launch: { ...launch, cuda: { kernels, source: `// ${mask.name}\n` } } };
 }
 
-const operators = [operator(sliding, ["f16", "bf16"], [64, 128]), operator(documents, []), operator(everything, [])];
+/** Windows of keys and keys, a selection that reads the former, and gates. */
+const NSA = `attention nsa {
+  space  seq causal
+  input  ck, cv : pooled(32, 16)
+  input  g      : gate(2)
+  select best {
+    unit  q: token, k: block(16)
+    score softmax(dot(q, mean(k)) * scale)
+    keep  top(2)
+  }
+  branch coarse { attend end(k) <= q from ck, cv }
+  branch near { attend best }
+  output g[0] * coarse + sigmoid(g[1]) * near
+}`;
+
+/** An attention with branches, likewise. */
+function branchedOperator() {
+  const { branched, launch } = compileCudaBranched(compile(NSA).branched[0]!, { headDims: [], dtypes: ["f16"] });
+  return cudaBranchedOperator({ branched, launch: { ...launch, source: "// nsa\n" } });
+}
+
+const operators = [operator(sliding, ["f16", "bf16"], [64, 128]), operator(documents, []), operator(everything, []), branchedOperator()];
 const files = new Map<string, GeneratedFile>();
 
 beforeAll(async () => {
@@ -54,7 +76,7 @@ test("whole files", async () => {
 /** Right and wrong uses of the generated types. */
 const USES = (from: string): string => `
 import { openCudaDevice } from "attnc/cuda";
-import { createEverything, createPackedDocuments, createSliding, slidingRequirements } from "${from}";
+import { createEverything, createNsa, createPackedDocuments, createSliding, nsaRequirements, slidingRequirements } from "${from}";
 
 export async function use(pointer: bigint, array: Float32Array, ids: Int32Array, bytes: Uint8Array): Promise<Float32Array> {
   const device = await openCudaDevice();
@@ -102,6 +124,19 @@ export async function use(pointer: bigint, array: Float32Array, ids: Int32Array,
   everything.launch({ ...tensors, inputs }, { length: 27, params: { rows: 2 }, layer: 1, phase: "decode" });
   // @ts-expect-error: the table has columns for four heads
   await createEverything(device, { heads: 8 });
+
+  const nsa = await createNsa(device, {}, { dtype: "f16" });
+  const ck = { pointer, shape: [1, 8, 3, 64] };
+  nsa.launch({ ...tensors, inputs: { g: { pointer, elements: 8 }, ck, cv: ck }, selected: { best: pointer } }, { length: 64 }, 0n);
+  const mixed = await nsa.run({ q: array, k: array, v: array, g: array, ck: array, cv: new Uint16Array(4), selected: true }, { length: 64 });
+  console.log(mixed.selected.best.words, nsaRequirements()[0]!.dtype);
+  // @ts-expect-error: a sum of branches has no lse
+  mixed.lse;
+  // @ts-expect-error: nor is there memory for one
+  nsa.launch({ ...tensors, lse: pointer, inputs: { g: ck, ck, cv: ck } }, { length: 64 });
+  // @ts-expect-error: the gates are missing
+  nsa.launch({ ...tensors, inputs: { ck, cv: ck } }, { length: 64 });
+  nsa.destroy();
   return lse;
 }
 `;

@@ -2,11 +2,12 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { printBranchedHeader } from "../../compiler/bindings/c/branched.js";
 import { printHeader } from "../../compiler/bindings/c/header.js";
 import { buildCudaFiles } from "../../compiler/driver/build-cuda.js";
-import { compileCuda } from "../../compiler/driver/cuda-source.js";
+import { compileCuda, compileCudaBranched } from "../../compiler/driver/cuda-source.js";
 import { buildOperators, checkFile } from "../../compiler/driver/pipeline.js";
-import type { MaskModule } from "../../compiler/mask/ir.js";
+import type { Built } from "../../compiler/driver/pipeline.js";
 import { memoryHost } from "../../compiler/semantics/host.js";
 import { sourceFile } from "../../compiler/source/file.js";
 import { folderWith } from "../cli/attnc.js";
@@ -60,18 +61,34 @@ attention chosen(n = 2) {
   }
   attend b
 }
+attention mixed {
+  space  seq causal
+  shape  heads: 4, kv_heads: 2, dim: 16
+  input  ck, cv : pooled(8, 8)
+  input  g : gate(2)
+  select b {
+    unit  q: block(8), k: block(8)
+    score dot(mean(q), mean(k))
+    keep  top(2)
+    force current
+  }
+  branch far { attend end(k) <= q from ck, cv }
+  branch near { attend b }
+  output g[0] * far + g[1] * near
+}
 `;
 
-function operators(text: string): readonly MaskModule[] {
+function operators(text: string): Pick<Built, "modules" | "branched"> {
   const host = memoryHost({ "span.csv": "3,5,7,40\n1,2,30,4\n" });
-  const { modules, diagnostics } = buildOperators(checkFile(sourceFile("masks.attn", text), host));
+  const { modules, branched, diagnostics } = buildOperators(checkFile(sourceFile("masks.attn", text), host));
   if (modules.length === 0) throw new Error(diagnostics.map((d) => `${d.code} ${d.message}`).join("\n"));
-  return modules;
+  return { modules, branched };
 }
 
-const modules = operators(MASKS);
+const { modules, branched } = operators(MASKS);
 const folder = folderWith({});
-const files = await buildCudaFiles(modules, { version: "0.0.0-test", source: "masks.attn", targets: ["torch"], headDims: [], dtypes: [] });
+const options = { version: "0.0.0-test", source: "masks.attn", targets: ["torch"], headDims: [], dtypes: [] } as const;
+const files = await buildCudaFiles(modules, options, branched);
 for (const { name, text } of files) writeFileSync(join(folder, name), text);
 
 const here = join(import.meta.dirname, "torch");
@@ -97,9 +114,14 @@ describe.skipIf(withoutPython)(`Python reads the files${withoutPython === undefi
   test.skipIf(withoutGcc)(
     `the structs are those of the header, byte for byte${withoutGcc ? " (skipped: gcc is not installed)" : ""}`,
     () => {
-      for (const mask of modules) {
-        const { mask: typed, launch } = compileCuda(mask, { headDims: [], dtypes: [] });
-        const header = printHeader(typed, launch);
+      const headers = [
+        ...modules.map((mask) => {
+          const { mask: typed, launch } = compileCuda(mask, options);
+          return { name: mask.name, header: printHeader(typed, launch) };
+        }),
+        ...branched.map((mask) => ({ name: mask.name, header: printBranchedHeader(compileCudaBranched(mask, options)) })),
+      ];
+      for (const { name: operator, header } of headers) {
         const structs = headerStructs(header).map(({ name, fields }) => ({ name, fields: fields.map((field) => field.name) }));
         const prints = structs.flatMap(({ name, fields }) => [
           `printf("%zu", sizeof(${name}));`,
@@ -112,7 +134,7 @@ describe.skipIf(withoutPython)(`Python reads the files${withoutPython === undefi
         const program = join(folder, "offsets");
         const made = spawnSync("gcc", ["-I", join(folder, "include"), "-o", program, join(folder, "offsets.c")], { encoding: "utf8" });
         expect(made.stderr).toBe("");
-        const text = readFileSync(join(folder, `masks_${mask.name}.py`), "utf8");
+        const text = readFileSync(join(folder, `masks_${operator}.py`), "utf8");
         const definitions = text.slice(text.indexOf("class _Input"), text.indexOf("FUNCTIONS"));
         const script = `import ctypes\n${definitions}
 for struct in (_Input, *([_Floats] if "_Floats" in globals() else []), _Call): print(ctypes.sizeof(struct), *(getattr(struct, name).offset for name, _ in struct._fields_))`;
@@ -141,8 +163,8 @@ test.skipIf(withoutRun)(
     const run = () => spawnSync(python, ["-W", "error", join(here, "run.py"), folder], { encoding: "utf8", env });
     const { status, stdout, stderr } = run();
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-    expect(stdout.match(/^close: /gm)).toHaveLength(14);
-    expect(stdout.match(/^refused: /gm)).toHaveLength(22);
+    expect(stdout.match(/^close: /gm)).toHaveLength(15);
+    expect(stdout.match(/^refused: /gm)).toHaveLength(24);
     // The second time, libraries are found: no compiler is needed but to say its version.
     expect(run().stdout).toBe(stdout);
   },

@@ -2,6 +2,7 @@ import type { MaskModule } from "../../mask/ir.js";
 import type { CudaModule } from "../../../runtime/cuda/module.js";
 import { printInputChecks } from "./inputs.js";
 import { callFields, fieldName } from "./names.js";
+import type { FloatsOfCall } from "./whole.js";
 
 /** The greatest magnitude of parameters, layers and steps: the compiler's proof that no index overflows assumes it. */
 const MOST = 2 ** 24;
@@ -25,11 +26,15 @@ const within = (field: string, least: number, most: number): Rule => ({
  * Functions that check a call before anything is launched: \`check_shape\` its numbers, \`check_pointers\` its tensors. The
  * rules are those of runtime/launch/call.ts.
  */
-export function printChecks(mask: MaskModule, module: CudaModule, call: string): string {
+export function printChecks(mask: MaskModule, module: CudaModule, call: string, more: readonly FloatsOfCall[] = []): string {
   const rules = [...shapeRules(module), ...parameterRules(mask, module)].map(
     ({ field, condition, expected }) =>
       `if (!(${condition})) return wrong("${field}: expected ${expected}, found %.15g", static_cast<double>(p->${field}));`,
   );
+  const tensors = [
+    ...["q", "k", "v", "out"].map((name) => `{"${name}", p->${name}, false}`),
+    ...more.map(({ field, windows }) => `{"${field}", p->${field}, ${windows === undefined ? "false" : `p->keys < ${windows.n}`}}`),
+  ];
   return `attnc_status check_shape(const ${call}* p) {
   if (p == nullptr) return wrong("call: expected a pointer, found NULL");
   if (p->dtype != ATTNC_F32 && p->dtype != ATTNC_F16 && p->dtype != ATTNC_BF16)
@@ -39,8 +44,9 @@ ${[...rules, ...lengthRule(module)].map((line) => `  ${line}`).join("\n")}
 }
 
 attnc_status check_pointers(const ${call}* p) {
-  const struct { const char* name; const void* pointer; } tensors[] = {{"q", p->q}, {"k", p->k}, {"v", p->v}, {"out", p->out}};
+  const struct { const char* name; const void* pointer; bool empty; } tensors[] = {${tensors.join(", ")}};
   for (const auto& tensor : tensors) {
+    if (tensor.empty) continue;
     if (tensor.pointer == nullptr) return wrong("%s: expected a pointer, found NULL", tensor.name);
     if (reinterpret_cast<size_t>(tensor.pointer) % 16 != 0) return wrong("%s: expected an address that is a multiple of 16, found %p", tensor.name, tensor.pointer);
   }

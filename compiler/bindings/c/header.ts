@@ -1,11 +1,28 @@
 import { isOrder } from "../descriptions.js";
 import type { MaskModule } from "../../mask/ir.js";
+import { symbolStem } from "../../../runtime/cuda/module.js";
 import type { CudaModule } from "../../../runtime/cuda/module.js";
 import { callFields, cComment } from "./names.js";
 import type { CallFields, CallFloats, CallInput } from "./names.js";
 
+/** A tensor of a call that only attentions with branches have. */
+export interface CallTensor {
+  readonly name: string;
+  readonly field: string;
+  readonly type: string;
+  readonly doc: string;
+}
+
+/** What the struct of a call has more or less than that of one attention. */
+export interface CallTensors {
+  readonly lse: boolean;
+  readonly more: readonly CallTensor[];
+}
+
+export const ONE_ATTENTION: CallTensors = { lse: true, more: [] };
+
 /** The C header of an operator: the struct of a call, and the functions that fill, measure and launch it. C99 and C++ read it. */
-export function printHeader(mask: MaskModule, module: CudaModule): string {
+export function printHeader(mask: MaskModule, module: CudaModule, tensors: CallTensors = ONE_ATTENTION): string {
   const { name } = module;
   const guard = `ATTNC_${name}_H`;
   const fields = callFields(mask, module);
@@ -20,32 +37,7 @@ extern "C" {
 #endif
 
 ${TYPES}
-${fields.floats.length > 0 ? FLOATS : ""}${mask.doc === undefined ? "" : cComment(mask.doc)}typedef struct {
-  // On the device, contiguous, aligned to 16 bytes: q [batch, heads, queries, head_dim],
-  // k [batch, kv_heads, keys, head_dim], v [batch, kv_heads, keys, value_dim], out [batch, heads, queries, value_dim].
-  const void* q;
-  const void* k;
-  const void* v;
-  void* out;
-  // [batch, heads, queries], natural logarithms of the rows' sums of exponentials, or NULL.
-  float* lse;
-  attnc_dtype dtype;
-  int batch;
-  int heads;
-  int kv_heads;
-  ${module.space === "self" ? "// The queries are the last of the keys' positions." : "// Queries and keys have positions of their own."}
-  int queries;
-  int keys;
-  int head_dim;
-  int value_dim;
-  // Factor of the logits; NaN, the default, stands for 1 / sqrt(head_dim).
-  double scale;
-${printParams(fields)}${printLaunchVariables(fields, module)}${fields.inputs.map((input) => printInput(input, module)).join("")}${printSelectionFields(fields, module)}  // On the device, aligned to 16 bytes, of the bytes that attnc_${name}_workspace() tells; NULL where those are none.
-  // Launches that may run at the same time must not share it.
-  void* workspace;
-  size_t workspace_bytes;
-} attnc_${name}_call;
-
+${fields.floats.length > 0 ? FLOATS : ""}${mask.doc === undefined ? "" : cComment(mask.doc)}${printCallStruct(mask, module, tensors)}
 // A call with the declaration's shape and parameters; pointers, lengths and what has no default are left to fill.
 attnc_${name}_call attnc_${name}_defaults(void);
 
@@ -65,6 +57,40 @@ ${printOrders(mask)}
 #endif
 `;
 }
+
+/** The struct of a call of an operator. */
+export function printCallStruct(mask: MaskModule, module: CudaModule, { lse, more }: CallTensors = ONE_ATTENTION): string {
+  const fields = callFields(mask, module);
+  const stem = symbolStem(module.name);
+  return `typedef struct {
+  // On the device, contiguous, aligned to 16 bytes: q [batch, heads, queries, head_dim],
+  // k [batch, kv_heads, keys, head_dim], v [batch, kv_heads, keys, value_dim], out [batch, heads, queries, value_dim].
+  const void* q;
+  const void* k;
+  const void* v;
+  void* out;
+${lse ? LSE : ""}  attnc_dtype dtype;
+  int batch;
+  int heads;
+  int kv_heads;
+  ${module.space === "self" ? "// The queries are the last of the keys' positions." : "// Queries and keys have positions of their own."}
+  int queries;
+  int keys;
+  int head_dim;
+  int value_dim;
+  // Factor of the logits; NaN, the default, stands for 1 / sqrt(head_dim).
+  double scale;
+${more.map(({ doc, type, field }) => `${cComment(doc, "  ")}  ${type} ${field};\n`).join("")}${printParams(fields)}${printLaunchVariables(fields, module)}${fields.inputs.map((input) => printInput(input, module)).join("")}${printSelectionFields(fields, module)}  // On the device, aligned to 16 bytes, of the bytes that ${stem}_workspace() tells; NULL where those are none.
+  // Launches that may run at the same time must not share it.
+  void* workspace;
+  size_t workspace_bytes;
+} ${stem}_call;
+`;
+}
+
+const LSE = `  // [batch, heads, queries], natural logarithms of the rows' sums of exponentials, or NULL.
+  float* lse;
+`;
 
 /** What all headers share, so that several can be included. */
 const TYPES = `#ifndef ATTNC_TYPES
@@ -96,7 +122,7 @@ typedef struct {
 `;
 
 /** For operators whose selections read numbers of the caller. */
-const FLOATS = `#ifndef ATTNC_FLOATS
+export const FLOATS = `#ifndef ATTNC_FLOATS
 #define ATTNC_FLOATS
 // An input of float32 numbers, on the device; batch and heads as those of attnc_input.
 typedef struct {

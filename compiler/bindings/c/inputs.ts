@@ -1,4 +1,5 @@
 import type { MaskModule } from "../../mask/ir.js";
+import { symbolStem } from "../../../runtime/cuda/module.js";
 import type { CudaModule } from "../../../runtime/cuda/module.js";
 import type { InputSpec } from "../../../runtime/launch/module.js";
 import { printDivision } from "./division.js";
@@ -90,7 +91,7 @@ export function printInputChecks(mask: MaskModule, module: CudaModule): string {
 export function printPrepareLists(mask: MaskModule, module: CudaModule): string {
   const lists = listed(mask, module).map(
     (field) =>
-      `  if (!prepare_list(reinterpret_cast<const void*>(&attnc_${module.name}_prepare_key_lists), places.${field}, aux, stream)) return ATTNC_CUDA_ERROR;\n`,
+      `  if (!prepare_list(reinterpret_cast<const void*>(&${symbolStem(module.name)}_prepare_key_lists), places.${field}, aux, stream)) return ATTNC_CUDA_ERROR;\n`,
   );
   return lists.join("");
 }
@@ -105,7 +106,7 @@ export function printPrepareInputs(mask: MaskModule, module: CudaModule): string
       return `  {
     const InputPlace& in = places.${field};
     const Prepare prepare = {{${params.join(", ")}}};
-    const void* function = reinterpret_cast<const void*>(&attnc_${module.name}_prepare_${kernel});
+    const void* function = reinterpret_cast<const void*>(&${symbolStem(module.name)}_prepare_${kernel});
     if (!prepare_input(function, prepare, in, p->${field}, aux, stream)) return ATTNC_CUDA_ERROR;
   }
 `;

@@ -1,4 +1,5 @@
 import type { MaskModule } from "../../mask/ir.js";
+import { symbolStem } from "../../../runtime/cuda/module.js";
 import type { CudaKernel, CudaModule } from "../../../runtime/cuda/module.js";
 import { mostKeys } from "../../../runtime/cuda/most-keys.js";
 import type { InputField, ListField, UniformSource } from "../../../runtime/launch/module.js";
@@ -12,15 +13,37 @@ import { printScalarFunction, printScalarKernel, printWriteScalars } from "./sca
 import { FLOAT_SUPPORT, printCheckSelections, printMakeSelections, printSelectionTables, SELECTION_SUPPORT } from "./selection.js";
 import { LAUNCH_SUPPORT, TENSOR_MAP_SUPPORT } from "./support.js";
 
+/** An operator on its way into the host's side of a source. */
+interface HostPart {
+  readonly mask: MaskModule;
+  readonly module: CudaModule;
+}
+
 /**
  * The host's side of a source, for programs that link it: checks a call, fills the uniforms, brings scalars
  * and inputs into the workspace and launches the kernel. The runtime's launcher does the same by the manifest.
  */
 export function printLaunch(mask: MaskModule, module: CudaModule): string {
-  const { name } = module;
-  const call = `attnc_${name}_call`;
-  const keys = mostKeys(module.lists?.length ?? 0);
-  const maps = module.cuda.kernels.some(({ tensorMaps }) => tensorMaps !== undefined);
+  const stem = symbolStem(module.name);
+  const call = `${stem}_call`;
+  return printHostSide(
+    [{ mask, module }],
+    `${printHeader(mask, module)}
+`,
+    `${printHost({ mask, module }, 'extern "C" ')}
+${printOrders(mask)}extern "C" const char* ${stem}_error(void) { return message; }
+
+extern "C" attnc_status ${stem}_launch(const ${call}* p, cudaStream_t stream) { return launch_call(p, stream); }
+`,
+  );
+}
+
+/** What the host's side of a source is framed by: what it includes, and what all of its operators need. */
+export function printHostSide(parts: readonly HostPart[], header: string, text: string): string {
+  const scalars = parts.some(({ mask }) => mask.scalars.some(({ as }) => as === "f32"));
+  const maps = parts.some(({ module }) => usesMaps(module));
+  const selects = parts.some(({ module }) => module.selection !== undefined);
+  const floats = parts.some(({ mask, module }) => callFields(mask, module).floats.length > 0);
   return `#ifndef __CUDACC_RTC__
 // The host's side, for programs that link this file.
 #include <limits.h>
@@ -28,64 +51,78 @@ export function printLaunch(mask: MaskModule, module: CudaModule): string {
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-${mask.scalars.some(({ as }) => as === "f32") ? "#include <string.h>\n" : ""}${maps ? "#include <cuda.h>\n" : ""}
-${printHeader(mask, module)}
-${printScalarKernel(mask)}namespace {
+${scalars ? "#include <string.h>\n" : ""}${maps ? "#include <cuda.h>\n" : ""}
+${header}namespace {
 
 ${LAUNCH_SUPPORT.trim()}
-${module.selection === undefined ? "" : SELECTION_SUPPORT}${callFields(mask, module).floats.length === 0 ? "" : FLOAT_SUPPORT}${maps ? TENSOR_MAP_SUPPORT : ""}
+${selects ? SELECTION_SUPPORT : ""}${floats ? FLOAT_SUPPORT : ""}${maps ? TENSOR_MAP_SUPPORT : ""}
+}  // namespace
+
+${text}#endif
+`;
+}
+
+const usesMaps = ({ cuda }: CudaModule): boolean => cuda.kernels.some(({ tensorMaps }) => tensorMaps !== undefined);
+
+/**
+ * Functions of one operator: beside those of its header `check_call`, which looks at all that can be wrong with a call before
+ * anything is launched, and `launch_call`, which launches it then.
+ */
+export function printHost({ mask, module }: HostPart, linkage: string): string {
+  const stem = symbolStem(module.name);
+  const call = `${stem}_call`;
+  const keys = mostKeys(module.lists?.length ?? 0);
+  const maps = usesMaps(module);
+  return `${printScalarKernel(mask)}namespace {
+
 const Kernel kernels[] = {
 ${module.cuda.kernels.map((kernel) => `  ${printKernel(kernel)},`).join("\n")}
 };
+
+// What this thread chose of them last.
+thread_local Choice choice = {nullptr, -1, 0};
 
 ${printScalarFunction(mask, call)}
 ${printChecks(mask, module, call)}
 
 ${printPlaces(mask, module, call)}
 ${printSelectionTables(mask, module, call)}
-}  // namespace
-
-${printOrders(mask)}extern "C" ${call} attnc_${name}_defaults(void) {
-  ${call} p = {};
-${defaults(mask, module)
-  .map((line) => `  ${line}\n`)
-  .join("")}  return p;
+// Rows of the queries of a head, or of a group whose queries share tiles.
+long long rows_of(const ${call}* p, [[maybe_unused]] const Kernel& kernel) {
+  return ${module.queryPlaces === undefined ? "static_cast<long long>(p->queries) * (kernel.packs ? p->heads / p->kv_heads : 1)" : "p->keys"};
 }
 
-extern "C" const char* attnc_${name}_error(void) { return message; }
-
-extern "C" attnc_status attnc_${name}_workspace(const ${call}* p, size_t* bytes) {
-  Places places;
-  attnc_status status = check_shape(p);
-  if (status == ATTNC_OK) status = lay_out(p, &places);
-  if (status == ATTNC_OK) *bytes = 4 * places.words;
-  return status;
-}
-
-extern "C" attnc_status attnc_${name}_launch(const ${call}* p, cudaStream_t stream) {
-  Places places;
+// Everything that can be wrong with a call; gives where its inputs go and chooses its kernel.
+attnc_status check_call(const ${call}* p, Places* found) {
+  Places& places = *found;
   attnc_status status = check_shape(p);
   if (status == ATTNC_OK) status = check_pointers(p);
   if (status == ATTNC_OK) status = lay_out(p, &places);
   if (status != ATTNC_OK) return status;
 ${printCheckSelections(mask, module)}  const size_t given = p->workspace == nullptr ? 0 : p->workspace_bytes;
   if (given < 4 * places.words) return wrong("workspace: expected %zu bytes, found %zu", 4 * places.words, given);
-  const Choice* choice = nullptr;
-  status = choose(kernels, p->dtype, p->head_dim, p->value_dim, &choice);
+  status = choose(kernels, p->dtype, p->head_dim, p->value_dim, choice);
   if (status != ATTNC_OK) return status;
-  const Kernel* kernel = choice->kernel;
+  const Kernel* kernel = choice.kernel;
   if (!succeeded(cudaFuncSetAttribute(kernel->function, cudaFuncAttributeMaxDynamicSharedMemorySize, kernel->shared_bytes), "cudaFuncSetAttribute"))
     return ATTNC_CUDA_ERROR;
-  const int grid_heads = kernel->packs ? p->kv_heads : p->heads;
-  const long long rows = ${module.queryPlaces === undefined ? "static_cast<long long>(p->queries) * (kernel->packs ? p->heads / p->kv_heads : 1)" : "p->keys"};
-  const long long tiles = (rows + kernel->tile_q - 1) / kernel->tile_q;
-  const double total = static_cast<double>(tiles) * grid_heads * p->batch;
+  const long long rows = rows_of(p, *kernel);
+  const double total = static_cast<double>((rows + kernel->tile_q - 1) / kernel->tile_q) * (kernel->packs ? p->kv_heads : p->heads) * p->batch;
   if (rows > INT_MAX - kernel->tile_q || total > INT_MAX) return wrong("queries: expected fewer than 2^31 tiles of %d rows, found %.15g", kernel->tile_q, total);
   if (p->keys > ${keys}) return wrong("keys: expected at most ${keys}, found %d", p->keys);
+  return ATTNC_OK;
+}
+
+attnc_status launch_call(const ${call}* p, cudaStream_t stream) {
+  Places places;
+  const attnc_status status = check_call(p, &places);
+  if (status != ATTNC_OK) return status;
+  const Kernel* kernel = choice.kernel;
+  const long long tiles = (rows_of(p, *kernel) + kernel->tile_q - 1) / kernel->tile_q;
   unsigned int* aux = static_cast<unsigned int*>(p->workspace);
 ${printWriteScalars(mask)}${printPrepareInputs(mask, module)}${printMakeSelections(mask, module, uniform)}${printPrepareLists(mask, module)}  Uniforms u = {};
-${module.uniforms.map(({ name: field, source }) => `  u.${field} = ${uniform(source, module)};\n`).join("")}  int blocks = static_cast<int>(total);
-  if (kernel->persistent && blocks > choice->multiprocessors) blocks = choice->multiprocessors;
+${module.uniforms.map(({ name: field, source }) => `  u.${field} = ${uniform(source, module)};\n`).join("")}  int blocks = static_cast<int>(tiles) * (kernel->packs ? p->kv_heads : p->heads) * p->batch;
+  if (kernel->persistent && blocks > choice.multiprocessors) blocks = choice.multiprocessors;
 ${maps ? MAPS : ""}  void* out = p->out;
   float* lse = p->lse;
   const void* q = p->q;
@@ -94,7 +131,21 @@ ${maps ? MAPS : ""}  void* out = p->out;
   void* arguments[] = {&u, &q, &k, &v, &aux, &out, &lse${maps ? ", &maps[0], &maps[1], &maps[2]" : ""}};
   return launch(kernel->function, blocks, kernel->threads, arguments, kernel->shared_bytes, stream) ? ATTNC_OK : ATTNC_CUDA_ERROR;
 }
-#endif
+
+}  // namespace
+
+${linkage}${call} ${stem}_defaults(void) {
+  ${call} p = {};
+${printDefaults(mask, module)}  return p;
+}
+
+${linkage}attnc_status ${stem}_workspace(const ${call}* p, size_t* bytes) {
+  Places places;
+  attnc_status status = check_shape(p);
+  if (status == ATTNC_OK) status = lay_out(p, &places);
+  if (status == ATTNC_OK) *bytes = 4 * places.words;
+  return status;
+}
 `;
 }
 
@@ -169,10 +220,10 @@ const placeFields: Readonly<Record<InputField | ListField, string>> = {
 };
 
 /** What has no default gets a value that no call may have. */
-function defaults(mask: MaskModule, module: CudaModule): readonly string[] {
+export function printDefaults(mask: MaskModule, module: CudaModule): string {
   const { heads, kvHeads, headDim, valueDim } = module.defaults;
   const { params, launch } = callFields(mask, module);
-  return [
+  const lines = [
     `p.dtype = ${dtypeConstants[module.dtype]};`,
     "p.batch = 1;",
     `p.heads = ${heads};`,
@@ -186,4 +237,5 @@ function defaults(mask: MaskModule, module: CudaModule): readonly string[] {
     }),
     ...launch.map((field) => `p.${field} = ${field === "layers" ? (module.fixed.layers ?? -1) : -1};`),
   ];
+  return lines.map((line) => `  ${line}\n`).join("");
 }

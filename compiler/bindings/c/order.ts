@@ -1,3 +1,4 @@
+import { symbolStem } from "../../../runtime/cuda/module.js";
 import type { MaskModule } from "../../mask/ir.js";
 
 /** The curve of runtime/launch/curves.ts: the same steps, told in C++. */
@@ -63,7 +64,7 @@ export function printOrders({ name, orders = [] }: MaskModule): string {
       .sort((x, y) => y.size - x.size)
       .map(({ side }) => side);
     const value = of === "position" ? `(at.x[0] * ${sizes[1]} + at.x[1]) * ${sizes[2]} + at.x[2]` : `at.x[${of}]`;
-    return `extern "C" void attnc_${name}_order_${table.slice(1)}(int* table) {
+    return `extern "C" void ${symbolStem(name)}_order_${table.slice(1)}(int* table) {
   int place = 0;
   auto see = [&](const Vector& at) { table[place++] = ${value}; };
   visit(Vector{{0, 0, 0}}, ${sides.join(", ")}, see);

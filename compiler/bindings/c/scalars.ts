@@ -1,4 +1,5 @@
 import type { MaskModule } from "../../mask/ir.js";
+import { symbolStem } from "../../../runtime/cuda/module.js";
 import { doubleLiteral, printHostExpr } from "./host-expressions.js";
 
 const FLOAT_BITS = `
@@ -40,7 +41,7 @@ struct Words {
   int word[MOST];
 };
 
-extern "C" __global__ void attnc_${name}_write_words(const Words words, unsigned int* aux) {
+extern "C" __global__ void ${symbolStem(name)}_write_words(const Words words, unsigned int* aux) {
   for (int i = threadIdx.x; i < words.count; i += 64) aux[words.first + i] = static_cast<unsigned int>(words.word[i]);
 }
 
@@ -57,6 +58,6 @@ export const printWriteScalars = ({ name, scalars: { length: count } }: MaskModu
     words.count = left < Words::MOST ? left : Words::MOST;
     for (int i = 0; i < words.count; i++) words.word[i] = scalar(p, (first + i) / ${count}, (first + i) % ${count});
     void* arguments[] = {&words, &aux};
-    if (!launch(reinterpret_cast<const void*>(&attnc_${name}_write_words), 1, 64, arguments, 0, stream)) return ATTNC_CUDA_ERROR;
+    if (!launch(reinterpret_cast<const void*>(&${symbolStem(name)}_write_words), 1, 64, arguments, 0, stream)) return ATTNC_CUDA_ERROR;
   }
 `;

@@ -3,6 +3,7 @@ import type { Flag, Selection } from "../../mask/selection.js";
 import { cpp } from "../../targets/cuda/dialect.js";
 import { printBool, printInt } from "../../targets/print/expressions.js";
 import { uniformName } from "../../targets/print/names.js";
+import { symbolStem } from "../../../runtime/cuda/module.js";
 import type { CudaModule, CudaStage } from "../../../runtime/cuda/module.js";
 import type { UniformField } from "../../../runtime/launch/module.js";
 import { dtypesOf } from "./division.js";
@@ -140,7 +141,7 @@ export function printMakeSelections(
   const spec = module.selection;
   if (spec === undefined) return "";
   const { floats, selections } = callFields(mask, module);
-  const copy = `reinterpret_cast<const void*>(&attnc_${module.name}_copy_bits)`;
+  const copy = `reinterpret_cast<const void*>(&${symbolStem(module.name)}_copy_bits)`;
   const reuse = selections.flatMap(({ field, reusable }, i) =>
     reusable
       ? [

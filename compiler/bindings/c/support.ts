@@ -155,16 +155,14 @@ struct Choice {
   int multiprocessors;
 };
 
-// The first kernel of a list for the dtype and dims that the present device can run.
+// The first kernel of a list for the dtype and dims that the present device can run; \`last\` is what it chose before.
 template <int COUNT>
-attnc_status choose(const Kernel (&kernels)[COUNT], attnc_dtype dtype, int head_dim, int value_dim, const Choice** chosen) {
-  thread_local Choice last = {nullptr, -1, 0};
+attnc_status choose(const Kernel (&kernels)[COUNT], attnc_dtype dtype, int head_dim, int value_dim, Choice& last) {
   const auto fits = [&](const Kernel& kernel) {
     return kernel.dtype == dtype && kernel.head_dim == head_dim && kernel.value_dim == value_dim;
   };
   int device = 0;
   if (!succeeded(cudaGetDevice(&device), "cudaGetDevice")) return ATTNC_CUDA_ERROR;
-  *chosen = &last;
   if (last.kernel != nullptr && last.device == device && fits(*last.kernel)) return ATTNC_OK;
   last = {nullptr, device, 0};
   int shared = 0;

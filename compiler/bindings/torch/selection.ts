@@ -1,8 +1,8 @@
-import type { MaskModule } from "../../mask/ir.js";
 import type { Int, ShapeName } from "../../select/ir.js";
 import { cudaSelection } from "../../targets/cuda/select/source.js";
 import type { CudaModule } from "../../../runtime/cuda/module.js";
 import type { CallFields, CallFloats, CallSelection } from "../c/names.js";
+import type { CompiledCudaOperator } from "../c/operator.js";
 import { pythonName } from "./names.js";
 
 /** An argument of the operator, after q, k and v. */
@@ -112,10 +112,14 @@ export function selectionArguments({ selections }: CallFields): readonly Argumen
   ];
 }
 
+/** The attention that makes a selection, by the selection's name. */
+export type Owner = (selection: string) => CompiledCudaOperator;
+
 /** What a selection's matrix has, in Python. */
-function extents({ name }: CallSelection, mask: MaskModule, module: CudaModule): { heads: string; rows: string; columns: string } {
-  const { heads, rows, columns } = module.selection!.matrices.find((each) => each.name === name)!;
-  const { sizes } = cudaSelection(mask, [module.dtype])!;
+function extents({ name }: CallSelection, owner: Owner): { heads: string; rows: string; columns: string } {
+  const { mask, launch } = owner(name);
+  const { heads, rows, columns } = launch.selection!.matrices.find((each) => each.name === name)!;
+  const { sizes } = cudaSelection(mask, [launch.dtype])!;
   return {
     heads: { query: "sizes.heads", kv: "sizes.kv_heads", one: "1" }[heads],
     rows: sizeText(sizes[rows]!),
@@ -124,17 +128,17 @@ function extents({ name }: CallSelection, mask: MaskModule, module: CudaModule):
 }
 
 /** Statements that name the shape of each selection. */
-export const selectionShapes = ({ selections }: CallFields, mask: MaskModule, module: CudaModule): readonly string[] =>
+export const selectionShapes = ({ selections }: CallFields, owner: Owner): readonly string[] =>
   selections.map((selection) => {
-    const { heads, rows, columns } = extents(selection, mask, module);
+    const { heads, rows, columns } = extents(selection, owner);
     return `selected_${pythonName(selection.name)} = (sizes.batch, ${heads}, ${rows}, _blocks(${columns}, 32))`;
   });
 
-export const selectionFills = (fields: CallFields, mask: MaskModule, module: CudaModule): readonly string[] => [
-  ...selectionShapes(fields, mask, module),
+export const selectionFills = (fields: CallFields, owner: Owner): readonly string[] => [
+  ...selectionShapes(fields, owner),
   ...fields.selections.flatMap((selection) => {
     const name = pythonName(selection.name);
-    const { heads, rows, columns } = extents(selection, mask, module);
+    const { heads, rows, columns } = extents(selection, owner);
     const reuse = `reuse_${name}`;
     return [
       `selected_${name} = _selected(selected_${name}, return_selected, q)`,

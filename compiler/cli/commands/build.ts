@@ -14,7 +14,7 @@ import type { Level } from "../levels.js";
 import { findOperators } from "../operators.js";
 import type { Branched, Operator } from "../operators.js";
 import { Progress } from "../progress.js";
-import { refuseBranches, requireWgslDtype } from "../required.js";
+import { requireWgslDtype } from "../required.js";
 import { splitTarget } from "../sources.js";
 import { EXIT, Stop } from "../stop.js";
 import type { ExitCode } from "../stop.js";
@@ -86,7 +86,6 @@ async function buildOnce(args: readonly string[], plan: BuildPlan): Promise<Exit
     for (const { module } of operators) requireWgslDtype(module);
   if (emit === undefined && branched.length === 0 && operators.length > 0 && operators.every(({ isBranch }) => isBranch === true))
     badOption("the argument", args.join(" "), "whole attentions: files are made of all branches and their mix");
-  if (emit === undefined && printsCuda(plan)) refuseBranches(branched.map(({ mask }) => mask.name));
   await sayDiagnostics(warnings);
   notes.forEach(say);
   if (emit !== undefined) {
@@ -160,7 +159,7 @@ async function loadPrinters(plan: BuildPlan): Promise<Printers> {
       const wgsl = { ...common, schedules, recall: memory?.latest, onWinner, standalone };
       return [
         ...(targets.includes("wgsl") ? await buildFiles(modules, wgsl, branched) : []),
-        ...(cudaTargets.length > 0 ? await buildCudaFiles(modules, { ...common, targets: cudaTargets, dtypes }) : []),
+        ...(cudaTargets.length > 0 ? await buildCudaFiles(modules, { ...common, targets: cudaTargets, dtypes }, branched) : []),
       ];
     },
     notes: () => (winners.length === 0 ? notesWithout(memory) : winners),

@@ -34,12 +34,11 @@ struct MixUniforms {
   unsigned int empty;
 };
 
-// An lse that stands for minus infinity.
-constexpr float NO_KEYS = ${cppKernel.float(NO_KEYS)};
-
-${mixFunctions(mix)
-  .map((name) => FUNCTIONS[name])
-  .join("\n")}template <class T>
+${weighed(mix).length > 0 ? `// An lse that stands for minus infinity.\nconstexpr float NO_KEYS = ${cppKernel.float(NO_KEYS)};\n\n` : ""}${mixFunctions(
+    mix,
+  )
+    .map((name) => FUNCTIONS[name])
+    .join("\n")}template <class T>
 __device__ __forceinline__ void mix_branches(${signature(mask, "T").join(", ")}) {
   const long long i = static_cast<long long>(blockIdx.x) * ${CUDA_MIX_THREADS} + threadIdx.x;
   if (i >= u.count) return;
@@ -100,7 +99,7 @@ const FUNCTIONS = {
 `,
   tanh: `__device__ __forceinline__ float attn_tanh(float x) {
   const float e = expf(-2.0f * fabsf(x));
-  return copysignf((1.0f - e) / (1.0f + e), x);
+  return (x < 0.0f ? -1.0f : 1.0f) * ((1.0f - e) / (1.0f + e));
 }
 `,
 } as const;

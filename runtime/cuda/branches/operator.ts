@@ -15,7 +15,7 @@ import type { CudaDevice, CudaFunction, CudaStream, DevicePointer } from "../dev
 import { shapedInput, type CudaInput } from "../inputs.js";
 import { streamMemory } from "../memory.js";
 import type { CudaDtype } from "../module.js";
-import { createCudaAttention, type CudaAttention, type CudaAttentionOptions, type CudaTensors } from "../operator.js";
+import { createCudaAttention, destroyedError, type CudaAttention, type CudaAttentionOptions, type CudaTensors } from "../operator.js";
 import { pointerBytes } from "../parameters.js";
 import { loadProgram } from "../program.js";
 import { checkOverlap, deviceRange, TENSOR_ALIGNMENT, type DeviceRange } from "../pointers.js";
@@ -110,6 +110,7 @@ function makeOperator({ device, module, shape, dtype, operators, mix }: Parts): 
     dtype,
     operators,
     launch(tensors, call, stream = 0n) {
+      if (destroyed) throw destroyedError(module.name);
       const resolved = resolveCall(module.call, shape, call);
       const inputs = (tensors.inputs ?? {}) as Readonly<Record<string, CudaInput>>;
       const floats = floatTensors(module, resolved);

@@ -11,6 +11,7 @@ import masks_curved
 import masks_documents
 import masks_heads
 import masks_inputs
+import masks_mixed
 import masks_window
 
 random = numpy.random.default_rng(1)
@@ -131,6 +132,18 @@ assert (same["b"].numpy() == bits.numpy()).all()
 close(again, dense(*arrays, chosen_blocks(bits, [25]))[0], "blocks of the step before")
 refused("a selection where one is made", "chosen: reuse_b: expected NULL, as this launch makes the selection", lambda: chosen(*on_device(*arrays, gate), step=2, reuse_b=bits))
 refused("scores of another type", "chosen: gate: dtype: expected torch.float32, found torch.int32", lambda: chosen(*on_device(*arrays, gate.astype(numpy.int32)), step=0))
+
+# Branches, mixed by gates: means of windows, and what a selection chose.
+arrays = tensors(2, 4, 2, 20, 45, 16)
+pools = tensors(2, 4, 2, 20, 5, 16)[1:]
+gates = random.uniform(-1, 1, (2, 4, 20, 2)).astype(numpy.float32)
+mixed = masks_mixed.mixed
+out, selected = mixed(*on_device(*arrays, gates, *pools), return_selected=True)
+far = dense(arrays[0], *pools, lambda b, h, q, k: 8 * k + 7 <= q - 5 + 45)[0]
+near = dense(*arrays, chosen_blocks(selected["b"], [25]))[0]
+close(out, gates[..., :1] * far + gates[..., 1:] * near, "branches")
+refused("gates", "mixed: g: axis 3 (gates): expected 2, found 3", lambda: mixed(*on_device(*arrays, random.uniform(-1, 1, (2, 4, 20, 3)).astype(numpy.float32), *pools)))
+refused("windows", "mixed: ck: axis 2 (windows): expected 5, found 45", lambda: mixed(*on_device(*arrays, gates, arrays[1], pools[1])))
 
 # What is refused, by the name of the tensor and its axis.
 q, k, v = given
