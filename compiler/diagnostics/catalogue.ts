@@ -4663,7 +4663,8 @@ attention a {
     severity: "error",
     message: `{left} and {right} do not go together`,
     page: `Block 3 of 64 tokens is not block 3 of 128 tokens: numbers of two tensors meet only where their units are the same. Take means or
-sums over the units of the selection (\`mean(k)\`), or over blocks of one size.
+sums over the units of the selection (\`mean(k)\`), or over blocks of one size. Windows that fit whole are no blocks, also where they do
+not overlap, because the last block may be short: \`fold(x, 1)\` gives a block the score of its window, and 0 where it has none.
 
 \`\`\`attn wrong
 attention a {

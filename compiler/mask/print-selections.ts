@@ -78,7 +78,7 @@ function columnsText(axis: ColumnAxis): string {
   if (axis.kind === "centroids") return `${axis.unit} centroids`;
   const name = axis.kind === "keys" ? "k" : "q - k";
   if (axis.kind === "keys" && isOfClusters(axis)) return `${axis.unit} ${axis.of}`;
-  const stride = axis.kind === "keys" && axis.stride !== axis.unit ? ` every ${axis.stride}` : "";
+  const stride = axis.kind === "keys" && (axis.stride !== axis.unit || axis.whole) ? ` every ${axis.stride}` : "";
   if (axis.kind === "keys" && axis.of !== undefined) return `${name} of ${axis.unit} places`;
   return `${name}${axis.unit === 1 ? "" : ` of ${axis.unit}`}${stride}`;
 }

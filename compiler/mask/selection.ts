@@ -44,14 +44,20 @@ export interface RowAxis {
 }
 
 /**
- * - `keys`: units of `unit` keys that start every `stride` keys (`stride` is `unit` but for pools that overlap,
- *   which have only windows that fit whole: floor((N - unit) / stride) + 1, at least 0).
+ * - `keys`: units of `unit` keys that start every `stride` keys. Where `stride` is another than `unit`, or `whole` says so,
+ *   there are only windows that fit whole: floor((N - unit) / stride) + 1, at least 0.
  * - `offsets`: distances q - k in units of `unit`, in causal self spaces only: unit i holds the distances from
  *   i * unit on. There are ceil(N / unit).
  * - `centroids`: the `unit` centroids of a clustering.
  */
 export type ColumnAxis =
-  | { readonly kind: "keys"; readonly unit: number; readonly stride: number; readonly of?: OfPlaces | OfClusters | undefined }
+  | {
+      readonly kind: "keys";
+      readonly unit: number;
+      readonly stride: number;
+      readonly whole?: true | undefined;
+      readonly of?: OfPlaces | OfClusters | undefined;
+    }
   | { readonly kind: "offsets" | "centroids"; readonly unit: number };
 
 export interface TensorAxes {

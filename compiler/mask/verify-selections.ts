@@ -71,7 +71,7 @@ const sameRows = (a: RowAxis, b: RowAxis): boolean => a.unit === b.unit && a.las
 
 function sameColumns(a: ColumnAxis, b: ColumnAxis): boolean {
   if (a.kind !== "keys" || b.kind !== "keys") return a.kind === b.kind && a.unit === b.unit;
-  return a.unit === b.unit && a.stride === b.stride && a.of === b.of;
+  return a.unit === b.unit && a.stride === b.stride && a.whole === b.whole && a.of === b.of;
 }
 
 /** Whether a value with the axes `of` may stand where `axes` are. */
@@ -147,6 +147,7 @@ function verifyPool({ axes, a, over }: Extract<Tensor, { readonly kind: "pool" }
   if (from === undefined || to === undefined) return `nothing to pool over ${over}`;
   if (to.unit % from.unit !== 0) return "units that do not fit";
   if ("last" in from && from.last !== undefined) return "the last queries have no blocks";
+  if ("whole" in from && from.whole === true) return "windows that do not hold all keys";
   const strides = [from, to].map((axis) => ("stride" in axis ? axis.stride : axis.unit));
   return strides[0] === from.unit && strides[1]! % from.unit === 0 ? undefined : "windows that do not fit";
 }

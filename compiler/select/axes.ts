@@ -66,7 +66,7 @@ export function rowSpan(space: Space, axis: RowAxis | undefined, row: Int): Span
 export function columnCount(axis: ColumnAxis): Int {
   const unit = int(axis.unit);
   if (axis.kind === "centroids" || isOfClusters(axis)) return unit;
-  if (axis.kind !== "keys" || axis.stride === axis.unit) return ceilDiv(shape("N"), unit);
+  if (axis.kind !== "keys" || (axis.stride === axis.unit && !axis.whole)) return ceilDiv(shape("N"), unit);
   return div(max(ZERO, add(sub(shape("N"), unit), int(axis.stride))), int(axis.stride));
 }
 

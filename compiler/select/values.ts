@@ -141,11 +141,8 @@ function inputOf({ module }: ValueContext, node: Extract<TensorNode, { kind: "in
       return { kind: "input", input, at: { head, row: at.row!, column: at.column! } };
     case "channels":
       return { kind: "input", input, at: { head, dim: at.dim! } };
-    case "pooled": {
-      const value: Real = { kind: "input", input, at: { head, column: at.column!, dim: at.dim! } };
-      // Units that do not overlap have a short one at the end, of which the caller has no window.
-      return input.stride < input.n ? value : choose(le(mul(add(at.column!, ONE), int(input.n)), shape("N")), value, number(0));
-    }
+    case "pooled":
+      return { kind: "input", input, at: { head, column: at.column!, dim: at.dim! } };
   }
 }
 

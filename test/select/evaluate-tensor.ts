@@ -27,7 +27,7 @@ export function rowUnits(space: Space, axis: RowAxis | undefined, { env }: Selec
 export function columnUnits(axis: ColumnAxis | undefined, { env }: SelectionCall): readonly (readonly number[])[] {
   const all = Array.from({ length: env.N }, (_, i) => i);
   if (axis === undefined) return [[]];
-  if (axis.kind !== "keys" || axis.stride === axis.unit) return grouped(all, (k) => Math.floor(k / axis.unit));
+  if (axis.kind !== "keys" || (axis.stride === axis.unit && !axis.whole)) return grouped(all, (k) => Math.floor(k / axis.unit));
   const windows: number[][] = [];
   for (let start = 0; start + axis.unit <= env.N; start += axis.stride) windows.push(all.slice(start, start + axis.unit));
   return windows;

@@ -151,9 +151,10 @@ function foldWindows(expr: CallExpr, at: Context): Tensor {
   if (units.k === undefined) throw new OracleError("fold stands in a selection of keys");
   const to = keyUnits(scene.positions, units.k);
   const size = a.axes.k?.[0] === undefined ? 1 : a.axes.k[0].end - a.axes.k[0].start;
-  const stride = a.axes.k?.[1] === undefined ? size : a.axes.k[1].start - a.axes.k[0]!.start;
+  // Of one window alone the number of weights says how far others would be: (unit + size) / stride - 1 overlap a unit.
+  const stride = a.axes.k?.[1] === undefined ? (units.k + size) / (weights.length + 1) : a.axes.k[1].start - a.axes.k[0]!.start;
   // Windows of `size` keys before the unit's first one that reach into it.
-  return weighted(a, to, weights, size / stride - 1, scene.ways);
+  return weighted(a, to, weights, { lead: size / stride - 1, stride }, scene.ways);
 }
 
 /** Of the units of `q` or `k`: those of the selection, or of a tensor that is given. */

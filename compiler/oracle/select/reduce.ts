@@ -194,12 +194,18 @@ export function smooth(how: "mean" | "max", tensor: Tensor, size: number, ways: 
   });
 }
 
-/** Each unit of `to` takes, from `lead` columns before its first one on, as many columns as there are weights. */
-export function weighted(tensor: Tensor, to: Axis, weights: readonly number[], lead: number, ways: readonly Arithmetic[]): Tensor {
+/** Each unit of `to` takes, from `lead` columns before its first one on, as many columns as there are weights: one every `stride` keys. */
+export function weighted(
+  tensor: Tensor,
+  to: Axis,
+  weights: readonly number[],
+  { lead, stride }: { readonly lead: number; readonly stride: number },
+  ways: readonly Arithmetic[],
+): Tensor {
   const axis = tensor.axes.k;
   if (axis === undefined) throw new OracleError("fold goes along the keys");
   return foldTensor({ ...tensor.axes, k: to }, ways, "sum", (at) => {
-    const first = Math.round(to[at.k]!.start / strideOf(axis)) - lead;
+    const first = Math.round(to[at.k]!.start / stride) - lead;
     const there = weights.map((weight, j) => ({ weight, column: first + j })).filter(({ column }) => column >= 0 && column < axis.length);
     const { ways: numbers, slack } = termsOf(
       tensor,
@@ -210,10 +216,6 @@ export function weighted(tensor: Tensor, to: Axis, weights: readonly number[], l
       slack: () => slack().map((each, i) => each * Math.abs(there[i]!.weight)),
     };
   });
-}
-
-function strideOf(axis: Axis): number {
-  return axis.length > 1 ? axis[1]!.start - axis[0]!.start : 1;
 }
 
 /**

@@ -88,6 +88,7 @@ const programs: Readonly<Record<string, string>> = {
   "score input": "space seq causal\ninput g : scores(8, 8)\nselect s { unit q: block(8), k: block(8); score g; keep top(2); force current }\nattend s",
   "channel input": "space seq causal\ninput c : channels\nselect s { unit k: token; score dot(mean(q) * c, k); keep top(6) }\nattend s",
   "pooled input": "space seq causal\ninput ck : pooled(8, 4)\nselect s { unit q: token, k: block(8); score fold(dot(q, ck), 1, 2, 1); keep top(2); force local(1) }\nattend s",
+  "windows without overlap": "space seq causal\ninput cl : pooled(8, 8)\nselect s { unit q: token, k: block(16); score fold(softmax(dot(q, cl), where: end(cl) <= end(q)), 1, 1); keep top(2); force local(1) }\nattend s",
   "coarse to fine": `space seq causal
     select coarse { unit q: block(16), k: block(16); score dot(mean(q), mean(k)); keep top(2) }
     select middle { unit q: block(8), k: block(4); score dot(mean(q), mean(k)); keep top(4); among coarse; force local(1) }
@@ -194,6 +195,7 @@ const inputShapes = (N: number, NQ: number): Readonly<Record<string, readonly nu
   return {
     g: [1, heads, rows, Math.ceil(N / 8)],
     c: [batch, kvHeads, headDim],
+    cl: [batch, kvHeads, Math.floor(N / 8), headDim],
     ck: [batch, 1, Math.max(0, Math.floor((N - 8) / 4) + 1), headDim],
   };
 };
@@ -201,7 +203,7 @@ const inputShapes = (N: number, NQ: number): Readonly<Record<string, readonly nu
 test.each(Object.entries(programs))("%s: interpreter and oracle agree", (_, text) => {
   const [body, patterns = ""] = text.split("\n---\n") as [string, string?];
   // prettier-ignore
-  for (const [N, NQ] of [[37, 37], [45, 14], [24, 1], [3, 3]] as const) {
+  for (const [N, NQ] of [[37, 37], [45, 14], [24, 1], [3, 3], ...(text.includes("fold(") ? [[9, 9] as const] : [])] as const) {
     for (const exact of [true, false]) {
       const shapes = Object.entries(inputShapes(N, NQ)).filter(([name]) => body.includes(`input ${name} `));
       const { checks, difference } = interpreted(patterns + bodyOf(body), launchOf(N, NQ, exact, Object.fromEntries(shapes)), batch);

@@ -1,7 +1,7 @@
 import type { SelectModel } from "../../../semantics/tensors/model.js";
 import type { Span } from "../../../source/file.js";
 import type { ColumnAxis, Tensor } from "../../selection.js";
-import { axesOf, describeColumns, describeRows, inUnits, keys, reportUnits, sameColumns, sameKind, strideOf } from "../tensors/axes.js";
+import { axesOf, describeColumns, describeRows, holdsAll, inUnits, keys, reportUnits, sameColumns, sameKind } from "../tensors/axes.js";
 import { lowerTensor, reportMultiple, type TensorFrame, type UnitSizes } from "../tensors/lower.js";
 
 /** The score of a selection, joined over the heads that share it, in its units: what is finer is added up. */
@@ -34,7 +34,7 @@ function inColumns(score: Tensor, units: UnitSizes, span: Span, at: TensorFrame)
   if (columns === undefined) return score;
   const wanted: ColumnAxis =
     units.k === undefined ? { kind: "offsets", unit: units.diag! } : { ...keys(units.k), ...inUnits(units.k, units.of.k) };
-  const finer = strideOf(columns) === columns.unit && columns.unit <= wanted.unit && sameKind(columns, wanted);
+  const finer = holdsAll(columns) && columns.unit <= wanted.unit && sameKind(columns, wanted);
   if (!finer) reportUnits(describeColumns(columns), describeColumns(wanted), span, at.lowering.add);
   else if (wanted.unit % columns.unit !== 0) reportMultiple(describeColumns(wanted), wanted.unit, columns.unit, span, at);
   return sameColumns(columns, wanted) ? score : at.make.poolColumns("sum", score, wanted);

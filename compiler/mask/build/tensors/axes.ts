@@ -42,16 +42,27 @@ export function sameRows(a: RowAxis, b: RowAxis): boolean {
 }
 
 export function sameColumns(a: ColumnAxis, b: ColumnAxis): boolean {
-  return a.kind === b.kind && a.unit === b.unit && strideOf(a) === strideOf(b) && ofOf(a) === ofOf(b);
+  return a.kind === b.kind && a.unit === b.unit && strideOf(a) === strideOf(b) && ofOf(a) === ofOf(b) && isWhole(a) === isWhole(b);
 }
+
+const isWhole = (axis: ColumnAxis): boolean => axis.kind === "keys" && axis.whole === true;
+
+/** Whether units follow one another and hold all keys: windows do not. */
+export const holdsAll = (axis: ColumnAxis): boolean => strideOf(axis) === axis.unit && !isWhole(axis);
 
 export function strideOf(axis: ColumnAxis): number {
   return axis.kind === "keys" ? axis.stride : axis.unit;
 }
 
-export function keys(unit: number, stride = unit): ColumnAxis {
+export function keys(unit: number, stride = unit): Extract<ColumnAxis, { readonly kind: "keys" }> {
   return { kind: "keys", unit, stride };
 }
+
+/** Windows of n keys that fit whole. */
+export const windows = (n: number, stride: number): ColumnAxis => ({
+  ...keys(n, stride),
+  ...(n === stride && n > 1 ? { whole: true } : {}),
+});
 
 /** Units of positions, or of something else. */
 export function inUnits<Of extends UnitOf>(unit: number, of: Of | undefined): { readonly unit: number; readonly of?: Of } {
@@ -81,7 +92,7 @@ export function describeRows({ unit, last, of }: RowAxis): string {
 
 export function describeColumns(axis: ColumnAxis): string {
   const what = axis.kind === "keys" ? "keys" : "distances";
-  if (strideOf(axis) !== axis.unit) return `windows of ${axis.unit} ${what}, one every ${strideOf(axis)}`;
+  if (!holdsAll(axis)) return `windows of ${axis.unit} ${what}, one every ${strideOf(axis)}`;
   if (ofOf(axis) !== undefined) return isOfClusters(axis) ? `${axis.unit} clusters of keys` : `tiles of ${axis.unit} keys`;
   return axis.unit === 1 ? what : `blocks of ${axis.unit} ${what}`;
 }

@@ -8,6 +8,7 @@ import {
   axesOf,
   describeColumns,
   describeRows,
+  holdsAll,
   inUnits,
   keys,
   noAxes,
@@ -16,6 +17,7 @@ import {
   sameKind,
   strideOf,
   type UnitOf,
+  windows,
 } from "./axes.js";
 import { jensenShannonDistance } from "./distance.js";
 import { lowBit } from "./low-bit.js";
@@ -66,7 +68,7 @@ export function lowerTensor(typed: TensorTyped, at: TensorFrame): Tensor {
       lowering.useInput(typed.input);
       const [n, m] = lowering.inputSizes(typed.input, frame);
       if (kind === "channels") return make.node({ kind: "input", name, axes: { heads: "query", dim: true } });
-      if (kind === "pooled") return make.node({ kind: "input", name, axes: { heads: "query", columns: keys(n!, m!), dim: true } });
+      if (kind === "pooled") return make.node({ kind: "input", name, axes: { heads: "query", columns: windows(n!, m!), dim: true } });
       return make.node({ kind: "input", name, axes: { heads: "query", rows: { unit: n! }, columns: keys(m!), dim: false } });
     }
     case "named": {
@@ -181,8 +183,7 @@ function pool(typed: Extract<TensorTyped, { readonly kind: "pool" }>, at: Tensor
   const unit = given ?? (columns.kind === "keys" ? units!.k! : units!.diag!);
   const stride = typed.stride === undefined ? unit : size(typed.stride, "the stride of windows", at);
   const wanted = columns.kind === "keys" ? { ...keys(unit, stride), ...inUnits(unit, unitOf("k")) } : { kind: columns.kind, unit };
-  if (strideOf(columns) !== columns.unit || !sameKind(columns, wanted))
-    reportUnits(describeColumns(columns), describeColumns(wanted), span, lowering.add);
+  if (!holdsAll(columns) || !sameKind(columns, wanted)) reportUnits(describeColumns(columns), describeColumns(wanted), span, lowering.add);
   for (const part of [unit, stride]) {
     if (part % columns.unit !== 0) reportMultiple(describeColumns(wanted), part, columns.unit, span, at);
   }
