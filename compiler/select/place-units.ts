@@ -112,7 +112,12 @@ export function candidateIn(
 
 function candidateClusters(context: PlaceContext, rows: RowAxis | undefined, columns: ColumnAxis | undefined, row: Int, column: Int): Cond {
   const some = haveMembers(context, clustersOf(rows), clustersOf(columns), row, column);
-  if (!context.module.space.causal || rows === undefined || columns === undefined) return some;
+  if (rows === undefined) return some;
+  if (!context.module.space.causal || columns === undefined) {
+    // A tile of queries may hold none of the call.
+    const queried = isOfPlaces(rows) && !isOfClusters(rows) ? nonzero(number(0), positionOfRow(context, rows, row, "last")) : ALWAYS;
+    return and(some, queried);
+  }
   return and(some, nonzero(positionOfColumn(context, columns, column, "first"), positionOfRow(context, rows, row, "last")));
 }
 

@@ -145,6 +145,7 @@ const tiled: Readonly<Record<string, readonly [body: string, N: number]>> = {
   "a causal grid by bits": ["space grid(y: 8, x: 4) causal\nlayout curve(morton)\nselect b { unit q: tile(8), k: tile(4); score softmax(dot(sum(q), mean(k))) / size(k) + size(q); keep top(2); force current }\nattend b", 32],
   "residues": ["space seq causal\nlayout residues(2)\nprobe p = softmax(dot(q.last(20), k) * scale)\nselect b { unit q: tile(16), k: tile(16); score dot(mean(q), mean(k)) - 0.25 * abs(end(q) - start(k)); keep top(3); force q == k }\nselect c { unit k: tile(32); score sum(p, over: q); keep top(2) }\nattend b & (q - k) % 2 == 0 | c", 150],
   "tiles among tiles": ["space grid(y: 8, x: 8)\nlayout curve(hilbert)\nselect a { unit q: tile(16), k: tile(16); score dot(mean(q), mean(k)); keep top(2) }\nselect b { unit q: tile(4), k: tile(4); score dot(max(q), mean(k)); among a & q.x >= k.x; keep top(3); force a & q == k }\nattend b", 64],
+  "tiles choose clusters": ["space grid(y: 6, x: 6)\nlayout tiles(3, 3)\nselect b { unit q: tile(9), k: cluster(5, iters: 1); score dot(mean(q), mean(k)); keep top(2) }\nattend b", 36],
   "no layout": ["space seq causal\nselect b { unit q: tile(8), k: tile(8); score dot(mean(q), mean(k, tile(8))); keep top(2); force local(1) }\nattend b", 37],
 }; // prettier-ignore
 
