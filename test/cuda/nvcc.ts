@@ -17,17 +17,30 @@ export interface Compilation {
   readonly log: string;
 }
 
-/** Compiles C++ text for an architecture (`sm_90a`) with warnings as errors; `-Xptxas -v` is in the log. */
-export function nvcc(source: string, architecture: string, options: readonly string[] = []): Compilation {
+/** Runs nvcc on C++ text, with warnings as errors. */
+function run(source: string, architecture: string, options: readonly string[]): Compilation {
   const folder = mkdtempSync(join(tmpdir(), "attnc-nvcc-"));
   try {
     const file = join(folder, "source.cu");
     writeFileSync(file, source);
     const target = `arch=compute_${architecture.slice(3)},code=${architecture}`;
-    const fixed = ["-cubin", "-gencode", target, "-std=c++17", "-Werror", "all-warnings", "-Xptxas", "-v", "-o", join(folder, "out.cubin")];
+    const fixed = ["-gencode", target, "-std=c++17", "-Werror", "all-warnings", "-o", join(folder, "out")];
     const result = spawnSync("nvcc", [...fixed, ...options, file], { encoding: "utf8", maxBuffer: 1 << 26 });
     return { ok: result.status === 0, log: `${result.stdout}${result.stderr}`.replaceAll(folder, "") };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Compiles the kernels of a text for an architecture (`sm_90a`); `-Xptxas -v` is in the log. */
+export const nvcc = (source: string, architecture: string): Compilation => run(source, architecture, ["-cubin", "-Xptxas", "-v"]);
+
+/**
+ * What the compilers for device and host have against a text, its launcher included, or "". Nothing is made better, which
+ * is most of the time that kernels take.
+ */
+export function nvccProblem(source: string, architecture: string): string {
+  const plain = ["-Xcicc", "-O0", "-Xptxas", "-O0"];
+  const { ok, log } = run(source, architecture, ["-c", ...plain, "-Xcompiler", "-O0,-Wall,-Wextra,-Werror"]);
+  return ok ? "" : log;
 }
