@@ -85,13 +85,11 @@ test("the types of an attention with branches", async () => {
 
 test("apps compile under the strictest options, with the runtime imported and in the file", () => {
   const paths = { "attnc/runtime": `${ROOT}runtime/index.ts` };
-  for (const name of ["imports", "alone"]) {
-    const parts = new Map([
-      [`${name}.attn.ts`, files.get(`${name}.attn.ts`)!],
-      [`${name}-app.ts`, APP(`${name}.attn`)],
-    ]);
-    expect(strictProblems(parts, paths)).toBe("");
-  }
+  const parts = ["imports", "alone"].flatMap((name): readonly (readonly [string, string])[] => [
+    [`${name}.attn.ts`, files.get(`${name}.attn.ts`)!],
+    [`${name}-app.ts`, APP(`${name}.attn`)],
+  ]);
+  expect(strictProblems(new Map(parts), paths)).toBe("");
 });
 
 test("the manifest says which branch has which tensors", () => {
