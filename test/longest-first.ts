@@ -14,6 +14,7 @@ const LONGEST = [
   "test/cuda/library-cores.test.ts",
   "test/cuda/registers.test.ts",
   "test/targets/naga.test.ts",
+  "test/patterns/lavapipe.test.ts",
   "test/cuda/wgmma.test.ts",
   "test/bindings/c.test.ts",
   "test/bindings/c-selections.test.ts",

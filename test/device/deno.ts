@@ -33,15 +33,16 @@ const found = findDenoDevice();
 /** Why tests on Deno are skipped; undefined where they run. */
 export const denoMissing: string | undefined = typeof found === "string" ? found : undefined;
 
-/** Runs an executable to its end; rejects with its output when it fails or takes longer than `timeout` ms. */
-function execute(executable: string, args: readonly string[], env: NodeJS.ProcessEnv, timeout: number): Promise<void> {
+/** Runs an executable to its end, for what it prints; rejects with all of its output when it fails or takes longer than `timeout` ms. */
+function execute(executable: string, args: readonly string[], env: NodeJS.ProcessEnv, timeout: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(executable, args, { env, stdio: ["ignore", "pipe", "pipe"], timeout, killSignal: "SIGKILL" });
-    let output = "";
+    let [output, printed] = ["", ""];
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    child.stdout.on("data", (chunk: Buffer) => (printed += chunk.toString()));
     child.on("error", reject);
     child.on("close", (code, signal) => {
-      if (code === 0) resolve();
+      if (code === 0) resolve(printed);
       else reject(new Error(`deno ended with ${signal ?? code}:\n${output}`));
     });
   });
@@ -52,40 +53,50 @@ function execute(executable: string, args: readonly string[], env: NodeJS.Proces
  * plain data and typed arrays. `module` is a URL; see `jobs/`. One process for each call, about 0.2 s: put
  * many cases into one. Rejects where the job throws, and where {@link denoMissing} says why.
  */
-export async function runInDeno(module: URL, input: unknown, timeout = 100_000): Promise<unknown> {
-  if (typeof found === "string") throw new Error(`no Deno device: ${found}`);
-  const folder = await mkdtemp(join(tmpdir(), "attnc-deno-"));
-  try {
+export function runInDeno(module: URL, input: unknown, timeout = 100_000): Promise<unknown> {
+  return inFolder(async (folder) => {
     const [inputPath, outputPath] = [join(folder, "input.json"), join(folder, "output.json")];
     await writeFile(inputPath, toTypedJson(input));
     const main = fileURLToPath(new URL("./deno-main.ts", import.meta.url));
-    // Imports of `.js` find the `.ts` beside them.
-    const flags = [
-      "--quiet",
-      "--no-config",
-      "--no-lock",
-      "--no-npm",
-      "--no-remote",
-      "--allow-all",
-      "--unstable-webgpu",
-      "--unstable-sloppy-imports",
-    ];
-    const env = {
-      ...process.env,
-      VK_ICD_FILENAMES: found.driver,
-      VK_DRIVER_FILES: found.driver,
-      XDG_RUNTIME_DIR: folder,
-      DENO_DIR: join(tmpdir(), "attnc-deno-cache"),
-      DENO_NO_UPDATE_CHECK: "1",
-    };
-    await execute(found.executable, ["run", ...flags, main, module.href, inputPath, outputPath], env, timeout);
+    await inDeno(folder, ["--no-config", "--no-npm", main, module.href, inputPath, outputPath], timeout);
     const { adapter, result } = fromTypedJson(await readFile(outputPath, "utf8")) as { adapter: string; result: unknown };
     // Hardware would answer too where the driver was not taken: another machine's results, not these.
     if (!/llvmpipe|lavapipe/i.test(adapter)) throw new Error(`Deno ran on ${adapter}, not on lavapipe`);
     return result;
+  });
+}
+
+/** Runs the command line in Deno, once for each list of arguments, in one process; gives back what is printed. */
+export function attncInDeno(runs: readonly (readonly string[])[], timeout: number): Promise<string> {
+  return inFolder(async (folder) => {
+    const path = join(folder, "runs.json");
+    await writeFile(path, JSON.stringify(runs));
+    return inDeno(folder, ["--no-check", fileURLToPath(new URL("./attnc-in-deno.ts", import.meta.url)), path], timeout);
+  });
+}
+
+async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), "attnc-deno-"));
+  try {
+    return await work(folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** `deno run` with lavapipe as its only driver. Imports of `.js` find the `.ts` beside them. */
+function inDeno(folder: string, args: readonly string[], timeout: number): Promise<string> {
+  if (typeof found === "string") return Promise.reject(new Error(`no Deno device: ${found}`));
+  const env = {
+    ...process.env,
+    VK_ICD_FILENAMES: found.driver,
+    VK_DRIVER_FILES: found.driver,
+    XDG_RUNTIME_DIR: folder,
+    DENO_DIR: join(tmpdir(), "attnc-deno-cache"),
+    DENO_NO_UPDATE_CHECK: "1",
+  };
+  const flags = ["--quiet", "--no-lock", "--no-remote", "--allow-all", "--unstable-webgpu", "--unstable-sloppy-imports"];
+  return execute(found.executable, ["run", ...flags, ...args], env, timeout);
 }
 
 /** A test that needs {@link runInDeno}, skipped where it cannot run; its name then says why. */

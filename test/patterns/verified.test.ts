@@ -1,15 +1,10 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { attnc, json } from "../cli/attnc.js";
+import { pictures, settingsOf } from "./pictures.js";
 import { cases } from "./rules/cases.js";
 
 const root = join(import.meta.dirname, "../..");
-
-/** Parameters under which short sequences have something to choose from. */
-const pictures = JSON.parse(readFileSync(join(root, "patterns/pictures.json"), "utf8")) as Readonly<
-  Record<string, { readonly set?: Readonly<Record<string, number>> }>
->;
 
 const operators = [...new Set(cases.map(({ pattern }) => pattern.replace(/(#\w+)\.\w+$/, "$1")))];
 
@@ -23,9 +18,8 @@ interface Report {
 
 test.each(operators)("%s is verified, in short, on the interpreter", async (pattern) => {
   const [, name] = pattern.split("#") as [string, string];
-  const set = Object.entries(pictures[name]?.set ?? {}).flatMap(([param, value]) => ["--set", `${param}=${value}`]);
   const shared = ["--device", "interpreter", "--quick", "--seq", "70", "--head-dim", "8", "--format", "json"];
-  const result = await attnc(root, "verify", `patterns/${pattern}`, ...set, ...shared);
+  const result = await attnc(root, "verify", `patterns/${pattern}`, ...settingsOf(name), ...shared);
   const { results } = json(result) as Report;
   expect(results.filter(({ ok }) => !ok)).toEqual([]);
   expect(results.length).toBeGreaterThan(0);
