@@ -5,11 +5,12 @@ import type { CostReport } from "../tiles/report.js";
  * answer is null, and so is a speed-up without bound.
  */
 export function costJson(report: CostReport): unknown {
-  const { receptive, lastQuery, evictable, layout, ...rest } = report;
+  const { receptive, lastQuery, evictable, layout, orders, ...rest } = report;
   return plain({
     version: 1,
     ...rest,
     layout,
+    orders,
     receptive: receptive && { ...receptive, covers: receptive.covers, ends: receptive.ends },
     lastQuery: lastQuery && { ...lastQuery, covers: lastQuery.covers },
     evictable: evictable && {

@@ -3,7 +3,7 @@ import type { Bound } from "../tiles/cost.js";
 import type { Evictable } from "../tiles/evictable.js";
 import type { LastQueryReach } from "../tiles/last-query.js";
 import type { Reach, ReceptiveField } from "../tiles/receptive.js";
-import type { CostReport } from "../tiles/report.js";
+import type { CostReport, OrdersReport } from "../tiles/report.js";
 import type { Suggestion } from "../tiles/suggest.js";
 
 /** A cost report for people: sections with a line for each figure, columns aligned. */
@@ -12,6 +12,7 @@ export function costText(report: CostReport): string {
     [costTitle(report)],
     densityLines(report),
     ...report.tiles.map((_, i) => tileLines(report, i)),
+    orderLines(report.orders),
     workLines(report),
     decodeLines(report),
     cacheLines(report),
@@ -57,6 +58,20 @@ function densityLines({ groups, space }: CostReport): readonly string[] {
       ...(causalDensity === undefined ? [] : [percent(causalDensity)]),
     ]),
   ]);
+}
+
+function orderLines(orders: OrdersReport | undefined): readonly string[] {
+  if (orders === undefined) return [];
+  const { selection, unit, most, tileQ, tileK, queryOrder, keyOrder, expected } = orders;
+  const taken = (order: OrdersReport["expected"]): string => (order === expected ? "expected" : "");
+  return [
+    ...table([
+      [`tiles of ${tileQ} x ${tileK} by order`, "of a head", ""],
+      ["query by query", count(queryOrder), taken("queries")],
+      ["block by block", count(keyOrder), taken("keys")],
+    ]),
+    `  where each query chooses ${most} blocks of ${unit} keys of ${selection} independently; on WebGPU a launch counts its own`,
+  ];
 }
 
 function tileLines({ tiles, groups }: CostReport, index: number): readonly string[] {

@@ -19,7 +19,20 @@ export interface ScheduledTiles extends TileSize {
   readonly schedules: readonly string[];
 }
 
-/** What one call of an operator costs, before anything is run. All counts are exact. */
+/** Two orders of pairs, where each query chooses blocks of keys of its own: tiles of a head that each is expected to compute. */
+export interface OrdersReport extends TileSize {
+  readonly selection: string;
+  /** Keys of a block, and the blocks that a query is taken to choose. */
+  readonly unit: number;
+  readonly most: number;
+  readonly queryOrder: number;
+  /** With what its parts cost beside. */
+  readonly keyOrder: number;
+  /** The cheaper one, where queries choose independently. */
+  readonly expected: "queries" | "keys";
+}
+
+/** What one call of an operator costs, before anything is run. All counts are exact, but those of `orders`. */
 export interface CostReport {
   readonly name: string;
   readonly space: { readonly kind: "self" | "cross"; readonly causal: boolean };
@@ -33,6 +46,7 @@ export interface CostReport {
   /** With the tiles of the default schedule. */
   readonly groups: readonly GroupCost[];
   /** Rising lengths, with the bytes of K and V that all kv heads and batch entries read. */
+  readonly orders?: OrdersReport | undefined;
   readonly decode: readonly (DecodeKeys & { readonly bytes: number })[];
   readonly receptive?: ReceptiveField | undefined;
   readonly lastQuery?: LastQueryReach | undefined;
@@ -44,6 +58,7 @@ export interface ReportOptions {
   readonly batch: number;
   /** At least one; the default schedule's first. */
   readonly tiles: readonly ScheduledTiles[];
+  readonly orders?: OrdersReport | undefined;
   /** The operator with other values of its parameters, to be compared with. */
   readonly variants?: Iterable<Variant> | undefined;
   readonly onProgress?: ((what: string) => void) | undefined;
@@ -84,6 +99,7 @@ export function costReport(module: MaskModule, env: MaskEnv, options: ReportOpti
       schedules: each.size.schedules,
     })),
     groups,
+    orders: options.orders,
     decode,
     evictable: drops && { ...drops, cacheBytes: perKey * kept },
     receptive,

@@ -55,8 +55,30 @@ ${layout}
 }
 `;
 
+const CHOSEN = `attention chosen(n = 2) {
+  space  seq causal
+  shape  heads: 2, kv_heads: 1, dim: 16
+  select b {
+    unit  q: token, k: block(16)
+    score dot(q, mean(k))
+    group sum over kvh
+    keep  top(n)
+    force current
+  }
+  attend b
+}
+`;
+
+/** The last two blocks of each of 256 queries, as bytes. */
+const LAST_BLOCKS = Uint8Array.from({ length: 256 * 16 }, (_, i) => {
+  const [own, block] = [Math.floor(i / 16 / 16), i % 16];
+  return block === own || block === own - 1 ? 1 : 0;
+});
+
 const folder = folderWith({
   "two.attn": TWO,
+  "chosen.attn": CHOSEN,
+  "b.npy": writeNpy({ dtype: "bool", shape: [1, 1, 256, 16], data: LAST_BLOCKS }),
   "packed.attn": PACKED,
   "std.attn": LIBRARY,
   "video.attn": VIDEO("  layout tiles(2, 8, 8)"),
@@ -71,6 +93,7 @@ interface Report {
   readonly receptive: { length: number; layers: { layers: number; back: number; backWhole: number; share: number }[]; covers: number };
   readonly evictable: { evictable: boolean; scope: string; cacheBytes: number; groups: { cacheKeys: number }[] };
   readonly suggestions: { kind: string; change: string }[];
+  readonly orders: { tileQ: number; tileK: number; most: number; queryOrder: number; keyOrder: number; expected: string } | null;
 }
 
 async function report(...args: readonly string[]): Promise<Report> {
@@ -78,6 +101,25 @@ async function report(...args: readonly string[]): Promise<Report> {
   expect(result.code, result.stderr).toBe(0);
   return json(result) as Report;
 }
+
+test("what both orders of pairs are expected to cost, where queries choose blocks of their own", async () => {
+  const { orders } = await report("chosen.attn", "--seq", "256", "--input", "b=b.npy");
+  const { tileQ, tileK, most, queryOrder, keyOrder } = orders!;
+  expect(orders).toMatchObject({ selection: "b", unit: 16, most: 2 });
+  // How many of its candidates a tile of queries is expected to need, counted block by block.
+  const height = Math.ceil(16 / tileK);
+  let tiles = 0;
+  for (let first = 0; first < 256; first += tileQ) {
+    const candidates = Math.ceil((first + tileQ) / 16);
+    const missed = Math.max(0, 1 - most / candidates);
+    for (let block = 0; block < candidates; block++) tiles += height * (1 - missed ** tileQ);
+  }
+  expect(queryOrder).toBe(Math.ceil(tiles));
+  expect(orders!.expected).toBe(keyOrder < queryOrder ? "keys" : "queries");
+  const { stdout } = await attnc(folder, "explain", "chosen.attn", "--seq", "256", "--input", "b=b.npy");
+  expect(stdout).toMatch(new RegExp(`^query by query +${queryOrder}\\b.*\nblock by block +${keyOrder}\\b`, "m"));
+  expect((await report("two.attn#sliding", "--seq", "64")).orders).toBe(null);
+});
 
 test("a neighborhood of 80 x 80 of an image of 256 x 256 keeps 9.77% of the pairs", async () => {
   const { groups, ideal, suggestions } = await report("std.attn#flux");

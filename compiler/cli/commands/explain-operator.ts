@@ -1,6 +1,7 @@
 import type { MaskEnv } from "../../mask/evaluate.js";
 import type { MaskModule } from "../../mask/ir.js";
 import { scheduledTiles } from "../../driver/cost.js";
+import { expectedOrders } from "../../driver/orders.js";
 import { costSvg } from "../../picture/cost-svg.js";
 import { blockFor, tileGrid } from "../../picture/grid.js";
 import type { TileGrid } from "../../picture/grid.js";
@@ -40,9 +41,11 @@ export function explainOperator(argument: string, flags: ExplainFlags): ExitCode
   requireCall(module, bare);
   const env: MaskEnv = { ...bare, inputs: readInputs(module, bare, flags.input, flags.batch, "mask").maskInputs };
   const progress = new Progress();
+  const tiles = scheduledTiles(module);
   const report = costReport(module, env, {
     batch: flags.batch ?? 1,
-    tiles: scheduledTiles(module),
+    tiles,
+    orders: expectedOrders(module, env, tiles[0]!),
     variants: variants(operator, env),
     onProgress: (what) => progress.update(`${module.name}: ${what}`),
   });

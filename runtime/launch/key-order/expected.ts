@@ -15,6 +15,13 @@ export interface OrderProblem {
   readonly tileK: number;
 }
 
+/** Where the declaration does not bound what a query chooses, it is taken to be one block in so many. */
+const UNBOUNDED = 4;
+
+/** The blocks that a query is taken to choose at most, of so many; `declared` is the bound of the declaration. */
+export const mostOf = (columns: number, declared: number | undefined): number =>
+  Math.min(columns, declared ?? Math.ceil(columns / UNBOUNDED));
+
 /** What a part costs beside the pairs of its block, in pairs: its query is read, its output written, read and weighed. */
 export const PART_COST = 32;
 

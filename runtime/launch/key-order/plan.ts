@@ -2,7 +2,7 @@ import type { ResolvedCall } from "../call.js";
 import { AttnError } from "../errors.js";
 import type { AuxLayout } from "../input-layout.js";
 import type { AttentionModule, KernelVariant } from "../module.js";
-import { expectedPairs, PART_COST } from "./expected.js";
+import { expectedPairs, mostOf, PART_COST } from "./expected.js";
 import type { KeyOrderField } from "./fields.js";
 
 /**
@@ -40,8 +40,6 @@ export interface KeyOrderPlan {
 const MOST_SCRATCH = 2 ** 28;
 /** Words before the lists: the order that was chosen. */
 const HEADER = 4;
-/** Where the declaration does not bound what a query chooses, there is room for one block in so many. */
-const UNBOUNDED = 4;
 
 /**
  * Whether a call may be computed in key order, and how: where queries are expected to choose so differently that it is worth
@@ -64,7 +62,7 @@ export function keyOrderOf(
   const listHeads = spec.grouped && bits.headCount !== call.heads ? call.kvHeads : call.heads;
   const group = call.heads / listHeads;
   const { tileQ, tileK } = variant;
-  const most = Math.min(bits.columns, spec.most ?? Math.ceil(bits.columns / UNBOUNDED));
+  const most = mostOf(bits.columns, spec.most);
   const offset = module.space === "self" ? call.n - call.nq : 0;
   const problem = { queries: call.nq, keys: call.n, offset, causal: spec.causal, unit: spec.unit, most, group, tileQ, tileK };
   const expected = expectedPairs(problem);
