@@ -1,4 +1,5 @@
 import koffi from "koffi";
+import { HostBlock } from "../../runtime/device/cuda-host-block.js";
 import { emulatedLibraries } from "./driver.js";
 
 /** A buffer of the emulated device. */
@@ -79,6 +80,8 @@ export function emulatedDevice(): EmulatedDevice | string {
     return into[0]!;
   };
   process.env["ATTNC_EMULATION_QUIET"] = "1";
+  // An array of which nothing but its address is left may be collected before the launch reads it.
+  const launchBlock = new HostBlock(koffi);
   const buffers: bigint[] = [];
   const modules: bigint[] = [];
 
@@ -132,8 +135,7 @@ export function emulatedDevice(): EmulatedDevice | string {
         process.env["ATTNC_EMULATION_SEED"] = String(seed);
         const entry = word((into) => call("cuModuleGetFunction", ["void *", "uint64_t", "str"], into, module, kernel));
         call("cuFuncSetAttribute", ["uint64_t", "int", "int"], entry, 8, sharedBytes);
-        const values = parameters.map(bytesOf);
-        const pointers = BigUint64Array.from(values, (value) => koffi.address(value));
+        const pointers = launchBlock.fill(parameters.map(bytesOf));
         const words = ["uint64_t", ...Array.from({ length: 7 }, () => "uint32_t"), "uint64_t", "void *", "void *"];
         call("cuLaunchKernel", words, entry, grid, 1, 1, block, 1, 1, sharedBytes, 0, pointers, null);
         const result = attempt("cuCtxSynchronize", []);
