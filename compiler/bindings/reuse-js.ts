@@ -22,6 +22,7 @@ export function printReuse({ selections = [], scalars }: MaskModule, names: Host
 function printRule(item: Selection | Flag, printing: Printing): string {
   if (item.kind === "flag" || item.reuse === undefined) return '"made"';
   const { reuse } = item;
+  if (reuse.kind === "while") return '"either"';
   if (reuse.kind === "layers") return `${printBool(reuse.at, printing)} ? "made" : "given"`;
   return `${printing.names.env}.step % ${printInt(reuse.steps, printing)} === 0 ? "made" : "either"`;
 }

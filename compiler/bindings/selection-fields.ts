@@ -1,9 +1,10 @@
 import { isOfClusters } from "../mask/clusters.js";
 import type { FloatInput, MaskModule } from "../mask/ir.js";
+import { rememberedQueries } from "../mask/reuse.js";
 import type { Flag, Selection } from "../mask/selection.js";
 import { objectType, type Field } from "./descriptions.js";
 
-type Selecting = Pick<MaskModule, "space" | "selections" | "floatInputs">;
+type Selecting = Pick<MaskModule, "space" | "selections" | "inputs" | "floatInputs">;
 
 const SHARED = "Leading axes may be left out where they are 1; heads: 1, the key-value heads or the query heads.";
 
@@ -61,7 +62,29 @@ function reusable(mask: Selecting): readonly Selection[] {
   return (mask.selections ?? []).flatMap((item) => (item.kind === "selection" && item.reuse !== undefined ? [item] : []));
 }
 
-function whenGiven({ reuse }: Selection): string {
+/** What a launch gives out beside what it selected, and takes back with it: the queries that rows were chosen for. */
+interface Remembered {
+  readonly name: string;
+  readonly doc: string;
+}
+
+function remembered(mask: Selecting): readonly Remembered[] {
+  return [...rememberedQueries(mask)].map(([of, name]) => {
+    const { rows } = (mask.selections ?? []).find((each): each is Selection => each.name === of)!;
+    const axis = rows!.unit === 1 ? "queries" : `blocks of ${rows!.unit} queries`;
+    const what = rows!.unit === 1 ? "The queries" : "The mean queries of the blocks";
+    return {
+      name,
+      doc: `${what} that the rows of \`${of}\` were chosen for: [batch, query heads, ${axis}, headDim], float32, as words.`,
+    };
+  });
+}
+
+function whenGiven({ name, reuse }: Selection, mask: Selecting): string {
+  if (reuse?.kind === "while") {
+    const queries = rememberedQueries(mask).get(name)!;
+    return `Rows whose queries are like those that they were chosen for stay, others are chosen anew: \`${queries}\` is given with it.`;
+  }
   return reuse?.kind === "layers"
     ? "It must be given where the layer does not make it, and only there."
     : "It may be given between the steps that make it.";
@@ -80,17 +103,30 @@ export function selectionBufferFields(
     optional: true,
     doc: `What \`${item.name}\` chose: ${describeSelected(item)} ${PACKED}`,
   }));
+  const beside = (type: string): readonly Field[] => remembered(mask).map((each) => ({ ...each, type, optional: true }));
   const reuse = reusable(mask).map((item): Field => ({
     name: item.name,
     type: types.reuse,
     optional: true,
-    doc: `What \`${item.name}\` chose in an earlier launch: ${describeSelected(item)} ${whenGiven(item)}`,
+    doc: `What \`${item.name}\` chose in an earlier launch: ${describeSelected(item)} ${whenGiven(item, mask)}`,
   }));
   return [
-    { name: "selected", type: objectType(selected), optional: true, doc: "Where what was selected is copied to." },
+    {
+      name: "selected",
+      type: objectType([...selected, ...beside(types.selected)]),
+      optional: true,
+      doc: "Where what was selected is copied to.",
+    },
     ...(reuse.length === 0
       ? []
-      : [{ name: "reuse", type: objectType(reuse), optional: true, doc: "Selections of earlier launches, in place of new ones." }]),
+      : [
+          {
+            name: "reuse",
+            type: objectType([...reuse, ...beside(types.reuse)]),
+            optional: true,
+            doc: "Selections of earlier launches, in place of new ones.",
+          },
+        ]),
   ];
 }
 
@@ -101,21 +137,32 @@ export function selectionArrayFields(mask: Selecting): readonly Field[] {
     name: item.name,
     type: "SelectedBits",
     optional: true,
-    doc: `What \`${item.name}\` chose in an earlier run. ${whenGiven(item)}`,
+    doc: `What \`${item.name}\` chose in an earlier run. ${whenGiven(item, mask)}`,
   }));
+  const beside = remembered(mask).map((each): Field => ({ ...each, type: "SelectedBits", optional: true }));
   return [
     { name: "selected", type: "boolean", optional: true, doc: "Whether what was selected is part of the result." },
     ...(reuse.length === 0
       ? []
-      : [{ name: "reuse", type: objectType(reuse), optional: true, doc: "Selections of earlier runs, in place of new ones." }]),
+      : [
+          {
+            name: "reuse",
+            type: objectType([...reuse, ...beside]),
+            optional: true,
+            doc: "Selections of earlier runs, in place of new ones.",
+          },
+        ]),
   ];
 }
 
 /** What the selections chose, by their names. */
 export function selectedFields(mask: Selecting): readonly Field[] {
-  return (mask.selections ?? []).map((item) => ({
-    name: item.name,
-    type: "SelectedBits",
-    doc: `What \`${item.name}\` chose: ${describeSelected(item)}`,
-  }));
+  return [
+    ...(mask.selections ?? []).map((item) => ({
+      name: item.name,
+      type: "SelectedBits",
+      doc: `What \`${item.name}\` chose: ${describeSelected(item)}`,
+    })),
+    ...remembered(mask).map((each) => ({ ...each, type: "SelectedBits" })),
+  ];
 }

@@ -22,6 +22,8 @@ export interface SelectionShape {
   readonly columns: number;
   /** Whether a selection of an earlier call may stand in for it. */
   readonly reusable: boolean;
+  /** What is given back with it, or neither is. */
+  readonly with?: string | undefined;
 }
 
 /** The shapes of what the selections of a module choose in a call. */
@@ -30,9 +32,9 @@ export function selectionShapes(module: MaskModule, env: MaskEnv, batch: number)
   if (program === undefined) return [];
   const { heads, kvHeads, N, NQ } = env;
   const sizes = wholeEnv(module.space.kind, program.parts, { batch, heads, kvHeads, headDim: module.shape.headDim, N, NQ });
-  return program.matrices.map(({ bits, reusable }) => {
+  return program.matrices.map(({ bits, reusable, with: other }) => {
     const [rows, columns] = sizeEvaluator([bits.rows, bits.columns])(sizes);
-    return { name: bits.name, batch, heads: headsOf(bits.heads, env), rows: rows!, columns: columns!, reusable };
+    return { name: bits.name, batch, heads: headsOf(bits.heads, env), rows: rows!, columns: columns!, reusable, with: other };
   });
 }
 

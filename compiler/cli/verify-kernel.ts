@@ -93,7 +93,7 @@ export async function verifyKernel(
             return (b, g, k) => unvisited[(b * call.kvHeads + g) * call.keys + k] === 1;
           },
       run: (tensors, call) => {
-        const reuse = givenSelections(module, call);
+        const reuse = givenSelections(module, call, tensors);
         return kernel.run(tensors, { ...call, ...call.launch, ...(Object.keys(reuse).length === 0 ? {} : { reuse }) });
       },
     },

@@ -14,6 +14,7 @@ import type { Reads, SelectionCheck } from "../../runtime/verify/selection.js";
 import type { VerifyTensors } from "../../runtime/verify/tensors.js";
 import { maskEnvOf } from "./executor.js";
 import { selectionShapes } from "./selections.js";
+import { guardedSelections, queriesLike, rememberedFault, withRowsThatStay } from "./verify-guard.js";
 
 /** The selections of one call, by the oracle: checks what a run chose. */
 export function checkSelections(
@@ -29,12 +30,22 @@ export function checkSelections(
   const own = { headDim: call.headDim, q: tensors.q, k: tensors.k };
   const expected = oracleSelections(program, module.name, { ...launch, tensors: own, selected });
   const { selections = [] } = module;
+  const reuse = givenSelections(module, call, tensors);
+  const guards = new Map(guardedSelections(module).map(([selection, queriesName]) => [selection.name, { selection, queriesName }]));
   return selections.flatMap(({ name, kind }) => {
     // What the caller gave back was not selected here.
     if (given.has(name)) return [];
     const [own, made] = [expected.get(name), selected[name]];
     if (own === undefined || made === undefined) return [missing(name, kind, own === undefined ? "the oracle makes none" : "is not there")];
-    return [checkSelection(own, made, call, readsOf(program, module, launch, call, name))];
+    const reads = readsOf(program, module, launch, call, name);
+    const guard = guards.get(name);
+    if (guard === undefined || own.kind === "flag") return [checkSelection(own, made, call, reads)];
+    const [bits, queries] = [reuse[name], reuse[guard.queriesName]];
+    const choice = bits === undefined || queries === undefined ? undefined : { ...guard, bits, queries };
+    const some = choice === undefined ? own : withRowsThatStay(module, own, choice, call, tensors, made);
+    const check = checkSelection(some, made, call, reads);
+    const fault = rememberedFault(module, choice ?? guard, call, tensors, selected[guard.queriesName]);
+    return [check.ok && fault !== undefined ? { ...check, ok: false, worst: fault } : check];
   });
 }
 
@@ -94,20 +105,27 @@ function scalarEnv(module: MaskModule, call: VerifyCall) {
   return { N: call.keys, NQ: call.queries, layer, layers, step, steps, phase: index, params: call.params };
 }
 
-/** Random selections in the place of those that a call is given back. */
-export function givenSelections(module: MaskModule, call: VerifyCall): Readonly<Record<string, SelectedBits>> {
-  const names = new Set(givenNames(module, call));
+/**
+ * Random selections in the place of those that a call is given back. Those whose rows stay while their queries are alike are given
+ * to every other seed.
+ */
+export function givenSelections(module: MaskModule, call: VerifyCall, tensors: VerifyTensors): Readonly<Record<string, SelectedBits>> {
+  const guards = call.seed % 2 === 0 ? [] : guardedSelections(module);
+  const names = new Set([...givenNames(module, call), ...guards.map(([{ name }]) => name)]);
   if (names.size === 0) return {};
   const source = random(mixSeeds(call.seed, call.queries, call.keys, 11));
   const shapes = selectionShapes(module, maskEnvOf(module, { ...call, ...call.launch }), call.batch);
-  return Object.fromEntries(
-    shapes
-      .filter(({ name }) => names.has(name))
-      .map((shape) => [
-        shape.name,
-        selectedBits(shape, () => Array.from({ length: shape.columns }, (_, unit) => unit).filter(() => source.chance(0.4))),
-      ]),
-  );
+  const bits = shapes
+    .filter(({ name }) => names.has(name))
+    .map((shape): readonly [string, SelectedBits] => [
+      shape.name,
+      selectedBits(shape, () => Array.from({ length: shape.columns }, (_, unit) => unit).filter(() => source.chance(0.4))),
+    ]);
+  const queries = guards.map(([selection, name]): readonly [string, SelectedBits] => {
+    const { batch, heads, rows, columns } = shapes.find((each) => each.name === name)!;
+    return [name, queriesLike(module, { batch, heads, rows, columns }, selection, call, tensors, source)];
+  });
+  return Object.fromEntries([...bits, ...queries]);
 }
 
 /** Longer than this a case is not made only to have many units. */

@@ -420,6 +420,10 @@ export interface MessageParams {
     count: string | number;
     most: string | number;
   };
+  ATTN2362: Record<string, never>;
+  ATTN2363: {
+    problem: string | number;
+  };
   ATTN2366: {
     what: string | number;
   };
@@ -707,6 +711,12 @@ export interface MessageParams {
     remedy: string | number;
   };
   ATTN5220: {
+    field: string | number;
+    expected: string | number;
+    found: string | number;
+    remedy: string | number;
+  };
+  ATTN5225: {
     field: string | number;
     expected: string | number;
     found: string | number;
@@ -4333,6 +4343,76 @@ attention a {
     page: `The kernel that makes an output reads those of all its branches at once, and keeps a bit for each in a word.
 `,
   },
+  ATTN2362: {
+    title: `What keeps a selection`,
+    severity: "error",
+    message: `\`reuse while\` is followed by \`cosine(q) >= c\`, with a number c from 0 to 1`,
+    hint: `write \`reuse while cosine(q) >= 0.9\``,
+    page: `A row of a selection that the caller gives back stays while the queries of the row are like those that it was chosen for: while the
+cosine of both is at least the number. The operator remembers these queries beside the selection.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  select chosen {
+    unit  q: token, k: token
+    score dot(q, k)
+    keep  top(8)
+    reuse while cosine(q) < 0.9
+  }
+  attend chosen
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  select chosen {
+    unit  q: token, k: token
+    score dot(q, k)
+    keep  top(8)
+    reuse while cosine(q) >= 0.9
+  }
+  attend chosen
+}
+\`\`\`
+`,
+  },
+  ATTN2363: {
+    title: `A selection without rows of its own`,
+    severity: "error",
+    message: `\`reuse while\` keeps the choice of a row for its queries: {problem}`,
+    hint: `choose for each token or block of queries, row by row`,
+    page: `Each row of such a selection is kept or chosen anew by itself, by its own queries. So a row must be one choice, made for
+queries next to one another.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  select chosen {
+    unit  k: block(64)
+    score sum(dot(q, mean(k)), over: q)
+    keep  top(8)
+    reuse while cosine(q) >= 0.9
+  }
+  attend chosen | local(64)
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  select chosen {
+    unit  q: block(64), k: block(64)
+    score dot(mean(q), mean(k))
+    keep  top(8)
+    reuse while cosine(q) >= 0.9
+  }
+  attend chosen | local(64)
+}
+\`\`\`
+`,
+  },
   ATTN2366: {
     title: `Something that clusters do not have`,
     severity: "error",
@@ -5155,7 +5235,7 @@ spare where the number of columns is no multiple of 32: they are 0.
     message: `{field}: expected {expected}, found {found}`,
     hint: `{remedy}`,
     page: `With \`reuse later layers\` a selection is made at the layers that \`at\` names, and at the others the caller gives it back under
-\`reuse\`. With \`reuse every n steps\` it is made at step 0, n, 2 n and so on, and may be given back in between.
+\`reuse\`. With \`reuse every n steps\` it is made at step 0, n, 2 n and so on, and may be given back in between. With \`reuse while\` it may be given back in any call.
 `,
   },
   ATTN5218: {
@@ -5184,6 +5264,15 @@ there may be. Results that all queries have a part in, such as scores that are r
     page: `An input of kind \`order\` says for each place the position of its token: each position from 0 to N - 1 once, for each batch entry
 and kv head. \`run\` and the command line check that. \`encode\` cannot read the app's buffers: there, positions that do not exist
 are held within the sequence, keys that occur twice count twice, and the rows of queries that occur nowhere are not written.
+`,
+  },
+  ATTN5225: {
+    title: `A selection and the queries that it was made for go together`,
+    severity: "error",
+    message: `{field}: expected {expected}, found {found}`,
+    hint: `{remedy}`,
+    page: `A selection with \`reuse while cosine(q) >= c\` is compared by its queries: the launch that made it gives both out under \`selected\`, the
+bits under the selection's name and the queries under that name with \`_query\` behind it. Both are given back, or none.
 `,
   },
   ATTN5230: {

@@ -1,5 +1,5 @@
 import type { BoolExpr, FloatInput, IntExpr, MaskModule } from "./ir.js";
-import type { ColumnAxis, Flag, RealValue, RowAxis, Selection, Tensor, TensorAxes } from "./selection.js";
+import type { ColumnAxis, Flag, RealValue, Reuse, RowAxis, Selection, Tensor, TensorAxes } from "./selection.js";
 import { isOfClusters } from "./clusters.js";
 import { tensorChildren, tensorOf, walkModuleTensors } from "./selection-walk.js";
 
@@ -167,14 +167,25 @@ function printSelection(item: Selection, of: string, text: ExpressionText): read
   if (forced.length > 0) lines.push(`    force ${forced.join(" + ")}`);
   if (snap !== undefined) lines.push(`    snap ${snap}`);
   if (item.assigns !== undefined) lines.push(`    makes ${item.assigns}`);
-  if (reuse !== undefined)
-    lines.push(reuse.kind === "every" ? `    reuse every ${text.int(reuse.steps)}` : `    reuse but where ${text.bool(reuse.at)}`);
+  if (reuse !== undefined) lines.push(`    reuse ${reuseText(reuse, text)}`);
   if (when !== undefined) lines.push(`    when ${text.bool(when)}`);
   return lines;
 }
 
+function reuseText(reuse: Reuse, text: ExpressionText): string {
+  switch (reuse.kind) {
+    case "every":
+      return `every ${text.int(reuse.steps)}`;
+    case "layers":
+      return `but where ${text.bool(reuse.at)}`;
+    case "while":
+      return `while cosine(q) >= ${real(reuse.cosine)}`;
+  }
+}
+
+const real = (value: RealValue): string => (value.kind === "number" ? String(value.value) : `s${value.slot}`);
+
 function printRule({ keep: { rule } }: Selection, text: ExpressionText): string {
-  const real = (value: RealValue): string => (value.kind === "number" ? String(value.value) : `s${value.slot}`);
   switch (rule.kind) {
     case "top":
       return `top(${text.int(rule.n)})`;

@@ -14,9 +14,29 @@ export function reuseRules(module: MaskModule): ((env: ScalarEnv) => readonly Re
   };
 }
 
+/**
+ * The matrices of the queries that selections were made for, by the names of the selections: of those that are kept while their
+ * queries are alike. None has the name of an input or of a selection.
+ */
+export function rememberedQueries({ selections = [], inputs, floatInputs = [] }: RememberingModule): ReadonlyMap<string, string> {
+  const taken = new Set([...inputs, ...floatInputs, ...selections].map(({ name }) => name));
+  const names = new Map<string, string>();
+  for (const each of selections) {
+    if (each.kind === "flag" || each.reuse?.kind !== "while") continue;
+    let name = `${each.name}_query`;
+    for (let i = 2; taken.has(name); i++) name = `${each.name}_query_${i}`;
+    taken.add(name);
+    names.set(each.name, name);
+  }
+  return names;
+}
+
+type RememberingModule = Pick<MaskModule, "selections" | "inputs" | "floatInputs">;
+
 function ruleOf(item: Selection | Flag, at: PairEnv): ReuseRule {
   if (item.kind === "flag" || item.reuse === undefined) return "made";
   const { reuse } = item;
+  if (reuse.kind === "while") return "either";
   if (reuse.kind === "layers") return evaluateBool(reuse.at, at) ? "made" : "given";
   return (at.env.step ?? 0) % evaluateInt(reuse.steps, at) === 0 ? "made" : "either";
 }

@@ -60,7 +60,7 @@ export function selectionExpressions(item: Selection | Flag): readonly (IntExpr 
     force?.last,
     force?.local,
     when,
-    reuse && (reuse.kind === "every" ? reuse.steps : reuse.at),
+    reuse?.kind === "every" ? reuse.steps : reuse?.kind === "layers" ? reuse.at : undefined,
   ].filter((each) => each !== undefined);
 }
 
@@ -105,14 +105,21 @@ export function realSlots(selections: readonly (Selection | Flag)[]): ReadonlySe
     if (tensor.kind === "scalar") slots.add(tensor.slot);
   });
   for (const item of selections) {
-    const real = item.kind === "selection" ? realOf(item) : undefined;
-    if (real?.kind === "scalar") slots.add(real.slot);
+    for (const real of item.kind === "selection" ? realsOf(item) : []) if (real.kind === "scalar") slots.add(real.slot);
   }
   return slots;
 }
 
+/** The floats of a selection that are known before the data. */
+export const realsOf = (item: Selection): readonly RealValue[] => [
+  ...present(realOf(item)),
+  ...(item.reuse?.kind === "while" ? [item.reuse.cosine] : []),
+];
+
+const present = (value: RealValue | undefined): readonly RealValue[] => (value === undefined ? [] : [value]);
+
 /** The float that a rule keeps by. */
-export function realOf({ keep: { rule } }: Selection): RealValue | undefined {
+function realOf({ keep: { rule } }: Selection): RealValue | undefined {
   switch (rule.kind) {
     case "top":
       return undefined;
@@ -199,7 +206,12 @@ function mapSelection(
     ...(reuse === undefined
       ? {}
       : {
-          reuse: reuse.kind === "every" ? { kind: "every", steps: change.int(reuse.steps) } : { kind: "layers", at: change.bool(reuse.at) },
+          reuse:
+            reuse.kind === "every"
+              ? { kind: "every", steps: change.int(reuse.steps) }
+              : reuse.kind === "layers"
+                ? { kind: "layers", at: change.bool(reuse.at) }
+                : { kind: "while", cosine: real(reuse.cosine) },
         }),
   };
 }

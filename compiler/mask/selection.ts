@@ -228,7 +228,13 @@ export interface Selection {
 export type Reuse =
   | { readonly kind: "every"; readonly steps: IntExpr }
   /** Made at the layers for which `at` is true, given back by the caller at the others. */
-  | { readonly kind: "layers"; readonly at: BoolExpr };
+  | { readonly kind: "layers"; readonly at: BoolExpr }
+  /**
+   * A row that the caller gives back stays while the cosine of its queries and of those that it was chosen for is at least
+   * this; other rows are chosen anew. A row of units of several queries has their mean; heads that share a choice stand side
+   * by side in one vector. Zero vectors and numbers that are none are like no other.
+   */
+  | { readonly kind: "while"; readonly cosine: RealValue };
 
 /** One boolean per head, `bit [0, 0]`: whether a tensor without rows, columns and dim is not 0. */
 export interface Flag {

@@ -1,5 +1,5 @@
 import type { MaskModule } from "./ir.js";
-import { clustersIn, moduleSelectionExpressions, realOf, realSlots, tensorOf, unitMasks, walkModuleTensors } from "./selection-walk.js";
+import { clustersIn, moduleSelectionExpressions, realsOf, realSlots, tensorOf, unitMasks, walkModuleTensors } from "./selection-walk.js";
 import type { ColumnAxis, Flag, RowAxis, Selection, Tensor, TensorAxes } from "./selection.js";
 import { some, type MaskNode } from "./walk.js";
 
@@ -47,8 +47,12 @@ function verifyItem(item: Selection | Flag, module: MaskModule, earlier: Readonl
   if (columns.kind === "offsets" && item.rows !== undefined) problems.push("offsets with rows");
   for (const size of [item.rows?.unit, columns.unit, item.snap])
     if (size !== undefined && !isSize(size)) problems.push(`a size is ${size}`);
-  const real = realOf(item);
-  if (real?.kind === "number" && Number.isNaN(real.value)) problems.push("NaN");
+  if (realsOf(item).some((real) => real.kind === "number" && Number.isNaN(real.value))) problems.push("NaN");
+  if (
+    item.reuse?.kind === "while" &&
+    (item.rows === undefined || item.rows.of !== undefined || item.snap !== undefined || item.keep.scope === "head")
+  )
+    problems.push("rows stay that are not chosen one by one");
   const masks = unitMasks(item);
   for (const expr of moduleSelectionExpressions({ selections: [item] })) {
     const pair = masks.some((mask) => mask === expr);

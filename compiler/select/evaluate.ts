@@ -9,6 +9,7 @@ import { intOp } from "./int.js";
 import type { Bits, Cond, Int, Real } from "./ir.js";
 import { storedRow, type Memory, type SelectionCall, type StoredBits } from "./memory.js";
 import { inputElement, keyElement, queryElement, servedHeads } from "./places.js";
+import { readWord } from "./words.js";
 
 /** The values of the names in scope, by slot. */
 export type Frame = number[];
@@ -210,6 +211,11 @@ export class Evaluation {
       }
       case "input":
         return this.input(value);
+      case "word": {
+        const { heads, rows, columns, data } = this.memory.bits(value.from);
+        const [head, row, dim] = [value.at.head, value.at.row, value.at.dim].map((each) => this.int(each)) as [IntOf, IntOf, IntOf];
+        return (frame) => readWord(data, ((frame[B]! * heads + head(frame)) * rows + row(frame)) * columns + dim(frame) * 32);
+      }
       case "product":
         return (frame) => frame[PRODUCT]!;
       case "neg": {

@@ -27,7 +27,13 @@ function isBefore(stages: readonly Stage[], at: number, stage: Stage): boolean {
 }
 
 function joined(one: Stage, other: MapStage): MapStage | undefined {
-  if (one.kind !== "map" || one.share !== other.share || one.strips !== other.strips || axesKey(one.to) !== axesKey(other.to))
+  if (
+    one.kind !== "map" ||
+    one.share !== other.share ||
+    one.unless !== other.unless ||
+    one.strips !== other.strips ||
+    axesKey(one.to) !== axesKey(other.to)
+  )
     return undefined;
   const values = mapResults(one).map(({ value }) => value);
   const loops = values.flatMap(outerLoops);
@@ -63,7 +69,7 @@ function readsIn(loop: Loop): readonly Real[] {
   return [...reads];
 }
 
-const isRead = ({ kind }: Real): boolean => kind === "load" || kind === "query" || kind === "key" || kind === "input";
+const isRead = ({ kind }: Real): boolean => kind === "load" || kind === "query" || kind === "key" || kind === "input" || kind === "word";
 
 /** Whether two loops go through the same range, whatever their variables are called. Conditions that read something are not compared. */
 function sameRange(a: Loop, b: Loop): boolean {

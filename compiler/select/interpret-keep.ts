@@ -18,12 +18,14 @@ export function keepUnits(stage: KeepStage, evaluation: Evaluation, to: StoredBi
     CondOf,
   ];
   const score = evaluation.real(stage.score);
+  const stays = stage.stays === undefined ? () => false : evaluation.cond(stage.stays);
   const count = countOf(stage, evaluation);
   eachHead(stage, evaluation, (b, head, all, frame) => {
     for (const rows of stage.scope === "head" ? [all] : all.map((row) => [row])) {
       const forced: Unit[] = [];
       const others: Unit[] = [];
       for (const row of rows) {
+        if (stays(evaluation.place(frame, row, 0))) continue;
         const start = storedRow(to, b, head, row) * columns;
         data.fill(0, start, start + columns);
         if (!when(frame)) continue;

@@ -5,11 +5,12 @@ import type { Frame } from "./evaluate.js";
 import { ALWAYS, and, ONE, shape, ZERO } from "./int.js";
 import { keepUnits } from "./interpret-keep.js";
 import { eachHead } from "./interpret-rows.js";
-import type { Bits, DotStage, PairsStage, SelectionProgram, SnapStage, Stage, Tensor } from "./ir.js";
+import type { Bits, DotStage, PairsStage, SelectionProgram, SnapStage, Stage, Tensor, WordsStage } from "./ir.js";
 import { headsOf, Memory, storedRow } from "./memory.js";
 import type { Origin, SelectionCall, StoredBits, StoredTensor } from "./memory.js";
 import { firstHead, headCount } from "./places.js";
 import { mapResults } from "./walk.js";
+import { writeWord } from "./words.js";
 import { partRuns, undivided, wholeEnv, type CallShape, type Division } from "../../runtime/launch/selection/parts.js";
 
 /**
@@ -31,14 +32,20 @@ export function interpretSelections(
 export function runStages({ module, stages, matrices, parts: rules }: SelectionProgram, call: SelectionCall, division?: Division): Memory {
   const memory = new Memory();
   const { given = {} } = call;
-  for (const { bits } of matrices) {
+  for (const { bits, with: other } of matrices) {
     const value = given[bits.name];
-    if (value !== undefined) memory.writeBits(bits, { ...value, first: START });
+    // Some of its rows may be made all the same.
+    if (value !== undefined)
+      memory.writeBits(bits, { ...value, data: other === undefined ? value.data : value.data.slice(), first: START });
   }
-  const needed = stages.filter(({ serves }) => serves.some((name) => given[name] === undefined));
+  const guarded = new Set(matrices.flatMap(({ bits, with: other }) => (other === undefined ? [] : [bits.name])));
+  const needed = stages.filter(({ serves }) => serves.some((name) => given[name] === undefined || guarded.has(name)));
   const lengths = shapeOf(call);
   const space = module.space.kind;
   const divided = { space, rules, shape: lengths, division: division ?? undivided(space, rules, lengths) };
+  const whole = evaluateWhole({ module, parts: rules }, call, memory);
+  // Nothing is like zeros: what was not given back is made.
+  for (const { bits } of matrices) if (bits.remembers !== undefined) bitsOf(bits, whole, memory);
   for (const run of partRuns(needed, divided)) {
     const evaluation = new Evaluation(module, call, memory, { ...lengths, ...run.part });
     for (const stage of run.stages) runStage(stage, evaluation, memory);
@@ -47,7 +54,11 @@ export function runStages({ module, stages, matrices, parts: rules }: SelectionP
 }
 
 /** Expressions of a program for a whole call. */
-export function evaluateWhole({ module, parts }: SelectionProgram, call: SelectionCall, memory: Memory): Evaluation {
+export function evaluateWhole(
+  { module, parts }: Pick<SelectionProgram, "module" | "parts">,
+  call: SelectionCall,
+  memory: Memory,
+): Evaluation {
   return new Evaluation(module, call, memory, wholeEnv(module.space.kind, parts, shapeOf(call)));
 }
 
@@ -78,6 +89,9 @@ export function runStage(stage: Stage, evaluation: Evaluation, memory: Memory): 
       return;
     case "snap":
       fillBits(stage, evaluation, memory, touchesOf(stage, evaluation, memory));
+      return;
+    case "words":
+      rememberWords(stage, evaluation, memory);
       return;
     case "flag": {
       const value = evaluation.real(stage.value);
@@ -152,6 +166,20 @@ function fillBits(stage: Stage & { readonly to: Bits }, evaluation: Evaluation, 
     for (const row of rows) {
       const at = storedRow(stored, b, head, row) * columns;
       for (let column = 0; column < columns; column++) data[at + column] = bit(evaluation.place(frame, row, column)) ? 1 : 0;
+    }
+  });
+}
+
+/** Numbers as words of the rows that do not stay as they are. */
+function rememberWords(stage: WordsStage, evaluation: Evaluation, memory: Memory): void {
+  const stored = bitsOf(stage.to, evaluation, memory);
+  const [value, stays] = [evaluation.real(stage.value), evaluation.cond(stage.stays)];
+  const { columns, data } = stored;
+  eachHead(stage, evaluation, (b, head, rows, frame) => {
+    for (const row of rows) {
+      if (stays(evaluation.place(frame, row, 0))) continue;
+      const at = storedRow(stored, b, head, row) * columns;
+      for (let dim = 0; dim < columns / 32; dim++) writeWord(data, at + dim * 32, value(evaluation.place(frame, row, 0, dim)));
     }
   });
 }

@@ -74,6 +74,8 @@ export type Real =
   | { readonly kind: "query" | "key"; readonly head: Int; readonly row: Int; readonly dim: Int }
   /** An input of floats: `head` is a query head, whatever heads the caller gave. */
   | { readonly kind: "input"; readonly input: FloatInput; readonly at: Place }
+  /** A word of a matrix of the launch as a float32, as a stage before this launch's has left it: `dim` counts words. */
+  | { readonly kind: "word"; readonly from: Bits; readonly at: { readonly head: Int; readonly row: Int; readonly dim: Int } }
   /** In a `dot` stage: the product of the element. */
   | { readonly kind: "product" }
   | { readonly kind: TensorUnary; readonly a: Real }
@@ -118,6 +120,8 @@ export interface Bits extends Rows {
   readonly heads: SelectionHeads;
   readonly rows: Int;
   readonly columns: Int;
+  /** The selection for which it holds, word for word, the queries that its rows were chosen for. */
+  readonly remembers?: string | undefined;
 }
 
 export type KeepRule =
@@ -141,6 +145,8 @@ interface StageBase {
   readonly strips?: number | undefined;
   /** Rows that it computes at a time; absent where it computes all. */
   readonly rows?: RowRange | undefined;
+  /** A number for each batch entry: where none of a part is 0, the stage need not be run. */
+  readonly unless?: Tensor | undefined;
 }
 
 /** A tensor that a stage fills, and the number of an element. */
@@ -196,6 +202,8 @@ export type KeepStage = StageBase & {
   readonly onTop: boolean;
   /** Heads for which it fails keep nothing. */
   readonly when: Cond;
+  /** Rows for which it holds keep what they have. */
+  readonly stays?: Cond | undefined;
   /** Whether rows are expected to have few units: several of them share a workgroup then. */
   readonly short: boolean;
 };
@@ -233,14 +241,22 @@ export type SnapStage = StageBase & {
 /** One bit per head: whether a number is not 0. */
 export type FlagStage = StageBase & { readonly kind: "flag"; readonly to: Bits; readonly value: Real };
 
-export type Stage = MapStage | DotStage | KeepStage | PairsStage | SnapStage | FlagStage;
+/** Numbers word for word in a matrix of the launch; rows for which `stays` holds keep what they have. */
+export type WordsStage = StageBase & { readonly kind: "words"; readonly to: Bits; readonly value: Real; readonly stays: Cond };
+
+export type Stage = WordsStage | MapStage | DotStage | KeepStage | PairsStage | SnapStage | FlagStage;
 
 export interface SelectionProgram {
   readonly module: MaskModule;
   /** In order; each reads what those before it wrote. */
   readonly stages: readonly Stage[];
   /** What the mask reads, by the names of selections and flags. */
-  readonly matrices: readonly { readonly bits: Bits; readonly reusable: boolean }[];
+  readonly matrices: readonly {
+    readonly bits: Bits;
+    readonly reusable: boolean;
+    /** Both are given back, or none: a selection that its queries guard, and these. */
+    readonly with?: string | undefined;
+  }[];
   /** Words of the scratch buffer. */
   readonly scratch: Int;
   /** Into which parts a launch may divide a call. */

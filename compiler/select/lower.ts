@@ -1,10 +1,12 @@
 import type { MaskModule } from "../mask/ir.js";
 import type { Flag, OfClusters, Selection, SelectionHeads, Tensor as TensorNode, TensorAxes } from "../mask/selection.js";
+import { rememberedQueries } from "../mask/reuse.js";
 import { tensorChildren } from "../mask/selection-walk.js";
 import { arrange } from "./arrange.js";
 import { candidate, columnCount, COLUMN, DIM, HEAD, ROW, rowCount } from "./axes.js";
 import { readBeyondCandidates, readElementwise } from "./candidates-only.js";
 import { fuse } from "./fuse.js";
+import { lowerGuard, withSkips, type Guard } from "./guard.js";
 import { ALWAYS, shape, ZERO } from "./int.js";
 import type { Bits, Cond, Int, Real, SelectionProgram, Stage, Tensor } from "./ir.js";
 import { partRules } from "./part-rules.js";
@@ -22,24 +24,34 @@ export function lowerSelections(module: MaskModule): SelectionProgram | undefine
   const selections = module.selections ?? [];
   if (selections.length === 0) return undefined;
   const lowering = new Lowering(module, selections);
-  const matrices = selections.map((each) => {
-    const bits = each.kind === "flag" ? lowerFlag(lowering, each) : lowerSelection(lowering, each);
+  const remembered = rememberedQueries(module);
+  const guards = new Map<string, Guard>();
+  const chosen = selections.map((each) => {
+    const guard = each.kind === "selection" ? guardOf(lowering, each, remembered.get(each.name)) : undefined;
+    const bits = each.kind === "flag" ? lowerFlag(lowering, each) : lowerSelection(lowering, each, guard);
     lowering.addMatrix(bits);
-    return { bits, reusable: each.kind === "selection" && each.reuse !== undefined };
+    if (guard !== undefined) {
+      guards.set(each.name, guard);
+      guard.remember();
+    }
+    const reusable = each.kind === "selection" && each.reuse !== undefined;
+    return { bits, reusable, ...(guard === undefined ? {} : { with: guard.queries.name }) };
   });
-  const arranged = fuse(arrange(lowering.stages, module.space));
+  const matrices = [...chosen, ...[...guards].map(([name, { queries }]) => ({ bits: queries, reusable: true, with: name }))];
+  const names = matrices.map(({ bits }) => bits.name);
+  const arranged = fuse(arrange(withSkips(withServes(lowering.stages, names), guards), module.space));
   const scratch = placeInScratch(arranged);
   return {
     module,
-    stages: withServes(
-      arranged,
-      matrices.map(({ bits }) => bits.name),
-    ),
+    stages: withServes(arranged, names),
     matrices,
     scratch,
     parts: partRules(arranged),
   };
 }
+
+const guardOf = (lowering: Lowering, selection: Selection, queries: string | undefined): Guard | undefined =>
+  selection.reuse?.kind === "while" ? lowerGuard(lowering, selection, selection.reuse.cosine, queries!) : undefined;
 
 /** Numbers of one stage, by node and place: a node that is used twice is the same object. */
 type Numbers = Map<TensorNode, Map<string, Real>>;

@@ -11,7 +11,8 @@ export function printSelectionProgram(program: SelectionProgram): string {
 function printStage(stage: Stage): string {
   const strips = stage.strips === undefined ? "" : `, by strips of rows (${stage.strips})`;
   const to = writesOf(stage).map(placeText).join(" and ");
-  const lines = [`${to} for ${stage.serves.join(", ")}${strips}`, ...statements(stage).map((line) => `    ${line}`)];
+  const unless = stage.unless === undefined ? [] : [`    unless ${stage.unless.name}`];
+  const lines = [`${to} for ${stage.serves.join(", ")}${strips}`, ...statements(stage).map((line) => `    ${line}`), ...unless];
   return `  ${lines.join("\n")}`;
 }
 
@@ -46,10 +47,12 @@ function statements(stage: Stage): readonly string[] {
       ];
     case "flag":
       return [`${printReal(stage.value)} is not 0`];
+    case "words":
+      return [`words of ${printReal(stage.value)}`, `as before where ${printCond(stage.stays)}`];
   }
 }
 
-function keepLines({ rule, scope, score, candidate, forced, onTop, least, most, when }: KeepStage): readonly string[] {
+function keepLines({ rule, scope, score, candidate, forced, onTop, least, most, when, stays }: KeepStage): readonly string[] {
   const amount =
     rule.kind === "top" ? printSize(rule.n) : rule.value.kind === "number" ? String(rule.value.value) : `scalar ${rule.value.slot}`;
   const bounds = `${least === undefined ? "" : ` at least ${printSize(least)}`}${most === undefined ? "" : ` at most ${printSize(most)}`}`;
@@ -58,6 +61,7 @@ function keepLines({ rule, scope, score, candidate, forced, onTop, least, most, 
     `among ${printCond(candidate)}`,
     ...(forced.kind === "bool" && !forced.value ? [] : [`forced${onTop ? " on top" : ""}: ${printCond(forced)}`]),
     ...(when.kind === "bool" ? [] : [`when ${printCond(when)}`]),
+    ...(stays === undefined ? [] : [`as before where ${printCond(stays)}`]),
   ];
 }
 
@@ -121,6 +125,8 @@ function printReal(value: Real): string {
       return printSize(value.a);
     case "load":
       return `${value.from.name}[${indices(value.at)}]`;
+    case "word":
+      return `word of ${value.from.name}[${indices(value.at)}]`;
     case "query":
     case "key":
       return `${value.kind}[${indices({ head: value.head, row: value.row, dim: value.dim })}]`;

@@ -73,6 +73,8 @@ export class Renaming {
       case "query":
       case "key":
         return kept(value, { head: int(value.head), row: int(value.row), dim: int(value.dim) });
+      case "word":
+        return kept(value, { at: kept(value.at, { head: int(value.at.head), row: int(value.at.row), dim: int(value.at.dim) }) });
       case "choose":
         return kept(value, { cond: this.cond(value.cond), a: real(value.a), b: real(value.b) });
       case "loop": {
@@ -140,6 +142,7 @@ export function sameReal(a: Real, b: Real): boolean {
   const samePlace = (x: Place, y: Place): boolean =>
     same(x.head, y.head) && same(x.row, y.row) && same(x.column, y.column) && same(x.dim, y.dim);
   if (a.kind === "load") return b.kind === "load" && a.from === b.from && samePlace(a.at, b.at);
+  if (a.kind === "word") return b.kind === "word" && a.from === b.from && samePlace(a.at, b.at);
   if (a.kind === "input") return b.kind === "input" && a.input === b.input && samePlace(a.at, b.at);
   if (a.kind !== "query" && a.kind !== "key") return false;
   return b.kind === a.kind && same(a.head, b.head) && same(a.row, b.row) && same(a.dim, b.dim);

@@ -3,6 +3,7 @@ import type { BoolExpr } from "../mask/ir.js";
 import type { ColumnAxis, Flag, RowAxis, Selection } from "../mask/selection.js";
 import { COLUMN, columnCount, firstQuery, HEAD, ROW, rowCount, rowSpan } from "./axes.js";
 import { clusterOf } from "./clusters.js";
+import type { Guard } from "./guard.js";
 import { add, ALWAYS, and, ceilDiv, div, int, le, lt, max, min, mul, NEVER, ofMask, ONE, or, shape, sub, ZERO } from "./int.js";
 import type { Bits, Cond, Int, KeepRule } from "./ir.js";
 import type { Lowering } from "./lower.js";
@@ -10,7 +11,7 @@ import { candidateIn, candidatesOf, isOfPlaces, placesOf } from "./place-units.j
 import { somePair, type Units } from "./unit-masks.js";
 
 /** Adds the stages that make a selection's matrix. */
-export function lowerSelection(lowering: Lowering, selection: Selection): Bits {
+export function lowerSelection(lowering: Lowering, selection: Selection, guard?: Pick<Guard, "stays">): Bits {
   const { space } = lowering.module;
   const { name, heads, keep, force, snap } = selection;
   const columns: ColumnAxis =
@@ -48,6 +49,7 @@ export function lowerSelection(lowering: Lowering, selection: Selection): Bits {
     forced,
     onTop: force?.onTop ?? false,
     when: heads === "query" && selection.when !== undefined ? condOf(selection.when) : ALWAYS,
+    ...(guard === undefined ? {} : { stays: guard.stays }),
     short: keep.scope === "row" && columns.unit > 1,
     serves: [],
   });

@@ -139,6 +139,7 @@ class StageScope {
 /** The indices that an element of a stage has. */
 function indicesOf(stage: Stage): readonly string[] {
   if (stage.kind === "flag") return [];
+  if (stage.kind === "words") return ["row", "dim"];
   if (stage.kind !== "map" && stage.kind !== "dot") return ["row", "column"];
   const { rows, columns, dim } = stage.to;
   return [...(rows === undefined ? [] : ["row"]), ...(columns === undefined ? [] : ["column"]), ...(dim === undefined ? [] : ["dim"])];

@@ -111,6 +111,8 @@ export function stageReals(stage: Stage): readonly Real[] {
       return mapResults(stage).map(({ value }) => value);
     case "flag":
       return [stage.value];
+    case "words":
+      return [stage.value, ...conditions];
     case "dot":
       return [stage.a, stage.b, stage.value, ...conditions];
     case "keep":
@@ -129,7 +131,9 @@ function condOf(value: Real): Cond | undefined {
 /** The conditions of a stage, those inside of numbers aside. */
 export function stageConds(stage: Stage): readonly Cond[] {
   if (stage.kind === "dot") return [stage.only, stage.wanted].filter((cond) => cond !== undefined);
-  return stage.kind === "keep" ? [stage.candidate, stage.forced, stage.when] : [];
+  if (stage.kind === "words") return [stage.stays];
+  if (stage.kind !== "keep") return [];
+  return [stage.candidate, stage.forced, stage.when, ...(stage.stays === undefined ? [] : [stage.stays])];
 }
 
 /** The integers of a stage, those inside of numbers and conditions aside. */
@@ -155,6 +159,7 @@ export function realInts(value: Real): readonly Int[] {
       return [value.a];
     case "load":
     case "input":
+    case "word":
       return placeInts(value.at);
     case "query":
     case "key":
@@ -181,6 +186,7 @@ export function readsOf(stage: Stage): readonly (Tensor | Bits)[] {
     const cond = condOf(value);
     if (cond !== undefined) for (const bits of condBits(cond)) read.add(bits);
   });
+  if (stage.unless !== undefined) read.add(stage.unless);
   if (stage.kind === "snap") read.add(stage.from);
   if (stage.kind === "pairs") for (const bits of stage.reads) read.add(bits);
   for (const bits of stageConds(stage).flatMap(condBits)) read.add(bits);

@@ -35,7 +35,7 @@ export function typedChildren(typed: Typed): readonly Typed[] {
       return [typed.condition, typed.then, typed.otherwise];
     case "selected": {
       const { keep, among, force, snap, reuse } = typed.select;
-      const reused = reuse?.kind === "layers" ? reuse.at : reuse?.steps;
+      const reused = reuse?.kind === "every" ? reuse.steps : reuse?.kind === "layers" ? reuse.at : reuse?.cosine;
       const forced = [...present(force?.first, force?.last, force?.local), ...(force?.masks ?? [])];
       return [...present(keep.amount, keep.min, keep.max, among, snap, reused), ...forced];
     }

@@ -265,7 +265,10 @@ export interface AtClause {
 export interface ReuseClause {
   readonly kind: "reuse";
   readonly how:
-    { readonly kind: "every"; readonly count: Expr } | { readonly kind: "later" } | { readonly kind: "from"; readonly name: Identifier };
+    | { readonly kind: "every"; readonly count: Expr }
+    | { readonly kind: "later" }
+    | { readonly kind: "while"; readonly value: Expr }
+    | { readonly kind: "from"; readonly name: Identifier };
   readonly span: Span;
 }
 export interface AssignClause {

@@ -81,6 +81,7 @@ export class ClauseBuilder {
       case "reuse":
         if (tokenOf(node, "Inner_later") !== undefined) return { kind: "reuse", how: { kind: "later" }, span: whole };
         if (tokenOf(node, "Inner_from") !== undefined) return { kind: "reuse", how: { kind: "from", name: name() }, span: whole };
+        if (tokenOf(node, "Inner_while") !== undefined) return { kind: "reuse", how: { kind: "while", value: expr() }, span: whole };
         return { kind: "reuse", how: { kind: "every", count: expr() }, span: whole };
       case "assign":
         return this.assign(node, whole);

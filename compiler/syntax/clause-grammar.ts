@@ -220,8 +220,14 @@ export abstract class ClauseGrammar extends ExpressionGrammar {
             this.CONSUME(t.Name);
           },
         },
+        {
+          ALT: () => {
+            this.CONSUME(inner.while);
+            this.SUBRULE2(this.expr);
+          },
+        },
       ],
-      ERR_MSG: "`every … steps`, `later layers` or `from` with a name",
+      ERR_MSG: "`every … steps`, `later layers`, `while cosine(q) >= …` or `from` with a name",
     });
   });
 

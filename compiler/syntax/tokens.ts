@@ -104,7 +104,7 @@ export const clauseKeywords = keywords(
 export const innerWords = keywords(
   "Inner",
   [
-    ...(["runtime", "from", "min", "max", "over", "every", "steps", "later", "layers", "by"] as const),
+    ...(["runtime", "from", "min", "max", "over", "every", "steps", "later", "layers", "while", "by"] as const),
     ...(["use", "keep", "except", "grid", "seq", "when"] as const),
   ],
   [Name],

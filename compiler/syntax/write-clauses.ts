@@ -103,6 +103,7 @@ function writeRest(w: Writer, clause: Exclude<Clause, { kind: "accumulate" | "as
       const { how } = clause;
       if (how.kind === "later") return [w.token("later"), w.token("layers", "space")];
       if (how.kind === "from") return [w.token("from"), w.token(how.name.name, "space")];
+      if (how.kind === "while") return [w.token("while"), w.gap("space"), writeExpr(w, how.value)];
       return [w.token("every"), w.gap("space"), writeExpr(w, how.count), w.token("steps", "space")];
     }
     case "attend": {

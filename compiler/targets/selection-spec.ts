@@ -25,7 +25,11 @@ export function selectionSpec(
   const reuse = reuseRules(module);
   return {
     sizes: sizeEvaluator(sizes),
-    matrices: program.matrices.map(({ bits, reusable }, i) => ({ name: bits.name, heads: bits.heads, ...matrices[i]!, reusable })),
+    matrices: program.matrices.map(({ bits, reusable, with: other }, i) => ({
+      ...{ name: bits.name, heads: bits.heads, ...matrices[i]!, reusable },
+      ...(other === undefined ? {} : { with: other }),
+      ...(bits.remembers === undefined ? {} : { remembers: bits.remembers }),
+    })),
     ...(reuse === undefined ? {} : { reuse }),
     scratch,
     parts: program.parts,

@@ -181,7 +181,8 @@ export function headKey(module: MaskModule, env: MaskEnv, head: number): string 
     return leaf.kind === "var" && leaf.name === "kvh" ? m.int(kvHead) : leaf;
   });
   const key = keyOf(simplifyBool(mask));
-  // Of which head an input's bits are, where it has heads.
-  const inputs = Object.values(env.inputs ?? {}).map(({ heads = 1 }) => heads);
+  // Of which head the bits are that the mask reads, and other inputs, where they have heads.
+  const reads = (name: string): boolean => some(module.mask, (n) => n.kind === "bit" && n.input === name);
+  const inputs = Object.entries(env.inputs ?? {}).map(([name, { kind, heads = 1 }]) => (kind !== "bits" || reads(name) ? heads : 1));
   return [key, ...inputs.map((heads) => (heads === 1 ? "" : heads === env.heads ? `h${head}` : `kvh${kvHead}`))].join(";");
 }

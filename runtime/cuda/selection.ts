@@ -4,7 +4,7 @@ import { COPY_BITS_THREADS } from "../launch/selection/copy.js";
 import { sizedRuns } from "../launch/selection/division.js";
 import type { FloatLayout } from "../launch/selection/float-inputs.js";
 import { callShape, type MatrixLayout } from "../launch/selection/matrices.js";
-import { givenColumns } from "../launch/selection/plan.js";
+import { clearedMatrices, givenColumns } from "../launch/selection/plan.js";
 import { neededStages, reusedNames, selectedNames } from "../launch/selection/rules.js";
 import { uniformWords } from "../launch/uniform-words.js";
 import type { CudaDevice, CudaFunction, CudaProgram, CudaStream, DevicePointer } from "./device.js";
@@ -45,6 +45,8 @@ export interface CudaSelectionPlan {
     readonly stages: readonly { readonly stage: CudaStage; readonly blocks: number }[];
   }[];
   readonly reused: readonly BitsCopy[];
+  /** Queries that no choice was made for yet: zeros. */
+  readonly cleared: readonly MatrixLayout[];
   readonly selected: readonly BitsCopy[];
   readonly floats: readonly { readonly layout: FloatLayout; readonly pointer: DevicePointer }[];
   readonly scratchBytes: number;
@@ -99,7 +101,7 @@ export function planCudaSelection(
   const selection = module.selection!;
   const remedy = "Allow more `selectionBytes`, or split the call by batch entries or queries.";
   const limit = { bytes: mostBytes ?? STANDARD_BYTES, name: "selectionBytes", remedy };
-  const needed = neededStages(module.cuda.stages ?? [], given);
+  const needed = neededStages(module.cuda.stages ?? [], selection.matrices, given);
   const runs = sizedRuns({ ...module, selection }, needed, callShape(call), limit).map(({ stages, sizes }) => ({
     sizes,
     stages: stages.flatMap((stage) => {
@@ -108,7 +110,7 @@ export function planCudaSelection(
     }),
   }));
   const scratchBytes = Math.max(0, ...runs.map(({ sizes }) => sizes[selection.scratch]! * 4));
-  return { runs, reused, selected, floats, scratchBytes };
+  return { runs, reused, cleared: clearedMatrices(matrices, given), selected, floats, scratchBytes };
 }
 
 /** The kernels of a module's selections, for tensors of one type. */
@@ -147,7 +149,9 @@ export function launchSelection(
   { call, layout, aux, q, k }: CudaSelectionLaunch,
   stream: CudaStream,
 ): void {
-  for (const copy of plan.reused) copyBits(device, kernels, copy, aux, "in", stream);
+  for (const { matrix, range, columns } of plan.reused)
+    copyBits(device, kernels, { matrix, pointer: range.pointer, columns }, aux, "in", stream);
+  for (const matrix of plan.cleared) copyBits(device, kernels, { matrix, pointer: aux, columns: 0 }, aux, "in", stream);
   const { uniforms } = module.selection!;
   const values = { call, tiles: 0, writeLse: false, floats: plan.floats.map((each) => each.layout) };
   const memory = scratch.get(stream, Math.max(16, plan.scratchBytes));
@@ -160,13 +164,14 @@ export function launchSelection(
       device.launch(kernels.stages.get(stage)!, { blocks, threads, sharedBytes, parameters, stream });
     }
   }
-  for (const copy of plan.selected) copyBits(device, kernels, copy, aux, "out", stream);
+  for (const { matrix, range, columns } of plan.selected)
+    copyBits(device, kernels, { matrix, pointer: range.pointer, columns }, aux, "out", stream);
 }
 
 function copyBits(
   device: CudaDevice,
   { copy }: CudaSelectionKernels,
-  { matrix, range, columns }: BitsCopy,
+  { matrix, pointer, columns }: Omit<BitsCopy, "range"> & { readonly pointer: DevicePointer },
   aux: DevicePointer,
   direction: "in" | "out",
   stream: CudaStream,
@@ -175,9 +180,10 @@ function copyBits(
   const count = matrix.batch * matrix.heads * matrix.rows * matrix.rowStride;
   if (count === 0) return;
   const words = new Int32Array(8);
-  if (direction === "in") words.set([count, 0, Math.ceil(columns / 32), columns, base, matrix.rowStride, matrix.columns]);
+  const clear = Number(columns === 0);
+  if (direction === "in") words.set([count, 0, Math.ceil(columns / 32), columns, base, matrix.rowStride, matrix.columns, clear]);
   else words.set([count, base, matrix.rowStride, matrix.columns, 0, matrix.rowStride, matrix.columns]);
-  const [from, to] = direction === "in" ? [range.pointer, aux] : [aux, range.pointer];
+  const [from, to] = direction === "in" ? [pointer, aux] : [aux, pointer];
   device.launch(copy, {
     blocks: Math.ceil(count / COPY_BITS_THREADS),
     threads: COPY_BITS_THREADS,

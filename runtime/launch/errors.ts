@@ -71,6 +71,8 @@ export type AttnErrorCode =
   | "ATTN5219"
   /** An order of tokens that is no permutation. */
   | "ATTN5220"
+  /** A selection that its queries guard is given back without them, or they without it. */
+  | "ATTN5225"
   /** An lse is asked of an output that has none. */
   | "ATTN5230"
   /** Parts of an attention that cannot be merged. */

@@ -208,6 +208,10 @@ export interface SelectionSpec {
     readonly columns: number;
     /** Whether the caller may give it back instead of having it made again, in launches in which `reuse` allows it. */
     readonly reusable: boolean;
+    /** The matrix that is given back with it, or neither is: of a selection whose queries guard it, and of these queries. */
+    readonly with?: string | undefined;
+    /** The selection for which it holds, as words, the queries that were chosen for: zeros where they are not given back. */
+    readonly remembers?: string | undefined;
   }[];
   /** The rule for each matrix in one launch, in which no head differs from head 0; `either` for reusable ones where it is absent. */
   readonly reuse?: ((env: ScalarEnv) => readonly ReuseRule[]) | undefined;

@@ -6,6 +6,7 @@ import { selectedUnits, selectedWords, type SelectedBits } from "../../runtime/l
 import { emulatedLibraries } from "../cuda/driver.js";
 import { emulatedDevice, type EmulatedDevice } from "../cuda/emulated-device.js";
 import { nvcc, withoutNvcc } from "../cuda/nvcc.js";
+import { guarded } from "../select/guarded.js";
 import { moduleOfText } from "../targets/library-modules.js";
 import { cProgram, type CCall } from "./c-program.js";
 import { dense, greatestDifference, noise } from "./dense.js";
@@ -107,6 +108,33 @@ describe.skipIf(typeof libraries === "string")(`selections of the launcher in C$
     const counts = Array.from({ length: HEADS }, (_, h) => selectedUnits(found.bits!, 0, h, 0).length);
     expect(Math.min(...counts)).toBeGreaterThanOrEqual(7);
     expect(new Set(counts).size).toBeGreaterThan(1);
+    device.freeBuffers();
+  });
+
+  test("rows that stay while their queries are alike", () => {
+    const mask = guarded("");
+    const at = { batch: 1, n: 30, nq: 2 };
+    const t = tensors(at, 3);
+    const shape = { batch: 1, heads: HEADS, rows: 1, columns: 8 };
+    const launch = launcher(mask, "best");
+    const queries = device.buffer(HEADS * DIM * 4);
+    const first = launch(at, t, shape, { selected_best_query: queries.pointer });
+    const mean = Float32Array.from({ length: HEADS * DIM }, (_, i) => {
+      const [h, d] = [Math.floor(i / DIM), i % DIM];
+      return (t.q[h * 2 * DIM + d]! + t.q[(h * 2 + 1) * DIM + d]!) / 2;
+    });
+    expect(queries.download(new Float32Array(HEADS * DIM))).toEqual(mean);
+    // Two of the heads turn round.
+    const turned = { ...t, q: t.q.map((x, i) => (i < t.q.length / 2 ? x * 2 : -x)) };
+    const given = { reuse_best: device.holding(new Uint32Array(HEADS).fill(1)).pointer, reuse_best_query: device.holding(mean).pointer };
+    const second = launch(at, turned, shape, given);
+    expect([...second.bits!.words].map((word) => word === 1)).toEqual([true, true, false, false]);
+    expectDense(mask, at, turned, "best", second);
+    // Nothing is like what was not given.
+    expect(launch(at, t, shape)).toEqual(first);
+    expect(launch(at, t, shape, { reuse_best: given.reuse_best }).error).toBe(
+      "reuse_best_query: expected what the launch that made best gave out beside it, found NULL",
+    );
     device.freeBuffers();
   });
 

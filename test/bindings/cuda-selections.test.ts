@@ -1,8 +1,11 @@
 import { expect } from "vitest";
-import { bitsValue } from "../../compiler/cli/selections.js";
+import { bitsValue, selectedOf } from "../../compiler/cli/selections.js";
 import { compileCuda } from "../../compiler/driver/cuda-source.js";
 import type { MaskModule } from "../../compiler/mask/ir.js";
 import { selectedUnits, type CudaDevice, type SelectedBits } from "../../runtime/cuda-node.js";
+import { interpretSelections } from "../../compiler/select/interpret.js";
+import { lowerSelections } from "../../compiler/select/lower.js";
+import { guarded, UNIT } from "../select/guarded.js";
 import { emulatedTest, useEmulatedGpu } from "../runtime/cuda/emulated.js";
 import { dense, greatestDifference, noise } from "./dense.js";
 import { loadCuda } from "./load-cuda.js";
@@ -103,6 +106,36 @@ emulatedTest("a layer's choice serves the layers after it, and has to", async (d
     const of = ({ top_tokens: bits }: Selected) => selectedUnits(bits!, b, g, 0);
     expect(of(third.selected!)).toEqual([...of(first.selected!), ...newest]);
   }
+  operator.destroy();
+});
+
+emulatedTest("rows stay while their queries are alike, and others are chosen anew", async (device) => {
+  const mask = guarded("kvh");
+  const operator = await create(device, mask, "createGuarded");
+  const [batch, n] = [2, 30];
+  const t = tensors(batch, n, n, 5);
+  const call = { batch, length: n };
+  const first = (await operator.run({ ...t, selected: true }, call)).selected!;
+  // Of the first batch entry all queries are as before; of the second those of every other block have turned round.
+  const turned = t.q.map((x, i) => (i >= t.q.length / 2 && Math.floor((Math.floor(i / DIM) % n) / UNIT) % 2 === 0 ? -x : x * 1.5));
+  // Empty choices show which rows stay: a query sees at least its own block in a new one.
+  const best = { ...first["best"]!, words: new Uint32Array(first["best"]!.words.length) };
+  const reuse = { best, best_query: first["best_query"]! };
+  const second = await operator.run({ ...t, q: turned, selected: true, reuse }, call);
+  const given = { best: bitsValue(best), best_query: bitsValue(reuse.best_query) };
+  const env = { N: n, NQ: n, heads: HEADS, kvHeads: KV_HEADS };
+  const wanted = interpretSelections(lowerSelections(mask)!, { env, batch, headDim: DIM, q: turned, k: t.k, given });
+  expect(second.selected!["best"]).toEqual(selectedOf(wanted["best"]!));
+  expect(second.selected!["best_query"]!.words).toEqual(selectedOf(wanted["best_query"]!).words);
+  const { rows, words } = second.selected!["best"]!;
+  expect([...words.subarray(0, rows)].every((word) => word === 0)).toBe(true);
+  expect([...words.subarray(3 * rows)].map((word) => word !== 0)).toEqual(Array.from({ length: rows }, (_, row) => row % 2 === 0));
+  expect(
+    greatestDifference(second.out, expected(mask, { ...t, q: turned }, batch, n, n, { best: second.selected!["best"]! }).out),
+  ).toBeLessThan(1e-5);
+  // Nothing is left of what a launch before it was given.
+  expect((await operator.run({ ...t, selected: true }, call)).selected).toEqual(first);
+  await expect(operator.run({ ...t, reuse: { best } }, call)).rejects.toThrow("ATTN5225: reuse.best_query");
   operator.destroy();
 });
 

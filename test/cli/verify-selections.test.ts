@@ -2,19 +2,20 @@ import { afterEach, expect, test, vi } from "vitest";
 import { attnc, folderWith, json } from "./attnc.js";
 
 /** Whether the selector of the interpreter leaves out the first unit of each row. */
-const faults = vi.hoisted(() => ({ wrong: false }));
+const faults = vi.hoisted(() => ({ wrong: false, forgetful: false }));
 
 vi.mock("../../compiler/select/interpret.js", async (original) => {
   const real = await original<typeof import("../../compiler/select/interpret.js")>();
   const interpretSelections: typeof real.interpretSelections = (...args) => {
-    const made = real.interpretSelections(...args);
+    const [program, call] = args;
+    const made = faults.forgetful ? real.interpretSelections(program, { ...call, given: {} }) : real.interpretSelections(...args);
     if (faults.wrong) for (const { data, columns } of Object.values(made)) for (let i = 0; i < data.length; i += columns) data[i] = 0;
     return made;
   };
   return { ...real, interpretSelections };
 });
 
-afterEach(() => void (faults.wrong = false));
+afterEach(() => void Object.assign(faults, { wrong: false, forgetful: false }));
 
 const folder = folderWith({
   "picked.attn": `attention picked {
@@ -22,6 +23,12 @@ const folder = folderWith({
   let    near = sum(dot(mean(q), k), over: k) > 0
   select s { unit q: block(4), k: block(4); score dot(mean(q), mean(k)); group sum over kvh; keep top(3); force first(1) + current }
   attend s | local(2) if near else s
+}
+`,
+  "turning.attn": `attention turning {
+  space  seq causal
+  select s { unit q: block(4), k: block(4); score dot(mean(q), mean(k)); keep top(3); force current; reuse while cosine(q) >= 0.9 }
+  attend s
 }
 `,
   "later.attn": `attention later {
@@ -63,6 +70,15 @@ test("a wrong selector is a mismatch: the unit is named, and the kernel is right
   expect(check).toMatchObject({ ok: false, worst: { batch: 0, head: 0, row: 0, unit: 0, problem: "lacks a forced unit" } });
   const { stdout } = await attnc(folder, "verify", "picked.attn", ...quick);
   expect(stdout).toContain("s[batch 0, head 0, row 0] lacks a forced unit: unit 0, score ");
+});
+
+test("rows that stay are those that the caller gave back, and rows that do not are chosen", async () => {
+  expect(await verify("turning.attn")).toMatchObject({ code: 0, ok: true });
+  // All rows are chosen anew.
+  faults.forgetful = true;
+  const { code, cases } = await verify("turning.attn");
+  expect(code).toBe(3);
+  expect(cases.some(({ ok }) => ok)).toBe(true);
 });
 
 test("layers that do not select are given what another chose; inputs of floats are made up", async () => {

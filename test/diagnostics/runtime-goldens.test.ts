@@ -12,7 +12,7 @@ import { emptyPart, mergeAttention } from "../../runtime/launch/merge/merge.js";
 import type { AttentionOptions } from "../../runtime/launch/operator.js";
 import type { AttentionModule } from "../../runtime/launch/module.js";
 import { denseModule, variant } from "../runtime/launch/fixture.js";
-import { selectingModule } from "../runtime/launch/selection-fixture.js";
+import { SELECTION, selectingModule } from "../runtime/launch/selection-fixture.js";
 import { cudaFailures } from "./cuda-failures.js";
 import { fakeBuffer, fakeDevice, type FakeOptions } from "./fake-device.js";
 import { renderedGoldens } from "./goldens.js";
@@ -101,6 +101,8 @@ const refusing = {
   requestDevice: () => Promise.reject(new Error("out of memory")),
 };
 
+const TOGETHER = SELECTION.matrices.map((matrix) => (matrix.name === "high" ? { ...matrix, with: "odd" } : matrix));
+
 /** For each code an action that fails with it. */
 const actions: Readonly<Record<string, () => unknown>> = {
   ATTN5001: () => open("auto", null, true).catch(unwrapped),
@@ -147,6 +149,7 @@ const actions: Readonly<Record<string, () => unknown>> = {
   ATTN5219: () => run(selectingModule(), { length: N }, { gate: GATES }, {}, { selectionBytes: -1 }),
   ATTN5220: () =>
     run(denseModule({ inputs: [{ kind: "ids", name: "by_use", axis: "k", order: true }] }), { length: N }, { by_use: new Int32Array(N) }),
+  ATTN5225: () => run(selectingModule({}, { matrices: TOGETHER }), { length: N }, { gate: GATES, reuse: { high: HIGH } }),
   ...cudaFailures,
 };
 

@@ -32,6 +32,7 @@ attention clauses(block = 64, ratio = 0.5, tiny = 1e-3) {
     at    layer in [0, 13]
     reuse every 4 steps
     reuse later layers
+    reuse while cosine(q) >= 0.9
     reuse from pages
   }
   branch cmp { attend end(k) <= q from ck, cv }

@@ -14,6 +14,10 @@ export interface CallSelection {
   readonly name: string;
   readonly field: string;
   readonly reusable: boolean;
+  /** The field that is given back with it, or neither is. */
+  readonly withField?: string | undefined;
+  /** Whether it holds the queries that a selection was made for. */
+  readonly remembers: boolean;
 }
 
 /** Fields of the struct that a C caller fills, after the tensors and lengths. */
@@ -45,7 +49,10 @@ export function callFields(mask: MaskModule, module: AttentionModule): CallField
       ...(mask.orders ?? []).map(({ name }): CallInput => ({ kind: "ids", name, axis: "k", field: fieldName(name) })),
     ],
     floats: (module.selection?.floatInputs ?? []).map((spec) => ({ ...spec, field: fieldName(spec.name) })),
-    selections: (module.selection?.matrices ?? []).map(({ name, reusable }) => ({ name, reusable, field: fieldName(name) })),
+    selections: (module.selection?.matrices ?? []).map(({ name, reusable, with: other, remembers }) => ({
+      ...{ name, reusable, field: fieldName(name), remembers: remembers !== undefined },
+      ...(other === undefined ? {} : { withField: fieldName(other) }),
+    })),
   };
 }
 

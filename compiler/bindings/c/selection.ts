@@ -89,17 +89,18 @@ ${selections.map((each) => printRule(each, mask, module, call)).join("")}`;
 }
 
 /** Whether a call makes a selection: always, or by the rule of its reuse. */
-function printRule({ name, field, reusable }: CallSelection, mask: MaskModule, module: CudaModule, call: string): string {
-  if (!reusable) return "";
+function printRule({ name, field, reusable, withField }: CallSelection, mask: MaskModule, module: CudaModule, call: string): string {
+  if (!reusable || withField !== undefined) return "";
   const { reuse } = (mask.selections ?? []).find((each: Selection | Flag) => each.name === name) as Selection;
+  if (reuse === undefined || reuse.kind === "while") throw new Error(`${name} has no rule of layers or steps`);
   const { params, launch } = callFields(mask, module);
   const fields = [
     ...launch.map((variable) => [variable, `p->${variable}`] as const),
     ...params.filter(({ type }) => type === "int").map((param) => [uniformName(param.name, "param"), `p->${param.field}`] as const),
     ...[["keys", "p->keys"] as const, ["queries", "p->queries"] as const],
   ];
-  const expr: BoolExpr | IntExpr = reuse!.kind === "layers" ? reuse!.at : reuse!.steps;
-  const rule = reuse!.kind === "layers" ? printBool(reuse!.at, cpp) : `u.step % ${printInt(reuse!.steps, cpp)} == 0`;
+  const expr: BoolExpr | IntExpr = reuse.kind === "layers" ? reuse.at : reuse.steps;
+  const rule = reuse.kind === "layers" ? printBool(reuse.at, cpp) : `u.step % ${printInt(reuse.steps, cpp)} == 0`;
   const scalar = JSON.stringify(expr).includes('"scalar"');
   return `
 bool makes_${field}(const ${call}* p) {
@@ -119,15 +120,20 @@ export function printCheckSelections(mask: MaskModule, module: CudaModule): stri
   );
   const reused = selections
     .filter(({ reusable }) => reusable)
-    .map(({ field, name }) => {
+    .map(({ field, name, withField }) => {
+      const columns = `  if (p->reuse_${field}_columns < 0 || p->reuse_${field}_columns > places.${field}.columns)
+    return wrong("reuse_${field}_columns: expected at most the %d columns of this call, found %d", places.${field}.columns, p->reuse_${field}_columns);
+`;
+      if (withField !== undefined) {
+        return `  if (p->reuse_${field} != nullptr && p->reuse_${withField} == nullptr) return wrong("reuse_${withField}: expected what the launch that made ${name} gave out beside it, found NULL");
+${columns}`;
+      }
       const layers = (mask.selections ?? []).some(
         (each) => each.name === name && each.kind === "selection" && each.reuse?.kind === "layers",
       );
       const missing = `  if (p->reuse_${field} == nullptr && !makes_${field}(p)) return wrong("reuse_${field}: expected the selection of an earlier launch, found NULL");\n`;
       return `${layers ? missing : ""}  if (p->reuse_${field} != nullptr && makes_${field}(p)) return wrong("reuse_${field}: expected NULL, as this launch makes the selection");
-  if (p->reuse_${field}_columns < 0 || p->reuse_${field}_columns > places.${field}.columns)
-    return wrong("reuse_${field}_columns: expected at most the %d columns of this call, found %d", places.${field}.columns, p->reuse_${field}_columns);
-`;
+${columns}`;
     });
   return [...inputs, ...reused].join("");
 }
@@ -142,17 +148,19 @@ export function printMakeSelections(
   if (spec === undefined) return "";
   const { floats, selections } = callFields(mask, module);
   const copy = `reinterpret_cast<const void*>(&${symbolStem(module.name)}_copy_bits)`;
-  const reuse = selections.flatMap(({ field, reusable }, i) =>
-    reusable
-      ? [
-          `  if (p->reuse_${field} != nullptr) {
+  const reuse = selections.flatMap(({ field, reusable, withField, remembers }, i) => {
+    if (!reusable) return [];
+    // Rows of a selection that its queries guard may be made all the same.
+    const made = withField === undefined ? `    made &= ~${2 ** i}u;\n` : "";
+    // Nothing is like zeros.
+    const otherwise = remembers ? ` else if (!clear_bits(${copy}, places.${field}, aux, stream)) return ATTNC_CUDA_ERROR;` : "";
+    return [
+      `  if (p->reuse_${field} != nullptr) {
     if (!copy_in(${copy}, places.${field}, p->reuse_${field}, p->reuse_${field}_columns, aux, stream)) return ATTNC_CUDA_ERROR;
-    made &= ~${2 ** i}u;
-  }
+${made}  }${otherwise}
 `,
-        ]
-      : [],
-  );
+    ];
+  });
   const copies = selections.map(
     ({ field }) =>
       `  if (p->selected_${field} != nullptr && !copy_out(${copy}, places.${field}, aux, p->selected_${field}, stream)) return ATTNC_CUDA_ERROR;\n`,
@@ -257,9 +265,13 @@ void place_matrix(int batch, int heads, int rows, int columns, size_t* words, In
   const size_t count = place.batch * place.batch_stride;
   if (count == 0) return true;
   Prepare prepare = {{static_cast<int>(count), static_cast<int>(from_base), (columns + 31) / 32, columns, static_cast<int>(to_base),
-                      static_cast<int>(place.row_stride), place.columns}};
+                      static_cast<int>(place.row_stride), place.columns, columns == 0 ? 1 : 0}};
   void* arguments[] = {&prepare, &from, &to};
   return launch(function, static_cast<int>((count - 1) / 64 + 1), 64, arguments, 0, stream);
+}
+
+[[maybe_unused]] bool clear_bits(const void* function, const InputPlace& place, unsigned int* aux, cudaStream_t stream) {
+  return copy_bits(function, place, 0, aux, 0, aux, place.base, stream);
 }
 
 [[maybe_unused]] bool copy_in(const void* function, const InputPlace& place, const unsigned int* given, int columns, unsigned int* aux, cudaStream_t stream) {

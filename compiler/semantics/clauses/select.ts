@@ -54,7 +54,7 @@ function readSelect(clause: BlockClause, context: Context): readonly SelectModel
   const among = clauses.among && checkAmong(clauses.among, name, context);
   const force = clauses.force && units && checkForce(clauses.force, { name, units }, context);
   const snap = clauses.snap && units && checkSnap(clauses.snap, units, context);
-  const reuse = checkReuse(clauses.at, clauses.reuse, context);
+  const reuse = checkReuse(clauses.at, clauses.reuse, { units: units ?? {}, keeps, snap: clauses.snap }, context);
   const failed =
     !fits ||
     (clauses.group !== undefined && group === undefined) ||

@@ -109,7 +109,9 @@ export interface ForceModel {
 
 export type ReuseModel =
   | { readonly kind: "every"; readonly steps: Typed; readonly span: Span }
-  | { readonly kind: "layers"; readonly at: Typed; readonly span: Span };
+  | { readonly kind: "layers"; readonly at: Typed; readonly span: Span }
+  /** A row is kept while its queries are as close as this to those that it was chosen for. */
+  | { readonly kind: "while"; readonly cosine: Typed; readonly span: Span };
 
 export interface SelectModel {
   readonly name: string;

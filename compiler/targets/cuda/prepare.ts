@@ -62,7 +62,7 @@ ${lists ? printKeyLists(operator) : ""}${selections ? printCopyBits(operator) : 
 /** Rows of bits from one place to another: the twin of runtime/launch/selection/copy.ts. */
 const printCopyBits = (operator: string): string => /* cpp */ `
 // The given rows may be shorter: the columns that they lack, units that were not there yet, are set. Bits past the columns
-// become 0: count, given base, given words of a row, given columns, base, words of a row, columns.
+// become 0: count, given base, given words of a row, given columns, base, words of a row, columns, and whether what is lacking is 0.
 extern "C" __global__ void ${symbolStem(operator)}_copy_bits(const Prepare prepare, const unsigned int* given, unsigned int* written) {
   const int i = blockIdx.x * 64 + threadIdx.x;
   if (i >= prepare.p[0]) return;
@@ -71,7 +71,7 @@ extern "C" __global__ void ${symbolStem(operator)}_copy_bits(const Prepare prepa
   const unsigned int bits = word < prepare.p[2] ? given[prepare.p[1] + i / prepare.p[5] * prepare.p[2] + word] : 0u;
   const unsigned int known = below(prepare.p[3] - word * 32);
   const unsigned int all = below(prepare.p[6] - word * 32);
-  written[prepare.p[4] + i] = (bits & known & all) | (all & ~known);
+  written[prepare.p[4] + i] = (bits & known & all) | (prepare.p[7] != 0 ? 0u : all & ~known);
 }
 `;
 

@@ -115,6 +115,12 @@ export class SelectValues {
         return dialect.toFloat(this.int(value.a));
       case "load":
         return dialect.fromBits(`scratch[${this.int(elementOf(value.from, value.at))}]`);
+      case "word": {
+        const field = (name: string): string => `u.${uniformName(value.from.name, "input", name)}`;
+        const { head, row, dim } = value.at;
+        const start = `${field("base")} + b * ${field("batchStride")} + ${this.int(head)} * ${field("headStride")}`;
+        return dialect.fromBits(`aux[${start} + ${this.int(row)} * ${field("rowStride")} + ${this.int(dim)}]`);
+      }
       case "query":
       case "key":
         return `${value.kind}_at(b, ${this.int(value.head)}, ${this.int(value.row)}, ${this.int(value.dim)})`;
@@ -226,7 +232,7 @@ const operators = { add: "+", sub: "-", mul: "*", div: "/", mod: "%" } as const;
 
 const isLeaf = ({ kind }: Real): boolean => kind === "number" || kind === "scale" || kind === "product" || kind === "float";
 
-const loads: ReadonlySet<Real["kind"]> = new Set(["load", "query", "key", "input", "scalar"]);
+const loads: ReadonlySet<Real["kind"]> = new Set(["load", "query", "key", "input", "word", "scalar"]);
 
 const readsNothing = (value: Real): boolean => !loads.has(value.kind) && realChildren(value).every(readsNothing);
 

@@ -1,7 +1,7 @@
 import { rowsOf } from "../../select/axes.js";
 import { product, shape, ZERO } from "../../select/int.js";
-import { firstHead, headCount, servedHeads } from "../../select/places.js";
-import type { Bits, DotStage, Int, MapStage, Stage } from "../../select/ir.js";
+import { firstHead, headCount, servedHeads, wordsPerRow } from "../../select/places.js";
+import type { Bits, DotStage, Int, MapStage, Stage, Tensor, WordsStage } from "../../select/ir.js";
 import type { KernelDialect, Statements } from "./kernel-dialect.js";
 import type { SelectValues } from "./select-values.js";
 
@@ -24,6 +24,21 @@ export function axesOf(stage: MapStage | DotStage): readonly CountedAxis[] {
 
 /** The rows that a stage computes, as an axis. */
 export const rowAxis = (name: string, stage: Stage): CountedAxis => ({ name, ...rowsOf(stage) });
+
+/** The words of rows of numbers, as an axis. */
+export const wordAxis = (stage: WordsStage): CountedAxis => ({ name: "dim", count: wordsPerRow(stage.to) });
+
+/**
+ * Statements for a thread that is to find out whether a stage may be left out: `stays` is whether the number of no batch entry
+ * of the part is 0.
+ */
+export function printStays(dialect: KernelDialect, text: Statements, values: SelectValues, unless: Tensor): void {
+  const first = values.int(shape("firstBatch"));
+  text.line(dialect.variable("bool", "stays", "true"));
+  text.block(dialect.loop("b", first, `${first} + ${values.int(shape("partBatch"))}`, "1"), () =>
+    text.line(`stays = stays && ${values.cond({ kind: "nonzero", a: { kind: "load", from: unless, at: { head: ZERO } } })};`),
+  );
+}
 
 /** How many elements a stage counts along its axes, for all batch entries and heads of a part. */
 export const countAll = (heads: Bits["heads"], axes: readonly Pick<CountedAxis, "count">[]): Int =>

@@ -1,5 +1,5 @@
 import { ceilDiv, int } from "../../select/int.js";
-import type { Bits, FlagStage, PairsStage, SnapStage } from "../../select/ir.js";
+import type { Bits, FlagStage, PairsStage, SnapStage, WordsStage } from "../../select/ir.js";
 import { bitRow, wordsPerRow } from "../../select/places.js";
 import { ROW } from "../../select/axes.js";
 import { printBool } from "../print/expressions.js";
@@ -7,7 +7,7 @@ import { uniformName } from "../print/names.js";
 import { ScalarPrinter } from "../print/scalars.js";
 import type { Sizes } from "../print/select-sizes.js";
 import { SelectValues } from "../print/select-values.js";
-import { countAll, rowAxis } from "../print/take-apart.js";
+import { countAll, rowAxis, wordAxis } from "../print/take-apart.js";
 import { declare } from "./dialect.js";
 import { takeApart, wgslKernel } from "./select-text.js";
 import type { StageText } from "./select-text.js";
@@ -91,6 +91,21 @@ function somePair(stage: PairsStage): string {
   );
   text.line("return false;");
   return `\nfn some_pair(b: i32, h: i32, kvh: i32, q0: i32, q1: i32, k0: i32, k1: i32) -> bool {\n${text.toString()}\n}`;
+}
+
+/** A thread for each word. */
+export function printRemember(stage: WordsStage, sizes: Sizes): StageText {
+  const text = new KernelText();
+  const values = new SelectValues(wgslKernel, text, sizes, [stage.value]);
+  const axes = [rowAxis("row", stage), wordAxis(stage)];
+  const total = countAll(stage.to.heads, axes);
+  text.line(`let element = i32(group) * ${THREADS} + lane;`);
+  text.block(`if (element >= ${values.int(total)})`, () => text.line("return;"));
+  takeApart(text, values, "element", axes, stage.to.heads);
+  text.block(`if ${values.cond(stage.stays)}`, () => text.line("return;"));
+  const value = values.real(stage.value);
+  text.line(`${bitWord(values, stage.to, "row", "dim")} = bitcast<u32>(${value});`);
+  return { threads: THREADS, workgroups: ceilDiv(total, int(THREADS)), body: text.toString() };
 }
 
 export function printFlag(stage: FlagStage, sizes: Sizes): StageText {

@@ -33,6 +33,7 @@ export function printKeepFew(stage: KeepStage, sizes: Sizes): StageText {
   text.line(`let line = i32(group) * ${THREADS} + lane;`);
   text.block(`if (line >= ${total})`, () => text.line("return;"));
   takeApart(text, values, "line", [rowAxis("row", stage)], stage.to.heads);
+  if (stage.stays !== undefined) text.block(`if ${values.cond(stage.stays)}`, () => text.line("return;"));
   text.line(`let units = select(0, ${values.int(stage.to.columns)}, ${values.cond(stage.when)});`);
   readUnits(text, byMass);
   text.line("let all_others = i32(countOneBits(others.x) + countOneBits(others.y));");

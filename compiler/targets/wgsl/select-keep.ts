@@ -114,7 +114,12 @@ class KeepPrinter {
     text.line(`let line = min(i32(group) * ${layout.rows} + slot, ${total} - 1);`);
     text.line(`let exists = i32(group) * ${layout.rows} + slot < ${total};`);
     takeApart(text, values, "line", this.axes(), stage.to.heads);
-    text.line(`let works = exists && ${values.cond(stage.when)};`);
+    if (stage.stays !== undefined) {
+      text.line("let row = own_row;");
+      text.line(`let stays = ${values.cond(stage.stays)};`);
+    }
+    const anew = stage.stays === undefined ? "" : " && !stays";
+    text.line(`let works = exists${anew} && ${values.cond(stage.when)};`);
     const units = this.byHead ? mul(stage.to.rows, stage.to.columns) : stage.to.columns;
     text.line(`let units = select(0, ${values.int(units)}, works);`);
   }
@@ -356,7 +361,8 @@ class KeepPrinter {
         text.line("tied ^= lowest;");
         text.line("left--;");
       });
-      text.block(`if (exists && index < ${total})`, () => text.line(`${bitWord(values, stage.to, "row", "word")} = found;`));
+      const anew = stage.stays === undefined ? "" : " && !stays";
+      text.block(`if (exists${anew} && index < ${total})`, () => text.line(`${bitWord(values, stage.to, "row", "word")} = found;`));
       text.barrier();
     });
   }

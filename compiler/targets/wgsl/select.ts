@@ -9,12 +9,15 @@ import { selectionUniforms } from "../print/select-uniforms.js";
 import type { SelectionStage, UniformField } from "../../../runtime/launch/module.js";
 import { printUniforms } from "./dialect.js";
 import { printHelpers } from "./helpers.js";
-import { printFlag, printPairs, printSnap } from "./select-bits.js";
+import { printFlag, printPairs, printRemember, printSnap } from "./select-bits.js";
 import { printDot } from "./select-dot.js";
 import { printKeep } from "./select-keep.js";
 import { printKeepFew, unlessFew } from "./select-keep-few.js";
 import { printMap } from "./select-map.js";
 import { wgslKernel } from "./select-text.js";
+import { printStays } from "../print/take-apart.js";
+import { SelectValues } from "../print/select-values.js";
+import { KernelText } from "./text.js";
 import type { StageText } from "./select-text.js";
 
 /** The kernels of a selection program, and what a launcher computes for them. */
@@ -40,7 +43,9 @@ export function wgslSelection(module: MaskModule): SelectionKernels | undefined 
 /** Prints each stage as one compute shader. */
 export function printSelection(program: SelectionProgram): SelectionKernels {
   const sizes = new Sizes();
-  const printed = program.stages.flatMap((stage) => printStage(stage, sizes).map((text) => ({ stage, text, inputs: inputsOf(stage) })));
+  const printed = program.stages.flatMap((stage) =>
+    printStage(stage, sizes).map((text) => ({ stage, text: unlessAll(stage, text, sizes), inputs: inputsOf(stage) })),
+  );
   const groups = printed.map(({ text }) => sizes.index(text.workgroups));
   const matrices = program.matrices.map(({ bits }) => ({ rows: sizes.index(bits.rows), columns: sizes.index(bits.columns) }));
   const scratch = sizes.index(program.scratch);
@@ -71,7 +76,22 @@ function printStage(stage: Stage, sizes: Sizes): readonly StageText[] {
       return [printSnap(stage, sizes)];
     case "flag":
       return [printFlag(stage, sizes)];
+    case "words":
+      return [printRemember(stage, sizes)];
   }
+}
+
+/** A workgroup leaves at once where all that the stage serves stays as it is. */
+function unlessAll({ unless }: Stage, kernel: StageText, sizes: Sizes): StageText {
+  if (unless === undefined) return kernel;
+  const text = new KernelText();
+  const values = new SelectValues(wgslKernel, text, sizes, []);
+  text.block("if (lane == 0)", () => {
+    printStays(wgslKernel, text, values, unless);
+    text.line("all_stay = stays;");
+  });
+  text.block("if (workgroupUniformLoad(&all_stay))", () => text.line("return;"));
+  return { ...kernel, before: ["var<workgroup> all_stay: bool;", ...(kernel.before ?? [])], body: `${text.toString()}\n${kernel.body}` };
 }
 
 function inputsOf(stage: Stage): readonly FloatInput[] {

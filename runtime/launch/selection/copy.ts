@@ -1,9 +1,10 @@
 /**
  * Copies rows of bits between a buffer of the caller and the aux buffer. The given rows may be shorter: the columns that
- * they lack, units that were not there yet, are set. Bits past the columns become 0. One thread for each word written.
+ * they lack, units that were not there yet, are set, or 0 where `clear` is not 0. Bits past the columns become 0. One thread
+ * for each word written.
  */
 export const COPY_BITS_WGSL = /* wgsl */ `
-struct Params { count: u32, givenBase: u32, givenWords: u32, givenColumns: u32, base: u32, words: u32, columns: u32 }
+struct Params { count: u32, givenBase: u32, givenWords: u32, givenColumns: u32, base: u32, words: u32, columns: u32, clear: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> given: array<u32>;
 @group(0) @binding(2) var<storage, read_write> written: array<u32>;
@@ -24,7 +25,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     }
     let known = bitsBelow(params.givenColumns, word * 32u);
     let all = bitsBelow(params.columns, word * 32u);
-    written[params.base + i] = (bits & known & all) | (all & ~known);
+    written[params.base + i] = (bits & known & all) | select(all & ~known, 0u, params.clear != 0u);
   }
 }
 `;

@@ -71,6 +71,8 @@ export function encodeSelection(
 ): void {
   for (const copy of plan.reused) dispatchCopy(device, pass, kernels, copy, resources, "in");
   const { q, k, aux, scratch, nothing } = resources;
+  for (const matrix of plan.cleared)
+    dispatchCopy(device, pass, kernels, { matrix, binding: { buffer: nothing }, columns: 0 }, resources, "in");
   plan.runs.forEach(({ stages }, run) => {
     for (const { stage, groups } of stages) {
       const { pipeline, layout } = kernels.stages.get(stage)!;
@@ -97,7 +99,8 @@ function dispatchCopy(
   const count = matrix.batch * matrix.heads * matrix.rows * matrix.rowStride;
   if (count === 0) return;
   const words = new Int32Array(8);
-  if (direction === "in") words.set([count, 0, Math.ceil(columns / 32), columns, base, matrix.rowStride, matrix.columns]);
+  const clear = Number(columns === 0);
+  if (direction === "in") words.set([count, 0, Math.ceil(columns / 32), columns, base, matrix.rowStride, matrix.columns, clear]);
   else words.set([count, base, matrix.rowStride, matrix.columns, 0, matrix.rowStride, matrix.columns]);
   const [from, to] = direction === "in" ? [binding, { buffer: aux }] : [{ buffer: aux }, binding];
   const entries = [{ buffer: constants.get(words) }, from, to].map((resource, i) => ({ binding: i, resource }));

@@ -46,6 +46,8 @@ export interface SelectionPlan {
     readonly stages: readonly { readonly stage: SelectionStage; readonly groups: readonly [x: number, y: number] }[];
   }[];
   readonly reused: readonly BitsCopy[];
+  /** Queries that no choice was made for yet: zeros. */
+  readonly cleared: readonly MatrixLayout[];
   readonly selected: readonly BitsCopy[];
   readonly floats: readonly FloatLayout[];
   /** Of the float inputs that have elements. */
@@ -86,6 +88,11 @@ function scratchLimit(device: GPUDevice, most: number | undefined): ScratchLimit
   return { bytes, name: `${name} of the device`, remedy };
 }
 
+/** The matrices of queries that are not given back. */
+export function clearedMatrices(matrices: readonly MatrixLayout[], given: readonly string[]): readonly MatrixLayout[] {
+  return matrices.filter(({ spec }) => spec.remembers !== undefined && !given.includes(spec.name));
+}
+
 /**
  * Checks what a launch asks of its selections and finds the stages that it needs: those that serve only selections which
  * the caller gives back are left out. A call whose intermediate results take more than the device can bind, or more than
@@ -108,7 +115,7 @@ export function planSelection(
     return { matrix, columns: matrix.columns, binding: bitsBinding(device, `selected.${name}`, targets[name]!, matrix, matrix.columns) };
   });
   const given = reused.map(({ matrix }) => matrix.spec.name);
-  const needed = neededStages(spec.stages, given);
+  const needed = neededStages(spec.stages, spec.matrices, given);
   const limit = scratchLimit(device, mostBytes);
   const runs = sizedRuns({ ...module, selection: spec }, needed, callShape(call), limit).map(({ stages, sizes }) => ({
     sizes,
@@ -121,6 +128,7 @@ export function planSelection(
   return {
     runs,
     reused,
+    cleared: clearedMatrices(aux.matrices, given),
     selected,
     floats: floats.map(({ layout }) => layout),
     floatBindings: new Map(floats.flatMap(({ layout, binding }) => (binding === undefined ? [] : [[layout.spec.name, binding]]))),

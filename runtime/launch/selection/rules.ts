@@ -7,7 +7,7 @@ interface Selecting {
   readonly name: string;
   readonly selection?:
     | {
-        readonly matrices: readonly Pick<SelectionSpec["matrices"][number], "name" | "reusable">[];
+        readonly matrices: readonly Pick<SelectionSpec["matrices"][number], "name" | "reusable" | "with">[];
         readonly reuse?: SelectionSpec["reuse"];
       }
     | undefined;
@@ -34,7 +34,8 @@ function checkSelectionNames(module: Selecting, field: "selected" | "reuse", giv
 
 /**
  * The selections that the caller gives back, of those named in `reuse`. Throws ATTN5214 for a name that there is not, ATTN5217
- * where this launch has to make one that was given, or was not given one that it does not make.
+ * where this launch has to make one that was given, or was not given one that it does not make, ATTN5225 where one of two is
+ * given that go together.
  */
 export function reusedNames(
   module: Selecting,
@@ -43,6 +44,7 @@ export function reusedNames(
 ): readonly string[] {
   const { matrices, reuse: rulesOf } = module.selection!;
   checkSelectionNames(module, "reuse", reuse);
+  checkTogether(matrices, reuse);
   const rules = rulesOf?.({ h: 0, kvh: 0, N: call.n, NQ: call.nq, ...call.launch, params: call.params });
   return matrices.flatMap(({ name, reusable }, i) => {
     const rule: ReuseRule = reusable ? (rules?.[i] ?? "either") : "made";
@@ -59,12 +61,33 @@ export function reusedNames(
   });
 }
 
-/** The stages that a launch needs: those that serve only selections which the caller gives back are left out. */
+/** Throws ATTN5225 where one of two matrices is given back that go together. */
+function checkTogether(
+  matrices: readonly Pick<SelectionSpec["matrices"][number], "name" | "with">[],
+  reuse: Readonly<Record<string, unknown>>,
+): void {
+  const lacks = matrices.find(({ name, with: other }) => other !== undefined && reuse[name] !== undefined && reuse[other] === undefined);
+  if (lacks === undefined) return;
+  throw new AttnError("ATTN5225", {
+    field: `reuse.${lacks.with!}`,
+    expected: `what the launch that made ${lacks.name} gave out beside it`,
+    found: "nothing",
+    remedy: `Have both from one launch, under \`selected\`, and pass both on; or leave ${lacks.name} out.`,
+  });
+}
+
+/**
+ * The stages that a launch needs: those that serve only selections which the caller gives back are left out. Rows of selections
+ * that their queries guard may be made all the same.
+ */
 export function neededStages<S extends { readonly serves: readonly string[] }>(
   stages: readonly S[],
+  matrices: readonly Pick<SelectionSpec["matrices"][number], "name" | "with">[],
   given: readonly string[],
 ): readonly S[] {
-  return stages.filter(({ serves }) => serves.length === 0 || serves.some((name) => !given.includes(name)));
+  const guarded = matrices.flatMap(({ name, with: other }) => (other === undefined ? [] : [name]));
+  const isMade = (name: string): boolean => !given.includes(name) || guarded.includes(name);
+  return stages.filter(({ serves }) => serves.length === 0 || serves.some(isMade));
 }
 
 /** The selections that the caller asks for. Throws ATTN5214 for a name that there is not. */

@@ -102,6 +102,7 @@ export class Amounts {
     if (reuse === undefined) return undefined;
     const all = new Amounts(this.at, "one");
     if (reuse.kind === "layers") return { kind: "layers", at: all.bool(reuse.at, "`at`") };
+    if (reuse.kind === "while") return { kind: "while", cosine: all.real(reuse.cosine, "the least cosine", "between 0 and 1") };
     return { kind: "every", steps: all.count(reuse.steps, "the number of steps", 1) };
   }
 

@@ -33,6 +33,10 @@ export function printKeep(stage: KeepStage, sizes: Sizes): StageText {
   text.line(`const int line = group * ${layout.rows} + lane / ${layout.threads};`);
   text.line(`if (line >= ${values.int(lines)}) return;`);
   printTakeApart(cppKernel, text, values, "line", axes, to.heads);
+  if (stage.stays !== undefined) {
+    text.line("const int row = own_row;");
+    text.line(`if (${values.cond(stage.stays)}) return;`);
+  }
   text.line(`using Rows = Keeper<Self, ${layout.threads}, ${layout.digit}>;`);
   text.line(`static_assert(sizeof(Rows::Memory) * ${layout.rows} <= ${sharedBytes(stage, layout)}, "the shared memory of the stage");`);
   text.line(`Rows::Memory& memory = reinterpret_cast<Rows::Memory*>(shared)[lane / ${layout.threads}];`);

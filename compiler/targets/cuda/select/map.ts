@@ -1,12 +1,12 @@
 import { COLUMN, DIM, HEAD, ROW } from "../../../select/axes.js";
 import { ceilDiv, int } from "../../../select/int.js";
-import type { FlagStage, MapStage } from "../../../select/ir.js";
+import type { FlagStage, MapStage, WordsStage } from "../../../select/ir.js";
 import { elementOf } from "../../../select/places.js";
 import { mapResults, stageReals } from "../../../select/walk.js";
 import { SelectValues } from "../../print/select-values.js";
 import type { Sizes } from "../../print/select-sizes.js";
 import { StatementText } from "../../print/statement-text.js";
-import { axesOf, countAll, printTakeApart } from "../../print/take-apart.js";
+import { axesOf, countAll, printTakeApart, rowAxis, wordAxis } from "../../print/take-apart.js";
 import { cppKernel } from "./dialect.js";
 import { wordMember } from "./stage.js";
 import type { StageText } from "./stage.js";
@@ -45,6 +45,22 @@ export function printMap(stage: MapStage, sizes: Sizes): StageText {
         ? run
         : `  const SharedLoop shared_loop{reinterpret_cast<float*>(shared)};\n${run.replaceAll(/\bshare_(sum|min|max)\(/g, "shared_loop.$1(")}`,
   };
+}
+
+/** Numbers word for word. */
+export function printRemember(stage: WordsStage, sizes: Sizes): StageText {
+  const { to, value, stays } = stage;
+  const text = new StatementText();
+  const values = new SelectValues(cppKernel, text, sizes, [value]);
+  const axes = [rowAxis("row", stage), wordAxis(stage)];
+  const total = countAll(to.heads, axes);
+  text.line(`const int element = group * ${THREADS} + lane;`);
+  text.line(`if (element >= ${values.int(total)}) return;`);
+  printTakeApart(cppKernel, text, values, "element", axes, to.heads);
+  text.line(`if (${values.cond(stays)}) return;`);
+  const found = values.real(value);
+  text.line(`*word_at(b, head, row, dim) = __float_as_uint(${found});`);
+  return { threads: THREADS, blocks: ceilDiv(total, int(THREADS)), sharedBytes: 0, members: [wordMember(to, sizes)], run: text.toString() };
 }
 
 /** One bit for each head. */

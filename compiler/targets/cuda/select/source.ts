@@ -7,6 +7,8 @@ import { printInt } from "../../print/expressions.js";
 import { uniformName } from "../../print/names.js";
 import { selectionUniforms } from "../../print/select-uniforms.js";
 import { Sizes } from "../../print/select-sizes.js";
+import { StatementText } from "../../print/statement-text.js";
+import { printStays } from "../../print/take-apart.js";
 import { symbolStem } from "../../../../runtime/cuda/module.js";
 import type { CudaDtype, CudaStage } from "../../../../runtime/cuda/module.js";
 import type { UniformField } from "../../../../runtime/launch/module.js";
@@ -19,10 +21,11 @@ import { printPairs, printSnap } from "./bits.js";
 import { printDot } from "./dot.js";
 import { printKeep } from "./keep.js";
 import { KEEPER } from "./keeper.js";
-import { printFlag, printMap } from "./map.js";
+import { printFlag, printMap, printRemember } from "./map.js";
 import { MULTIPLY_TILE } from "./multiply-tile.js";
 import { SCORE_NUMBERS } from "./numbers.js";
 import { SHARED_LOOP } from "./shared-loop.js";
+import { valuesFor } from "./stage.js";
 import type { StageText } from "./stage.js";
 
 /** The kernels of a selection program, and what a launcher computes for them. */
@@ -55,7 +58,7 @@ export function printSelection(program: SelectionProgram, dtypes: readonly CudaD
   const { module } = program;
   const sizes = new Sizes();
   const printed = program.stages.map((stage, i): PrintedStage => {
-    const text = printStage(stage, sizes);
+    const text = unlessAll(stage, printStage(stage, sizes), sizes);
     const spec: CudaStage = {
       name: stage.name,
       symbol: `${symbolStem(module.name)}_select_${i}`,
@@ -89,7 +92,20 @@ function printStage(stage: Stage, sizes: Sizes): StageText {
       return printSnap(stage, sizes);
     case "flag":
       return printFlag(stage, sizes);
+    case "words":
+      return printRemember(stage, sizes);
   }
+}
+
+/** A block leaves at once where all that the stage serves stays as it is. */
+function unlessAll({ unless }: Stage, kernel: StageText, sizes: Sizes): StageText {
+  if (unless === undefined) return kernel;
+  const text = new StatementText();
+  text.block("", () => {
+    printStays(cppKernel, text, valuesFor(text, sizes), unless);
+    text.line("if (stays) return;");
+  });
+  return { ...kernel, run: `${text.toString()}\n${kernel.run}` };
 }
 
 function readsTensors(stage: Stage): boolean {
