@@ -1,9 +1,11 @@
-import { expect } from "vitest";
+import { expect, test } from "vitest";
 import { loadBranched } from "../../compiler/cli/branched-executor.js";
 import { openExecutor } from "../../compiler/cli/executor.js";
 import { cudaBranchedModule } from "../../compiler/driver/cuda-launch.js";
+import { compileCudaBranched, cudaBranchedSource } from "../../compiler/driver/cuda-source.js";
 import type { BranchedMask } from "../../compiler/mask/branched.js";
 import { createCudaBranchedAttention, type CudaDevice, type SelectedBits } from "../../runtime/cuda-node.js";
+import { nvccProblem, withoutNvcc } from "../cuda/nvcc.js";
 import { emulatedTest, useEmulatedGpu } from "../runtime/cuda/emulated.js";
 import { compile } from "../semantics/compile.js";
 import { branchedCProgram, type CCall } from "./c-program.js";
@@ -186,6 +188,17 @@ emulatedTest(
     expect(() => operator.launch({ ...tensors, inputs: { ...inputs, cv: undefined } }, call)).toThrow(/ATTN5205: cv/);
     operator.destroy();
     expect(() => operator.launch({ ...tensors, inputs }, call)).toThrow(/ATTN5107/);
+  },
+  120_000,
+);
+
+test.skipIf(withoutNvcc)(
+  `nvcc compiles them with their launchers${withoutNvcc === undefined ? "" : ` (skipped: ${withoutNvcc})`}`,
+  () => {
+    for (const text of [GATED, MERGED]) {
+      const operator = compileCudaBranched(maskOf(text), { headDims: [], dtypes: [] });
+      expect(nvccProblem(cudaBranchedSource(operator), "sm_80")).toBe("");
+    }
   },
   120_000,
 );
