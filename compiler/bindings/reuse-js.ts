@@ -1,5 +1,5 @@
 import type { BoolExpr, HostScalar, IntExpr, MaskModule } from "../mask/ir.js";
-import type { Flag, Selection } from "../mask/selection.js";
+import type { SelectionItem } from "../mask/selection.js";
 import { printScalar, type HostNames } from "./host-js.js";
 
 /** What the rules of reuse are printed with: the names that they mention and the scalars that they read. */
@@ -19,8 +19,8 @@ export function printReuse({ selections = [], scalars }: MaskModule, names: Host
   return `(${names.env}) => [${rules.join(", ")}]`;
 }
 
-function printRule(item: Selection | Flag, printing: Printing): string {
-  if (item.kind === "flag" || item.reuse === undefined) return '"made"';
+function printRule(item: SelectionItem, printing: Printing): string {
+  if (item.kind !== "selection" || item.reuse === undefined) return '"made"';
   const { reuse } = item;
   if (reuse.kind === "while") return '"either"';
   if (reuse.kind === "layers") return `${printBool(reuse.at, printing)} ? "made" : "given"`;

@@ -1,7 +1,7 @@
 import { isOfClusters } from "../mask/clusters.js";
 import type { FloatInput, MaskModule } from "../mask/ir.js";
 import { rememberedQueries } from "../mask/reuse.js";
-import type { Flag, Selection } from "../mask/selection.js";
+import type { Selection, SelectionItem } from "../mask/selection.js";
 import { objectType, type Field } from "./descriptions.js";
 
 type Selecting = Pick<MaskModule, "space" | "selections" | "inputs" | "floatInputs">;
@@ -27,8 +27,9 @@ export function floatFields(mask: Selecting, type: string): readonly Field[] {
 }
 
 /** The axes of what a selection chose. */
-function axesOf(item: Selection | Flag): string {
+function axesOf(item: SelectionItem): string {
   const heads = { query: "query heads", kv: "key-value heads", one: "1" }[item.heads];
+  if (item.kind === "order") return `[batch, ${heads}, keys + 2 * ceil(keys / 32), 32]`;
   if (item.kind === "flag") return `[batch, ${heads}, 1, 1]`;
   const unit = item.snap ?? item.columns.unit;
   const rowUnit = item.rows === undefined ? undefined : (item.snap ?? item.rows.unit);
@@ -46,8 +47,11 @@ function rowsText(rows: NonNullable<Selection["rows"]>, units: () => string): st
   return isOfClusters(rows) || (rows.unit === 1 && rows.of === undefined) ? "queries" : units();
 }
 
-function describeSelected(item: Selection | Flag): string {
+function describeSelected(item: SelectionItem): string {
   if (item.kind === "selection" && item.assigns !== undefined) return `the bit of each token's cluster, ${axesOf(item)}.`;
+  if (item.kind === "order") {
+    return `the order of the keys, ${axesOf(item)}: a row is a word, the position of the key at a place; behind the last place the least and the greatest position of each 32 places.`;
+  }
   const what = item.kind === "flag" ? "a bit for each head" : "a bit for each unit";
   const counted =
     item.kind === "selection" && item.rows !== undefined && item.rows.of === undefined && (item.snap ?? item.rows.unit) > 1

@@ -53,7 +53,7 @@ function chosenByOracle({ operator, env, phase, scale, inputs, tensors, reuse }:
       const item = made.get(name);
       if (reuse[name] !== undefined) return [name, reuse[name]];
       if (item === undefined) throw new Error(`the oracle makes no selection ${name}`);
-      return [name, selectionBits(item, { batch, heads })];
+      return [name, selectionBits(item, { batch, heads, kvHeads })];
     }),
   );
 }

@@ -32,12 +32,14 @@ export function checkSelections(
   const { selections = [] } = module;
   const reuse = givenSelections(module, call, tensors);
   const guards = new Map(guardedSelections(module).map(([selection, queriesName]) => [selection.name, { selection, queriesName }]));
+  const orders = Object.fromEntries(selections.flatMap(({ name, kind }) => (kind === "order" ? [[name, selected[name]!]] : [])));
   return selections.flatMap(({ name, kind }) => {
     // What the caller gave back was not selected here.
     if (given.has(name)) return [];
     const [own, made] = [expected.get(name), selected[name]];
     if (own === undefined || made === undefined) return [missing(name, kind, own === undefined ? "the oracle makes none" : "is not there")];
-    const reads = readsOf(program, module, launch, call, name);
+    if (kind === "order" || own.kind === "order") return [checkSelection(own, made, call)];
+    const reads = readsOf(program, module, { ...launch, selected: orders }, call, name);
     const guard = guards.get(name);
     if (guard === undefined || own.kind === "flag") return [checkSelection(own, made, call, reads)];
     const [bits, queries] = [reuse[name], reuse[guard.queriesName]];
@@ -49,7 +51,7 @@ export function checkSelections(
   });
 }
 
-function missing(name: string, kind: "selection" | "flag", problem: string): SelectionCheck {
+function missing(name: string, kind: SelectionCheck["kind"], problem: string): SelectionCheck {
   const worst = { batch: 0, head: 0, row: 0, problem };
   return { name, kind, heads: 0, rows: 0, units: 0, kept: 0, swaps: 0, ok: false, worst };
 }
@@ -80,9 +82,13 @@ function maskReads(
     return { batch: 1, heads: 1, rows, columns: launch.N, words: new Uint32Array(rows * Math.ceil(launch.N / 32)).fill(word) };
   };
   // Whatever the others are, it is read where one way of filling them shows it.
-  const others = [0, 0xffffffff].map((word) => Object.fromEntries(selections.map((each) => [each.name, filled(word)])));
+  const others = [0, 0xffffffff].map((word) =>
+    Object.fromEntries(selections.flatMap(({ name, kind }) => (kind === "order" ? [] : [[name, filled(word)]]))),
+  );
   const masks = others.map((all) =>
-    [0, 0xffffffff].map((word) => oracleMask(program, attention, { ...launch, selected: { ...all, [name]: filled(word) } })),
+    [0, 0xffffffff].map((word) =>
+      oracleMask(program, attention, { ...launch, selected: { ...launch.selected, ...all, [name]: filled(word) } }),
+    ),
   );
   const { firstPosition, queries } = call;
   return (b, h) => {
@@ -136,7 +142,7 @@ const MOST_CHOOSING = 16384;
  * undefined without selections.
  */
 export function choosingLength({ selections = [] }: MaskModule): number | undefined {
-  const lengths = selections.flatMap((each) => (each.kind === "flag" ? [] : [lengthOf(each)]));
+  const lengths = selections.flatMap((each) => (each.kind !== "selection" ? [] : [lengthOf(each)]));
   return lengths.length === 0 ? undefined : Math.min(MOST_CHOOSING, Math.max(...lengths));
 }
 

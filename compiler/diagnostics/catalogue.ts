@@ -365,6 +365,9 @@ export interface MessageParams {
     name: string | number;
   };
   ATTN2344: Record<string, never>;
+  ATTN2345: {
+    found: string | number;
+  };
   ATTN2346: {
     problem: string | number;
   };
@@ -3903,6 +3906,33 @@ attention a {
     keep  top(8)
   }
   attend c
+}
+\`\`\`
+`,
+  },
+  ATTN2345: {
+    title: `Nothing that keys can be sorted by`,
+    severity: "error",
+    message: `\`sort\` orders the keys by one number for each of them, and {found}`,
+    hint: `write \`layout permute(k: sort(SCORE, segment: n))\` with a score that has keys and no queries, such as \`mean(p, over: q)\``,
+    page: `\`sort(SCORE, segment: n)\` is an order of the keys: within each segment of n keys by falling score. The score is a tensor with one
+number for each key; what has queries is reduced over them first. Queries have no such order.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  probe  p = softmax(dot(q.last(64), k) * scale)
+  layout permute(k: sort(p, segment: 256))
+  attend q - k < 256
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  probe  p = softmax(dot(q.last(64), k) * scale)
+  layout permute(k: sort(mean(p, over: q), segment: 256))
+  attend q - k < 256
 }
 \`\`\`
 `,

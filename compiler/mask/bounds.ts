@@ -72,8 +72,9 @@ export function boundsContext(module: Omit<MaskModule, "mask">, length: number, 
   return context;
 }
 
-const isOrder = ({ inputs }: Pick<MaskModule, "inputs">, name: string): boolean =>
-  inputs.some((input) => input.kind === "ids" && input.order === true && input.name === name);
+const isOrder = ({ inputs, selections = [] }: Pick<MaskModule, "inputs" | "selections">, name: string): boolean =>
+  inputs.some((input) => input.kind === "ids" && input.order === true && input.name === name) ||
+  selections.some((item) => item.kind === "order" && item.name === name);
 
 const emptyBounds: Bounds = { low: Infinity, high: -Infinity };
 

@@ -6,7 +6,7 @@
 import type { Factor, Mix } from "../../runtime/launch/branches/mixture.js";
 import type { BoolExpr, FloatInput, HostScalar, Input, IntExpr, MaskModule, RuntimeParam, Shape, Space } from "./ir.js";
 import * as m from "./make.js";
-import type { Flag, Selection } from "./selection.js";
+import type { SelectionItem } from "./selection.js";
 import { mapLeaves, mapTables } from "./walk.js";
 
 export type { Factor, Mix } from "../../runtime/launch/branches/mixture.js";
@@ -48,7 +48,7 @@ export interface BranchedMask {
   readonly inputs: readonly Input[];
   /** What the selections of branches read, and these selections, each name once. */
   readonly floatInputs: readonly FloatInput[];
-  readonly selections: readonly (Flag | Selection)[];
+  readonly selections: readonly SelectionItem[];
   readonly gates: readonly Gates[];
   readonly branches: readonly Branch[];
   /** Numbers the branches as they stand here. */

@@ -5,7 +5,7 @@
  */
 
 import type { OrderSpec } from "../../runtime/launch/curves.js";
-import type { Flag, Selection } from "./selection.js";
+import type { SelectionItem } from "./selection.js";
 
 /**
  * - `q`, `k`: positions. In a self space `q` runs over `[N - NQ, N)`, in a cross space over `[0, NQ)`;
@@ -191,7 +191,7 @@ export interface MaskModule {
   /** The pairs looked at, causality included; `0 <= k < N` is understood. */
   readonly mask: BoolExpr;
   /** What the mask learns from the tensors of a call; it reads each by `bit` nodes of its name. */
-  readonly selections?: readonly (Selection | Flag)[] | undefined;
+  readonly selections?: readonly SelectionItem[] | undefined;
   /** Absent where places are positions. */
   readonly layout?: Layout | undefined;
   /** Tables of the layout: its expressions load from them by place, as from ids. */

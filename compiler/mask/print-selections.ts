@@ -1,5 +1,5 @@
 import type { BoolExpr, FloatInput, IntExpr, MaskModule } from "./ir.js";
-import type { ColumnAxis, Flag, RealValue, Reuse, RowAxis, Selection, Tensor, TensorAxes } from "./selection.js";
+import type { ColumnAxis, RealValue, Reuse, RowAxis, Selection, SelectionItem, Tensor, TensorAxes } from "./selection.js";
 import { isOfClusters } from "./clusters.js";
 import { tensorChildren, tensorOf, walkModuleTensors } from "./selection-walk.js";
 
@@ -28,7 +28,9 @@ export function printSelections(module: MaskModule, text: ExpressionText): reado
   });
   for (const item of module.selections ?? []) {
     const of = names.get(tensorOf(item))!;
-    lines.push(...(item.kind === "flag" ? [`  flag ${item.name} for ${headsText(item)} = ${of}`] : printSelection(item, of, text)));
+    if (item.kind === "selection") lines.push(...printSelection(item, of, text));
+    else if (item.kind === "flag") lines.push(`  flag ${item.name} for ${headsText(item)} = ${of}`);
+    else lines.push(`  order ${item.name} for ${headsText(item)}: segments of ${item.segment} keys by falling ${of}`);
   }
   return lines;
 }
@@ -143,7 +145,7 @@ function columnName({ axes }: Tensor): string {
   return axes.columns?.kind === "offsets" ? "q - k" : "k";
 }
 
-const headsText = ({ heads }: Selection | Flag): string => ({ query: "each head", kv: "each kv head", one: "all heads" })[heads];
+const headsText = ({ heads }: SelectionItem): string => ({ query: "each head", kv: "each kv head", one: "all heads" })[heads];
 
 function printSelection(item: Selection, of: string, text: ExpressionText): readonly string[] {
   const { rows, columns, keep, among, force, snap, when, reuse } = item;

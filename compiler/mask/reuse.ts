@@ -1,7 +1,7 @@
 import type { ReuseRule, ScalarEnv } from "../../runtime/launch/module.js";
 import { evaluateBool, evaluateInt, evaluateScalars, type PairEnv } from "./evaluate.js";
 import type { MaskModule } from "./ir.js";
-import type { Flag, Selection } from "./selection.js";
+import type { SelectionItem } from "./selection.js";
 
 /** Whether launches make each selection of a module or are given it back, by their layer and step; undefined where all are made. */
 export function reuseRules(module: MaskModule): ((env: ScalarEnv) => readonly ReuseRule[]) | undefined {
@@ -22,7 +22,7 @@ export function rememberedQueries({ selections = [], inputs, floatInputs = [] }:
   const taken = new Set([...inputs, ...floatInputs, ...selections].map(({ name }) => name));
   const names = new Map<string, string>();
   for (const each of selections) {
-    if (each.kind === "flag" || each.reuse?.kind !== "while") continue;
+    if (each.kind !== "selection" || each.reuse?.kind !== "while") continue;
     let name = `${each.name}_query`;
     for (let i = 2; taken.has(name); i++) name = `${each.name}_query_${i}`;
     taken.add(name);
@@ -33,8 +33,8 @@ export function rememberedQueries({ selections = [], inputs, floatInputs = [] }:
 
 type RememberingModule = Pick<MaskModule, "selections" | "inputs" | "floatInputs">;
 
-function ruleOf(item: Selection | Flag, at: PairEnv): ReuseRule {
-  if (item.kind === "flag" || item.reuse === undefined) return "made";
+function ruleOf(item: SelectionItem, at: PairEnv): ReuseRule {
+  if (item.kind !== "selection" || item.reuse === undefined) return "made";
   const { reuse } = item;
   if (reuse.kind === "while") return "either";
   if (reuse.kind === "layers") return evaluateBool(reuse.at, at) ? "made" : "given";

@@ -2,12 +2,12 @@ import type { BoolExpr, IntExpr, Space } from "./ir.js";
 import { isOfClusters } from "./clusters.js";
 import { placeOf } from "./layout/placed.js";
 import * as m from "./make.js";
-import type { Flag, Selection } from "./selection.js";
+import type { SelectionItem } from "./selection.js";
 
 /** The bit of a pair in what was selected: how each matrix is laid out stands at {@link Selection}. */
-export function bitOfPair(item: Selection | Flag, space: Space): BoolExpr {
+export function bitOfPair(item: SelectionItem, space: Space): BoolExpr {
   const zero = m.int(0);
-  if (item.kind === "flag") return m.bit(item.name, zero, zero);
+  if (item.kind !== "selection") return m.bit(item.name, zero, zero);
   const { columns, rows, snap } = item;
   if (columns.kind === "offsets") {
     const column = snap === undefined ? m.div(m.sub(m.q, m.k), m.int(columns.unit)) : m.sub(blockOf(m.q, snap), blockOf(m.k, snap));

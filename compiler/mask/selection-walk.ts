@@ -1,6 +1,6 @@
 import type { BoolExpr, IntExpr, MaskModule } from "./ir.js";
 import { clustersOf } from "./clusters.js";
-import type { ColumnAxis, Flag, OfClusters, RealValue, RowAxis, Selection, Tensor } from "./selection.js";
+import type { ColumnAxis, OfClusters, RealValue, RowAxis, Selection, SelectionItem, Tensor } from "./selection.js";
 import { some, type MaskNode } from "./walk.js";
 
 /** The tensors directly below, in reading order. */
@@ -37,7 +37,7 @@ export function walkTensors(roots: readonly Tensor[], see: (tensor: Tensor) => v
 }
 
 /** What a selection or flag ranks or tests. */
-export function tensorOf(item: Selection | Flag): Tensor {
+export function tensorOf(item: SelectionItem): Tensor {
   return item.kind === "flag" ? item.value : item.score;
 }
 
@@ -47,8 +47,8 @@ export function walkModuleTensors(module: Pick<MaskModule, "selections">, see: (
 }
 
 /** The integer and boolean expressions of a selection: amounts, what is forced, where and when it is made. */
-export function selectionExpressions(item: Selection | Flag): readonly (IntExpr | BoolExpr)[] {
-  if (item.kind === "flag") return [];
+export function selectionExpressions(item: SelectionItem): readonly (IntExpr | BoolExpr)[] {
+  if (item.kind !== "selection") return [];
   const { keep, among, force, when, reuse } = item;
   return [
     keep.rule.kind === "top" ? keep.rule.n : undefined,
@@ -65,12 +65,12 @@ export function selectionExpressions(item: Selection | Flag): readonly (IntExpr 
 }
 
 /** The masks of a selection: what its units are asked for. */
-export function unitMasks(item: Selection | Flag): readonly BoolExpr[] {
-  return item.kind === "flag" ? [] : [item.among, item.force?.pairs].filter((each) => each !== undefined);
+export function unitMasks(item: SelectionItem): readonly BoolExpr[] {
+  return item.kind !== "selection" ? [] : [item.among, item.force?.pairs].filter((each) => each !== undefined);
 }
 
 /** The clusters that the units of a selection or flag are made of, directly or in what it ranks. */
-export function clustersIn(item: Selection | Flag): ReadonlySet<OfClusters> {
+export function clustersIn(item: SelectionItem): ReadonlySet<OfClusters> {
   const found = new Set<OfClusters>();
   const add = (axis: RowAxis | ColumnAxis | Selection["rows"] | Selection["columns"] | undefined): void => {
     const of = clustersOf(axis);
@@ -88,7 +88,7 @@ export function clustersIn(item: Selection | Flag): ReadonlySet<OfClusters> {
 export const readsBits = (mask: MaskNode, name: string): boolean => some(mask, (node) => node.kind === "bit" && node.input === name);
 
 /** Whether a selection is made from another: from its bits, or of the clusters that it makes. */
-export function readsSelection(item: Selection | Flag, other: Selection | Flag): boolean {
+export function readsSelection(item: SelectionItem, other: SelectionItem): boolean {
   if (other.kind === "selection" && other.assigns !== undefined && clustersIn(item).has(other.assigns)) return true;
   return unitMasks(item).some((mask) => readsBits(mask, other.name));
 }
@@ -99,7 +99,7 @@ export function moduleSelectionExpressions(module: Pick<MaskModule, "selections"
 }
 
 /** The host scalars that selections read as floats. */
-export function realSlots(selections: readonly (Selection | Flag)[]): ReadonlySet<number> {
+export function realSlots(selections: readonly SelectionItem[]): ReadonlySet<number> {
   const slots = new Set<number>();
   walkTensors(selections.map(tensorOf), (tensor) => {
     if (tensor.kind === "scalar") slots.add(tensor.slot);
@@ -141,7 +141,7 @@ export interface SelectionChange {
 }
 
 /** Selections with their expressions changed. What was one tensor stays one. */
-export function mapSelections(items: readonly (Selection | Flag)[], change: SelectionChange): readonly (Selection | Flag)[] {
+export function mapSelections(items: readonly SelectionItem[], change: SelectionChange): readonly SelectionItem[] {
   const done = new Map<Tensor, Tensor>();
   const tensor = (each: Tensor): Tensor => {
     let result = done.get(each);
@@ -165,7 +165,10 @@ export function mapSelections(items: readonly (Selection | Flag)[], change: Sele
     }
   };
   const real = (value: RealValue): RealValue => (value.kind === "scalar" ? { kind: "scalar", slot: change.slot(value.slot) } : value);
-  return items.map((item) => (item.kind === "flag" ? { ...item, value: tensor(item.value) } : mapSelection(item, change, tensor, real)));
+  return items.map((item) => {
+    if (item.kind === "flag") return { ...item, value: tensor(item.value) };
+    return item.kind === "order" ? { ...item, score: tensor(item.score) } : mapSelection(item, change, tensor, real);
+  });
 }
 
 function mapSelection(

@@ -236,6 +236,22 @@ export type Reuse =
    */
   | { readonly kind: "while"; readonly cosine: RealValue };
 
+/**
+ * The order that a layout has the keys in: within each segment of so many, keys by falling score, equal ones by position and
+ * NaN last. Its matrix is one of words, rows of 32 columns: for each place the position of its key, and behind
+ * these the least and the greatest position of each 32 places. The score has a number for each key.
+ */
+export interface SortedOrder {
+  readonly kind: "order";
+  readonly name: string;
+  readonly heads: "kv";
+  readonly score: Tensor;
+  readonly segment: number;
+}
+
+/** What a mask, or the layout, learns from the tensors of a call. */
+export type SelectionItem = Selection | Flag | SortedOrder;
+
 /** One boolean per head, `bit [0, 0]`: whether a tensor without rows, columns and dim is not 0. */
 export interface Flag {
   readonly kind: "flag";

@@ -2,7 +2,7 @@ import type { BoolExpr, CompareOp, IntBinary, IntExpr, MaskModule } from "./ir.j
 import { intBinary } from "./evaluate.js";
 import { simplifyHost } from "./host.js";
 import { mapSelections, moduleSelectionExpressions, readsBits, readsSelection, realSlots } from "./selection-walk.js";
-import type { Flag, Selection } from "./selection.js";
+import type { SelectionItem } from "./selection.js";
 import { keyOf, mapLeaves, mapTables, walk, walkHost } from "./walk.js";
 
 /**
@@ -218,14 +218,14 @@ function gather(kind: "and" | "or", items: readonly BoolExpr[]): BoolExpr {
   return list.length === 1 ? list[0]! : { kind, items: list };
 }
 
-/** The selections that a mask reads, and those that these read, their expressions simplified. */
+/** The selections that a mask reads, and those that these read, and the order that its layout will; their expressions simplified. */
 function readSelections({ selections }: MaskModule, mask: BoolExpr): Pick<MaskModule, "selections"> {
   if (selections === undefined) return {};
   const simple = mapSelections(selections, { int: simplifyInt, bool: simplifyBool, slot: (slot) => slot });
-  const kept: (Selection | Flag)[] = [];
+  const kept: SelectionItem[] = [];
   // Each reads such as stand before it.
   for (const item of simple.toReversed()) {
-    if (readsBits(mask, item.name) || kept.some((later) => readsSelection(later, item))) kept.unshift(item);
+    if (item.kind === "order" || readsBits(mask, item.name) || kept.some((later) => readsSelection(later, item))) kept.unshift(item);
   }
   return { selections: kept.length === 0 ? undefined : kept };
 }

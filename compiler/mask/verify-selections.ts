@@ -1,6 +1,6 @@
 import type { MaskModule } from "./ir.js";
 import { clustersIn, moduleSelectionExpressions, realsOf, realSlots, tensorOf, unitMasks, walkModuleTensors } from "./selection-walk.js";
-import type { ColumnAxis, Flag, RowAxis, Selection, Tensor, TensorAxes } from "./selection.js";
+import type { ColumnAxis, RowAxis, SelectionItem, Tensor, TensorAxes } from "./selection.js";
 import { some, type MaskNode } from "./walk.js";
 
 /** What is structurally wrong with the selections of a module, in words. */
@@ -27,11 +27,18 @@ export function verifySelections(module: MaskModule): readonly string[] {
   return problems;
 }
 
-function verifyItem(item: Selection | Flag, module: MaskModule, earlier: ReadonlySet<string>): readonly string[] {
+function verifyItem(item: SelectionItem, module: MaskModule, earlier: ReadonlySet<string>): readonly string[] {
   const problems: string[] = [];
   const { axes } = tensorOf(item);
   if (axes.dim) problems.push("its tensor has dim");
   if (!serves(axes.heads, item.heads)) problems.push(`its tensor has ${axes.heads} heads, it has ${item.heads}`);
+  if (item.kind === "order") {
+    const { rows, columns } = axes;
+    if (rows !== undefined || (columns !== undefined && !sameColumns(columns, { kind: "keys", unit: 1, stride: 1 })))
+      problems.push("its score is not of single keys");
+    if (!isSize(item.segment)) problems.push(`a size is ${item.segment}`);
+    return problems;
+  }
   if (item.kind === "flag") {
     if (axes.rows !== undefined || axes.columns !== undefined) problems.push("a flag has rows or columns");
     return problems;

@@ -25,7 +25,9 @@ export function verifyMask(module: MaskModule): readonly string[] {
     if (table.values.length !== table.rows * table.columns) problems.push(`table ${table.name} is not ${table.rows}x${table.columns}`);
   }
   const selected = new Set((module.selections ?? []).map(({ name }) => name));
-  const isOrder = (name: string): boolean => (module.orders ?? []).some((order) => order.name === name);
+  const isOrder = (name: string): boolean =>
+    (module.orders ?? []).some((order) => order.name === name) ||
+    (module.selections ?? []).some((item) => item.kind === "order" && item.name === name);
   const isPlaces = (name: string): boolean => module.layout !== undefined && arePlaces(name);
   const { heads, kvHeads } = module.shape;
   if (heads % kvHeads !== 0) problems.push(`${kvHeads} kv heads do not divide ${heads} heads`);

@@ -6,7 +6,7 @@ import { ordersOf } from "./order.js";
 import { OracleError, type OracleDeclaration, type OracleProgram } from "./program.js";
 import type { OracleLaunch, Place } from "./scope.js";
 import type { OracleTensors } from "./select/scene.js";
-import { emptyBook, nameSelections, type OracleFlag, type OracleSelection, type SelectionBook } from "./select/selections.js";
+import { emptyBook, nameSelections, type OracleItem, type SelectionBook } from "./select/selections.js";
 import { readSpace, type OracleSpace } from "./space.js";
 import { constant, fixed, nextStamp, truthOf, type Point, type Term } from "./values.js";
 
@@ -17,7 +17,7 @@ export type { OracleBits } from "./select/bits.js";
 export { selectionBits } from "./select/selections.js";
 export type { OracleTensors } from "./select/scene.js";
 export type { SelectedHead } from "./select/select.js";
-export type { OracleFlag, OracleSelection } from "./select/selections.js";
+export type { OracleFlag, OracleItem, OracleSelection } from "./select/selections.js";
 export type { OracleSpace } from "./space.js";
 
 /** Whether batch entry `b`, query head `h` lets the query at position `q` look at the key at position `k`. */
@@ -73,7 +73,7 @@ export function oracleSelections(
   name: string,
   launch: OracleLaunch & { readonly tensors: OracleTensors },
   checked = true,
-): ReadonlyMap<string, OracleSelection | OracleFlag> {
+): ReadonlyMap<string, OracleItem> {
   const book = emptyBook(launch, checked);
   const { declaration, place } = openBranch(program, name, launch, book);
   bodyMask(declaration.node, place);

@@ -3,6 +3,7 @@ import { evaluate, matchArgs } from "./expressions.js";
 import { orderAt } from "./inputs.js";
 import { OracleError } from "./program.js";
 import type { Orders, Place, TokensOf } from "./scope.js";
+import { sortedKeys } from "./select/selections.js";
 import type { OracleSpace } from "./space.js";
 import { fixed } from "./values.js";
 
@@ -24,6 +25,7 @@ export function ordersOf(clause: LayoutClause, place: Place, space: OracleSpace,
   const ofInput = (axis: "q" | "k"): Orders => {
     const expr = given.get(axis);
     if (expr === undefined) return {};
+    if (expr.kind === "call" && expr.callee.name === "sort") return { [axis]: sortedKeys(expr, { ...place, space }) };
     const value = expr.kind === "name" ? launch.inputs?.[expr.name] : undefined;
     if (value === undefined) throw new OracleError("an order is not given");
     return { [axis]: remembered(({ b, h, kvh }) => orderAt(value, launch, { b, h, kvh })) };

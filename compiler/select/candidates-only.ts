@@ -1,11 +1,11 @@
-import type { Flag, Selection, Tensor } from "../mask/selection.js";
+import type { SelectionItem, Tensor } from "../mask/selection.js";
 import { tensorChildren } from "../mask/selection-walk.js";
 
 /**
  * The tensors of which some element is read that belongs to no candidate. Of all others what lies beyond causality need
  * not be computed.
  */
-export function readBeyondCandidates(selections: readonly (Selection | Flag)[]): ReadonlySet<Tensor> {
+export function readBeyondCandidates(selections: readonly SelectionItem[]): ReadonlySet<Tensor> {
   const whole = new Set<Tensor>();
   const seen = new Set<Tensor>();
   const visit = (node: Tensor, everywhere: boolean): void => {
@@ -14,7 +14,7 @@ export function readBeyondCandidates(selections: readonly (Selection | Flag)[]):
     if (everywhere) whole.add(node);
     for (const child of tensorChildren(node)) visit(child, readsEverywhere(node, everywhere));
   };
-  for (const each of selections) visit(each.kind === "flag" ? each.value : each.score, each.kind === "flag");
+  for (const each of selections) visit(each.kind === "flag" ? each.value : each.score, each.kind !== "selection");
   return whole;
 }
 

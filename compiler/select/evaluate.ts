@@ -1,7 +1,7 @@
 import { evaluateBool, evaluateHost, evaluateInt, inputHead, toScalar } from "../mask/evaluate.js";
-import type { BitsValue, MaskEnv, PairEnv } from "../mask/evaluate.js";
+import type { BitsValue, InputValue, MaskEnv, PairEnv } from "../mask/evaluate.js";
 import type { MaskModule } from "../mask/ir.js";
-import { withOrders } from "../mask/layout/orders.js";
+import { withOrders, wordsOf } from "../mask/layout/orders.js";
 import { positions } from "../mask/layout/places.js";
 import type { RealValue } from "../mask/selection.js";
 import type { SizeEnv } from "../../runtime/launch/module.js";
@@ -63,6 +63,15 @@ export class Evaluation {
     return data[((frame[B]! * heads + head) * rows + row) * columns + column] !== 0;
   }
 
+  /** A row of 32 bits of a matrix in the aux buffer, as a word. */
+  private wordOf({ heads, rows, data }: BitsValue, frame: Frame, row: number): number {
+    const head = inputHead(heads, frame[H]!, this.call.env.heads, this.call.env.kvHeads);
+    const start = ((frame[B]! * heads + head) * rows + row) * 32;
+    let word = 0;
+    for (let bit = 0; bit < 32; bit++) word |= data[start + bit]! << bit;
+    return word;
+  }
+
   setDim(frame: Frame, dim: number): void {
     frame[DIM] = dim;
   }
@@ -93,6 +102,10 @@ export class Evaluation {
         return (frame) => evaluateInt(a.expr, this.pairEnv(frame, 0, 0));
       case "token": {
         const place = this.int(a.place);
+        if (a.bits !== undefined) {
+          const order = a.bits;
+          return (frame) => this.wordOf(this.memory.bits(order), frame, place(frame));
+        }
         return (frame) => positions(this.module, this.env, a.axis, frame[B]!, frame[H]!)![place(frame)]!;
       }
       case "whole":
@@ -159,7 +172,15 @@ export class Evaluation {
 
   /** What masks see that read matrices of bits by their names. */
   envWith(read: readonly Bits[]): MaskEnv {
-    return { ...this.env, inputs: { ...this.env.inputs, ...Object.fromEntries(read.map((bits) => [bits.name, this.memory.bits(bits)])) } };
+    const isOrder = (name: string): boolean => this.module.selections?.some((item) => item.kind === "order" && item.name === name) === true;
+    // An order is read again for each part: of heads that are not sorted yet nothing is there.
+    const value = (bits: Bits): InputValue => {
+      const stored = this.memory.bits(bits);
+      const { batch, heads } = stored;
+      const { N: length } = this.call.env;
+      return isOrder(bits.name) ? { kind: "ids", batch, heads, length, data: wordsOf(stored, length) } : stored;
+    };
+    return { ...this.env, inputs: { ...this.env.inputs, ...Object.fromEntries(read.map((bits) => [bits.name, value(bits)])) } };
   }
 
   realValue(value: RealValue, frame: Frame): number {

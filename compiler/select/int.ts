@@ -1,12 +1,12 @@
 import type { IntExpr } from "../mask/ir.js";
-import type { Cond, Int, IntOp, Real, ShapeName } from "./ir.js";
+import type { Bits, Cond, Int, IntOp, Real, ShapeName } from "./ir.js";
 
 /** Short constructors for integers and conditions of selection programs, with constants folded. */
 
 export const int = (value: number): Int => ({ kind: "int", value });
 export const shape = (name: ShapeName): Int => ({ kind: "shape", name });
 export const named = (name: string): Extract<Int, { kind: "name" }> => ({ kind: "name", name });
-export const tokenAt = (axis: "q" | "k", place: Int, order?: string): Int => ({ kind: "token", axis, place, order });
+export const tokenAt = (axis: "q" | "k", place: Int, order?: string, bits?: Bits): Int => ({ kind: "token", axis, place, order, bits });
 export const whole = (of: Real): Int => ({ kind: "whole", of });
 export const ofMask = (expr: IntExpr): Int => (expr.kind === "int" ? int(expr.value) : { kind: "mask", expr });
 

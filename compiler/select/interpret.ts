@@ -1,3 +1,4 @@
+import { sortKeys } from "./interpret-sort.js";
 import { evaluateBool } from "../mask/evaluate.js";
 import type { BitsValue } from "../mask/evaluate.js";
 import { Evaluation } from "./evaluate.js";
@@ -92,6 +93,9 @@ export function runStage(stage: Stage, evaluation: Evaluation, memory: Memory): 
       return;
     case "words":
       rememberWords(stage, evaluation, memory);
+      return;
+    case "sort":
+      sortKeys(stage, evaluation, bitsOf(stage.to, evaluation, memory));
       return;
     case "flag": {
       const value = evaluation.real(stage.value);

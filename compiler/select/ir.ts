@@ -35,7 +35,14 @@ export type Int =
   /** An expression of the mask in `h`, `kvh`, lengths, parameters and host scalars. */
   | { readonly kind: "mask"; readonly expr: IntExpr }
   /** The position of the query or key at a place of the module's layout; for `b` and `h` where the `order` is an input. */
-  | { readonly kind: "token"; readonly axis: "q" | "k"; readonly place: Int; readonly order?: string | undefined }
+  | {
+      readonly kind: "token";
+      readonly axis: "q" | "k";
+      readonly place: Int;
+      readonly order?: string | undefined;
+      /** The matrix of an order that a stage makes. */
+      readonly bits?: Bits | undefined;
+    }
   /** A whole number that an earlier stage has stored; float32 holds those up to 2^24. */
   | { readonly kind: "whole"; readonly of: Real }
   | { readonly kind: IntOp; readonly a: Int; readonly b: Int };
@@ -244,7 +251,19 @@ export type FlagStage = StageBase & { readonly kind: "flag"; readonly to: Bits; 
 /** Numbers word for word in a matrix of the launch; rows for which `stays` holds keep what they have. */
 export type WordsStage = StageBase & { readonly kind: "words"; readonly to: Bits; readonly value: Real; readonly stays: Cond };
 
-export type Stage = WordsStage | MapStage | DotStage | KeepStage | PairsStage | SnapStage | FlagStage;
+/**
+ * Sorts the keys of each segment by falling score; see `SortedOrder` of the selection IR for the rule, and for what stands in
+ * the rows of `to`: words of 32 columns.
+ */
+export type SortStage = StageBase & {
+  readonly kind: "sort";
+  readonly to: Bits;
+  /** Of the key at `column`. */
+  readonly score: Real;
+  readonly segment: number;
+};
+
+export type Stage = SortStage | WordsStage | MapStage | DotStage | KeepStage | PairsStage | SnapStage | FlagStage;
 
 export interface SelectionProgram {
   readonly module: MaskModule;

@@ -1,5 +1,5 @@
 import type { MaskModule } from "../mask/ir.js";
-import type { Flag, OfClusters, Selection, SelectionHeads, Tensor as TensorNode, TensorAxes } from "../mask/selection.js";
+import type { OfClusters, Selection, SelectionHeads, SelectionItem, Tensor as TensorNode, TensorAxes } from "../mask/selection.js";
 import { rememberedQueries } from "../mask/reuse.js";
 import { tensorChildren } from "../mask/selection-walk.js";
 import { arrange } from "./arrange.js";
@@ -14,7 +14,7 @@ import { isOfPlaces } from "./place-units.js";
 import { servesHeads } from "./places.js";
 import { withServes } from "./reads.js";
 import { placeInScratch } from "./scratch.js";
-import { lowerFlag, lowerSelection } from "./selections.js";
+import { lowerFlag, lowerOrder, lowerSelection } from "./selections.js";
 import { shareOf } from "./share.js";
 import { cursorKey, headFor, isStored, valueOf } from "./values.js";
 import type { Cursor, ValueContext } from "./values.js";
@@ -28,7 +28,7 @@ export function lowerSelections(module: MaskModule): SelectionProgram | undefine
   const guards = new Map<string, Guard>();
   const chosen = selections.map((each) => {
     const guard = each.kind === "selection" ? guardOf(lowering, each, remembered.get(each.name)) : undefined;
-    const bits = each.kind === "flag" ? lowerFlag(lowering, each) : lowerSelection(lowering, each, guard);
+    const bits = lowerItem(lowering, each, guard);
     lowering.addMatrix(bits);
     if (guard !== undefined) {
       guards.set(each.name, guard);
@@ -53,6 +53,17 @@ export function lowerSelections(module: MaskModule): SelectionProgram | undefine
 const guardOf = (lowering: Lowering, selection: Selection, queries: string | undefined): Guard | undefined =>
   selection.reuse?.kind === "while" ? lowerGuard(lowering, selection, selection.reuse.cosine, queries!) : undefined;
 
+function lowerItem(lowering: Lowering, item: SelectionItem, guard: Guard | undefined): Bits {
+  switch (item.kind) {
+    case "flag":
+      return lowerFlag(lowering, item);
+    case "order":
+      return lowerOrder(lowering, item);
+    case "selection":
+      return lowerSelection(lowering, item, guard);
+  }
+}
+
 /** Numbers of one stage, by node and place: a node that is used twice is the same object. */
 type Numbers = Map<TensorNode, Map<string, Real>>;
 
@@ -71,7 +82,7 @@ export class Lowering implements ValueContext {
 
   constructor(
     readonly module: MaskModule,
-    selections: readonly (Selection | Flag)[],
+    selections: readonly SelectionItem[],
   ) {
     this.whole = readBeyondCandidates(selections);
     for (const each of selections) this.countUses(each.kind === "flag" ? each.value : each.score);
@@ -99,10 +110,8 @@ export class Lowering implements ValueContext {
     }
   }
 
-  /** The matrix of a selection or flag that is lowered. */
-  matrix(name: string): Bits | undefined {
-    return this.matrices.get(name);
-  }
+  /** The matrix of a selection, flag or order that is lowered. */
+  readonly matrix = (name: string): Bits | undefined => this.matrices.get(name);
 
   addMatrix(bits: Bits): void {
     this.matrices.set(bits.name, bits);

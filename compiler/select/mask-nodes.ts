@@ -1,6 +1,6 @@
 import type { BoolExpr, IntExpr } from "../mask/ir.js";
 import type { Cond, Int, SelectionProgram, Stage } from "./ir.js";
-import { condInts, realInts, stageConds, stageInts, walkReals } from "./walk.js";
+import { realInts, stageConds, stageInts, walkInts, walkReals } from "./walk.js";
 
 /** The expressions of the mask that a stage holds: those in lengths, parameters and host scalars, and those over pairs. */
 export function maskNodes(stage: Stage): readonly (IntExpr | BoolExpr)[] {
@@ -49,13 +49,9 @@ export function maskNodes(stage: Stage): readonly (IntExpr | BoolExpr)[] {
 
 /** Whether a stage asks for the token at a place. */
 export function usesTokens({ stages }: SelectionProgram): boolean {
-  const int = (a: Int): boolean => a.kind === "token" || ("a" in a && (int(a.a) || int(a.b)));
   return stages.some((stage) => {
-    let uses = stageInts(stage).some(int);
-    walkReals(stage, (value) => {
-      const conds = value.kind === "choose" ? [value.cond] : value.kind === "loop" && value.where !== undefined ? [value.where] : [];
-      uses ||= realInts(value).some(int) || conds.flatMap(condInts).some(int);
-    });
+    let uses = false;
+    walkInts(stage, ({ kind }) => (uses ||= kind === "token"));
     return uses;
   });
 }

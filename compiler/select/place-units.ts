@@ -21,6 +21,8 @@ export interface PlaceContext {
   readonly table: (name: string, heads: SelectionHeads, extents: { readonly rows?: Int; readonly columns: Int }, value: Real) => Tensor;
   /** Where the clusters of tokens are: a bit for each token, in the column of its own. */
   readonly assignment: (of: OfClusters) => Bits;
+  /** The matrix of a selection, or of an order, that is lowered. */
+  readonly matrix: (name: string) => Bits | undefined;
   /** Makes a tensor once for a program. */
   readonly onceFor: (key: string, make: () => Tensor) => Tensor;
 }
@@ -39,9 +41,10 @@ export function placesOf({ unit }: { readonly unit: number }, index: Int): { rea
 }
 
 /** The position of the query or key at a place. */
-export function tokenOf({ module: { layout } }: PlaceContext, axis: "q" | "k", place: Int): Int {
+export function tokenOf({ module: { layout }, matrix }: PlaceContext, axis: "q" | "k", place: Int): Int {
   const token = layout?.tokens[axis];
-  return tokenAt(axis, place, token?.kind === "load" && token.byHead === true ? token.input : undefined);
+  const order = token?.kind === "load" && token.byHead === true ? token.input : undefined;
+  return tokenAt(axis, place, order, order === undefined ? undefined : matrix(order));
 }
 
 /** The row of the call that the token at a place has; negative where it is no query of the call. */

@@ -45,6 +45,8 @@ function statements(stage: Stage): readonly string[] {
       return [
         `some bit of ${stage.from.name} in rows ${printSize(stage.row0)} up to ${printSize(stage.row1)}, columns ${printSize(stage.column0)} up to ${printSize(stage.column1)}`,
       ];
+    case "sort":
+      return [`positions of the keys of each ${stage.segment} by falling ${printReal(stage.score)}`];
     case "flag":
       return [`${printReal(stage.value)} is not 0`];
     case "words":

@@ -1,6 +1,6 @@
 import { clustersOf, isOfClusters } from "../mask/clusters.js";
 import type { BoolExpr } from "../mask/ir.js";
-import type { ColumnAxis, Flag, RowAxis, Selection } from "../mask/selection.js";
+import type { ColumnAxis, Flag, RowAxis, Selection, SortedOrder } from "../mask/selection.js";
 import { COLUMN, columnCount, firstQuery, HEAD, ROW, rowCount, rowSpan } from "./axes.js";
 import { clusterOf } from "./clusters.js";
 import type { Guard } from "./guard.js";
@@ -8,6 +8,7 @@ import { add, ALWAYS, and, ceilDiv, div, int, le, lt, max, min, mul, NEVER, ofMa
 import type { Bits, Cond, Int, KeepRule } from "./ir.js";
 import type { Lowering } from "./lower.js";
 import { candidateIn, candidatesOf, isOfPlaces, placesOf } from "./place-units.js";
+import { SUMMARY_TOKENS } from "../tiles/expr.js";
 import { somePair, type Units } from "./unit-masks.js";
 
 /** Adds the stages that make a selection's matrix. */
@@ -63,6 +64,15 @@ export function lowerFlag(lowering: Lowering, { name, heads, value }: Flag): Bit
   const to: Bits = { name, heads, rows: ONE, columns: ONE };
   const number = lowering.stage(() => lowering.value(value, { heads, head: HEAD }));
   lowering.add({ kind: "flag", name: `flag ${name}`, to, value: number, serves: [] });
+  return to;
+}
+
+/** Adds the stage that sorts the keys: the first of those that read their order. */
+export function lowerOrder(lowering: Lowering, { name, heads, score, segment }: SortedOrder): Bits {
+  const rows = add(shape("N"), mul(ceilDiv(shape("N"), int(SUMMARY_TOKENS)), int(2)));
+  const to: Bits = { name, heads, rows, columns: int(32) };
+  const value = lowering.stage(() => lowering.scoreOf(score, { heads, head: HEAD, column: COLUMN }));
+  lowering.add({ kind: "sort", name: `sort ${name}`, to, score: value, segment, serves: [] });
   return to;
 }
 

@@ -110,7 +110,7 @@ function bitsOf(lowering: Lowering, mask: BoolExpr, { heads, rows, columns, coun
     to,
     columns: columns.kind === "offsets" ? "offsets" : "keys",
     pairs,
-    reads: matricesOf(lowering, mask),
+    reads: matricesOf(lowering, pairs),
     q0: q.first,
     q1: q.last,
     k0: k.first,
@@ -130,7 +130,8 @@ function firstAndLast(axis: RowAxis | ColumnAxis, index: Int): Span {
 function matricesOf(lowering: Lowering, mask: BoolExpr): readonly Bits[] {
   const found = new Set<Bits>();
   walk(mask, (node) => {
-    if (node.kind === "bit") found.add(lowering.matrix(node.input)!);
+    const matrix = node.kind === "bit" || node.kind === "load" ? lowering.matrix(node.input) : undefined;
+    if (matrix !== undefined) found.add(matrix);
   });
   return [...found];
 }

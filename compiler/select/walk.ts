@@ -115,6 +115,8 @@ export function stageReals(stage: Stage): readonly Real[] {
       return [stage.value, ...conditions];
     case "dot":
       return [stage.a, stage.b, stage.value, ...conditions];
+    case "sort":
+      return [stage.score];
     case "keep":
       return [stage.score, ...conditions];
     case "pairs":
@@ -171,6 +173,22 @@ export function realInts(value: Real): readonly Int[] {
   }
 }
 
+/** All integers of a stage, with those that they are made of. */
+export function walkInts(stage: Stage, see: (a: Int) => void): void {
+  const visit = (a: Int): void => {
+    see(a);
+    if (a.kind === "token") visit(a.place);
+    if ("a" in a) [a.a, a.b].forEach(visit);
+  };
+  stageInts(stage).forEach(visit);
+  stageConds(stage).flatMap(condInts).forEach(visit);
+  walkReals(stage, (value) => {
+    realInts(value).forEach(visit);
+    if (value.kind === "choose") condInts(value.cond).forEach(visit);
+    if (value.kind === "loop" && value.where !== undefined) condInts(value.where).forEach(visit);
+  });
+}
+
 /** What a stage of numbers fills, and with what. */
 export const mapResults = ({ to, value, also = [] }: MapStage): readonly MapResult[] => [{ to, value }, ...also];
 
@@ -187,6 +205,9 @@ export function readsOf(stage: Stage): readonly (Tensor | Bits)[] {
     if (cond !== undefined) for (const bits of condBits(cond)) read.add(bits);
   });
   if (stage.unless !== undefined) read.add(stage.unless);
+  walkInts(stage, (a) => {
+    if (a.kind === "token" && a.bits !== undefined) read.add(a.bits);
+  });
   if (stage.kind === "snap") read.add(stage.from);
   if (stage.kind === "pairs") for (const bits of stage.reads) read.add(bits);
   for (const bits of stageConds(stage).flatMap(condBits)) read.add(bits);

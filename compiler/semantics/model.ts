@@ -1,5 +1,6 @@
 import type { SourceFile, Span } from "../source/file.js";
 import type { Declaration } from "../syntax/ast.js";
+import type { TensorTyped } from "./tensors/model.js";
 import type { Typed } from "./typed.js";
 import type { Type } from "./types.js";
 
@@ -64,11 +65,9 @@ export type LayoutModel =
   /** Orders that are data, of queries and of keys: one of them at least. */
   | { readonly kind: "permute"; readonly q?: OrderModel | undefined; readonly k?: OrderModel | undefined; readonly span: Span };
 
-/** An order of tokens that is data: what the caller gives as an input. */
-export interface OrderModel {
-  readonly kind: "input";
-  readonly input: InputModel;
-}
+/** An order of tokens that is data: what the caller gives as an input, or keys sorted by a score within segments. */
+export type OrderModel =
+  { readonly kind: "input"; readonly input: InputModel } | { readonly kind: "sort"; readonly score: TensorTyped; readonly segment: Typed };
 
 /** Curves that fill a grid. */
 export type Curve = "morton" | "hilbert" | "gilbert";

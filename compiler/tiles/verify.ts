@@ -25,7 +25,7 @@ export function verifyPlan(plan: TilePlan, module: MaskModule): readonly string[
 
 function checkNames(root: TileExpr | TileCond, module: MaskModule, problems: string[]): void {
   const inputs = new Map(module.inputs.map((input) => [input.name, input.kind === "ids" ? "ids" : "bits"]));
-  for (const { name } of module.selections ?? []) inputs.set(name, "bits");
+  for (const { name, kind } of module.selections ?? []) inputs.set(name, kind === "order" ? "ids" : "bits");
   for (const order of module.orders ?? []) inputs.set(order.name, "ids");
   visit(root, (node) => {
     switch (node.kind) {

@@ -19,7 +19,7 @@ export interface Band {
  * - r: what single roundings do to this score, from first-order analysis. It is 0 where every step is exact in float32,
  *   so that equal scores of such data are ties, and ties have one right answer.
  */
-export function scoreBands({ scores, slack }: ExpectedHead, places: readonly number[]): readonly Band[] {
+export function scoreBands({ scores, slack }: Pick<ExpectedHead, "scores" | "slack">, places: readonly number[]): readonly Band[] {
   const [exact, ...plain] = scores as [Float64Array, ...Float64Array[]];
   let error = 0;
   for (const i of places) for (const values of plain) error = Math.max(error, difference(values[i]!, exact[i]!));
@@ -32,6 +32,17 @@ export function scoreBands({ scores, slack }: ExpectedHead, places: readonly num
     const off = Number.isFinite(value) ? 2 * (Math.max(error, own) + slack[i]!) : 0;
     return Number.isNaN(off) ? anything : { low: value - off, high: value + off, nan: "no" };
   });
+}
+
+/** The ends of a band in the order of ranks, in which NaN is the least of all. */
+export const lowOf = (band: Band): number => (band.nan === "no" ? Math.max(band.low, -Number.MAX_VALUE) : -Infinity);
+export const highOf = (band: Band): number => (band.nan === "yes" ? -Infinity : Math.max(band.high, -Number.MAX_VALUE));
+export const isExact = (band: Band): boolean => lowOf(band) === highOf(band);
+
+/** Whether i, in the band a, ranks before j, in the band b, in any computation that is right: exact ties go by index. */
+export function ranksBefore(a: Band, i: number, b: Band, j: number): boolean {
+  if (lowOf(a) !== highOf(b)) return lowOf(a) > highOf(b);
+  return isExact(a) && isExact(b) && i < j;
 }
 
 const never: Band = { low: -Infinity, high: -Infinity, nan: "yes" };

@@ -41,6 +41,15 @@ export interface ExpectedSelection {
   readonly select: (b: number, h: number) => ExpectedHead;
 }
 
+/** An order of the keys: within segments by falling score. */
+export interface ExpectedOrder {
+  readonly kind: "order";
+  readonly name: string;
+  readonly segment: number;
+  /** By position. */
+  readonly scoresOf: (b: number, h: number) => Pick<ExpectedHead, "scores" | "slack">;
+}
+
 /** A boolean for each head. */
 export interface ExpectedFlag {
   readonly kind: "flag";

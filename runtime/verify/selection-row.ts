@@ -1,4 +1,4 @@
-import { fractionBand, massesOf, scoreBands, thresholdBand, type Band } from "./selection-bands.js";
+import { fractionBand, highOf, isExact, lowOf, massesOf, ranksBefore, scoreBands, thresholdBand, type Band } from "./selection-bands.js";
 import type { ExpectedHead } from "./selection-expected.js";
 
 /** What is wrong with the units that share a budget. `unit` and `other` are places in the head's arrays. */
@@ -90,16 +90,9 @@ function falling(a: number, b: number): number {
   return a === b ? 0 : b > a ? 1 : -1;
 }
 
-/** The ends of a band in the order of ranks, in which NaN is the least of all. */
-const lowOf = (band: Band): number => (band.nan === "no" ? Math.max(band.low, -Number.MAX_VALUE) : -Infinity);
-const highOf = (band: Band): number => (band.nan === "yes" ? -Infinity : Math.max(band.high, -Number.MAX_VALUE));
-const isExact = (band: Band): boolean => lowOf(band) === highOf(band);
-
 /** Whether the unit at `i` ranks before that at `j` in any computation that is right. */
 function surelyBefore(row: Row, i: number, j: number): boolean {
-  const [a, b] = [row.bands.get(i)!, row.bands.get(j)!];
-  if (lowOf(a) !== highOf(b)) return lowOf(a) > highOf(b);
-  return isExact(a) && isExact(b) && i < j;
+  return ranksBefore(row.bands.get(i)!, i, row.bands.get(j)!, j);
 }
 
 /** What is wrong with a set of kept units; undefined where nothing is. */

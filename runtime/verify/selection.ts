@@ -1,4 +1,5 @@
-import type { ExpectedFlag, ExpectedHead, ExpectedSelection } from "./selection-expected.js";
+import type { ExpectedFlag, ExpectedHead, ExpectedOrder, ExpectedSelection } from "./selection-expected.js";
+import { orderFault, orderRows } from "./selection-order.js";
 import { budgetsOf, certainty, faultOf, type Fault } from "./selection-row.js";
 
 /** Matrices of bits as a device made them, for each batch entry and head: rows of 32-bit words. */
@@ -28,7 +29,7 @@ export interface SelectionFault {
 /** What came of one selection or flag of a case. */
 export interface SelectionCheck {
   readonly name: string;
-  readonly kind: "selection" | "flag";
+  readonly kind: "selection" | "flag" | "order";
   readonly heads: number;
   readonly rows: number;
   /** Units of a row. */
@@ -56,11 +57,12 @@ export type Reads = (batch: number, head: number) => boolean;
  * reads.
  */
 export function checkSelection(
-  expected: ExpectedSelection | ExpectedFlag,
+  expected: ExpectedSelection | ExpectedFlag | ExpectedOrder,
   made: MadeBits,
   sizes: SelectionSizes,
   reads: Reads = () => true,
 ): SelectionCheck {
+  if (expected.kind === "order") return checkOrder(expected, made, sizes);
   const { name, kind } = expected;
   const [rows, columns] = kind === "flag" ? [1, 1] : [expected.matrix.rows, expected.matrix.columns];
   const about = { name, kind, heads: made.heads, rows: made.rows, units: made.columns };
@@ -85,6 +87,22 @@ export function checkSelection(
     }
   }
   return { ...about, kept: countBits(made), swaps, ok: true };
+}
+
+function checkOrder(expected: ExpectedOrder, made: MadeBits, sizes: SelectionSizes): SelectionCheck {
+  const { length } = expected.scoresOf(0, 0).scores[0]!;
+  const about = { name: expected.name, kind: expected.kind, heads: made.heads, rows: 1, units: length, kept: 0, swaps: 0 };
+  const shape = wrongShape(made, orderRows(length), 32, sizes);
+  if (shape !== undefined) return { ...about, ok: false, worst: { batch: 0, head: 0, row: 0, problem: shape } };
+  for (let b = 0; b < sizes.batch; b++) {
+    for (let h = 0; h < sizes.heads; h++) {
+      const start = (b * made.heads + headOf(made, h, sizes)) * made.rows;
+      const fault = orderFault(expected, b, h, (row) => made.words[start + row]!);
+      if (fault !== undefined)
+        return { ...about, ok: false, worst: { batch: b, head: h, row: 0, unit: fault.place, problem: fault.problem } };
+    }
+  }
+  return { ...about, ok: true };
 }
 
 function flagFault(expected: ExpectedFlag, b: number, h: number, bit: (row: number, column: number) => boolean): Fault | undefined {

@@ -21,6 +21,7 @@ export function evaluateSelections(module: MaskModule, call: SelectionCall, clos
   const tensors = new TensorEvaluator(module, call);
   const made: Record<string, BitsValue> = {};
   for (const each of module.selections ?? []) {
+    if (each.kind === "order") throw new Error("orders have a test of their own");
     made[each.name] = each.kind === "flag" ? flagOf(each, call, tensors) : matrixOf(each, module, call, tensors, made, close);
   }
   return made;

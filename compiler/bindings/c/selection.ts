@@ -1,5 +1,5 @@
 import type { BoolExpr, IntExpr, MaskModule } from "../../mask/ir.js";
-import type { Flag, Selection } from "../../mask/selection.js";
+import type { Selection, SelectionItem } from "../../mask/selection.js";
 import { cpp } from "../../targets/cuda/dialect.js";
 import { printBool, printInt } from "../../targets/print/expressions.js";
 import { uniformName } from "../../targets/print/names.js";
@@ -91,7 +91,7 @@ ${selections.map((each) => printRule(each, mask, module, call)).join("")}`;
 /** Whether a call makes a selection: always, or by the rule of its reuse. */
 function printRule({ name, field, reusable, withField }: CallSelection, mask: MaskModule, module: CudaModule, call: string): string {
   if (!reusable || withField !== undefined) return "";
-  const { reuse } = (mask.selections ?? []).find((each: Selection | Flag) => each.name === name) as Selection;
+  const { reuse } = (mask.selections ?? []).find((each: SelectionItem) => each.name === name) as Selection;
   if (reuse === undefined || reuse.kind === "while") throw new Error(`${name} has no rule of layers or steps`);
   const { params, launch } = callFields(mask, module);
   const fields = [

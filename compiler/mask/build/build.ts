@@ -80,6 +80,7 @@ function buildMask(attention: AttentionModel, settings: MaskSettings, report: (d
   if (failed) return undefined;
 
   const lowering = new Lowering({ space, shape, phases: attention.phases, reordered: reorder?.places }, add);
+  if (reorder?.sort !== undefined) lowering.selections.order(reorder.sort.score, reorder.sort.segment, frame);
   const attended = lowering.values.bool(lowering.attend(attention.attend!, frame));
   checkTables(lowering, attention, shape, add);
   const params = runtimeParams(attention, frame, settings, space, lowering.positive, add);

@@ -1,5 +1,7 @@
 import { diagnostic } from "../../diagnostics/report.js";
-import type { AttentionModel, Curve, LayoutModel } from "../../semantics/model.js";
+import type { AttentionModel, Curve, LayoutModel, OrderModel } from "../../semantics/model.js";
+import type { TensorTyped } from "../../semantics/tensors/model.js";
+import type { Typed } from "../../semantics/typed.js";
 import type { MaskModule, Space } from "../ir.js";
 import type { OfPlaces } from "../selection.js";
 import type { Order } from "../layout/order.js";
@@ -18,6 +20,8 @@ export interface Reorder {
   readonly apply: (module: MaskModule) => MaskModule;
   /** Whose places are not positions then. */
   readonly places: { readonly q: OfPlaces | undefined; readonly k: OfPlaces | undefined };
+  /** What keys are sorted by, within segments of so many. */
+  readonly sort?: { readonly score: TensorTyped; readonly segment: number } | undefined;
 }
 
 const allPlaces: Reorder["places"] = { q: "places", k: "places" };
@@ -26,9 +30,7 @@ const allPlaces: Reorder["places"] = { q: "places", k: "places" };
 export function reorderOf({ layout }: AttentionModel, space: Space, frame: Frame, lowering: Lowering): Reorder | undefined {
   if (layout === undefined) return undefined;
   if (layout.kind === "permute") {
-    const orders = { q: layout.q?.input.name, k: layout.k?.input.name };
-    const of = (name: string | undefined): OfPlaces | undefined => (name === undefined ? undefined : `order ${name}`);
-    return { apply: (module) => byGivenOrders(module, orders), places: { q: of(orders.q), k: of(orders.k) } };
+    return byOrders(layout, frame, lowering);
   }
   if (layout.kind === "residues") {
     const modulus = constantOf(lowering.lower(layout.modulus, frame)) ?? 0;
@@ -43,6 +45,31 @@ export function reorderOf({ layout }: AttentionModel, space: Space, frame: Frame
   const order = orderOf(layout, space, frame, lowering);
   return order && { apply: (module) => permute(module, order), places: allPlaces };
 }
+
+function byOrders({ q, k }: Extract<LayoutModel, { kind: "permute" }>, frame: Frame, lowering: Lowering): Reorder {
+  const of = (order: OrderModel | undefined): OfPlaces | undefined =>
+    order && (order.kind === "input" ? `order ${order.input.name}` : "order sorted");
+  const sorted = (module: MaskModule): string => module.selections!.find(({ kind }) => kind === "order")!.name;
+  const nameOf = (order: OrderModel | undefined, module: MaskModule): string | undefined =>
+    order && (order.kind === "input" ? order.input.name : sorted(module));
+  return {
+    apply: (module) => byGivenOrders(module, { q: nameOf(q, module), k: nameOf(k, module) }),
+    places: { q: of(q), k: of(k) },
+    ...(k?.kind === "sort" ? { sort: { score: k.score, segment: segmentOf(k.segment, frame, lowering) } } : {}),
+  };
+}
+
+/** Keys of a segment: a workgroup sorts them, and writes the least and the greatest of each 32 of them. */
+function segmentOf(segment: Typed, frame: Frame, lowering: Lowering): number {
+  const found = constantOf(lowering.lower(segment, frame)) ?? 0;
+  if (found >= 32 && found <= MOST_SORTED && found % 32 === 0) return found;
+  const rule = `a multiple of 32 from 32 to ${MOST_SORTED}`;
+  lowering.add(diagnostic("ATTN3001", segment.span, { what: "`segment` of `sort`", rule, found }));
+  return 32;
+}
+
+/** Two words for each fit in what every device has of workgroup memory. */
+const MOST_SORTED = 1024;
 
 /** A period of that many classes is longer than sequences mostly are. */
 const MOST_RESIDUES = 4096;

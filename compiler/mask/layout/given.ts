@@ -3,7 +3,7 @@ import * as m from "../make.js";
 import { simplifyBool } from "../simplify.js";
 import { atTokens } from "./places.js";
 
-/** The inputs that hold the orders of queries and of keys. */
+/** The inputs that hold the orders of queries and of keys, or what is made as they are. */
 export interface GivenOrders {
   readonly q?: string | undefined;
   readonly k?: string | undefined;

@@ -1,6 +1,6 @@
 import { orderTable } from "../../../runtime/launch/curves.js";
 import type { OrderSpec } from "../../../runtime/launch/curves.js";
-import type { IdsValue, MaskEnv } from "../evaluate.js";
+import type { BitsValue, IdsValue, MaskEnv } from "../evaluate.js";
 import type { MaskModule } from "../ir.js";
 
 const tables = new WeakMap<OrderSpec, IdsValue>();
@@ -14,10 +14,35 @@ function valueOf(spec: OrderSpec): IdsValue {
   return value;
 }
 
-/** The environment of a call with the tables of the module's order among its inputs. */
-export function withOrders(module: Pick<MaskModule, "orders">, env: MaskEnv): MaskEnv {
-  if (module.orders === undefined) return env;
-  return { ...env, inputs: { ...env.inputs, ...Object.fromEntries(module.orders.map((spec) => [spec.name, valueOf(spec)])) } };
+/** The environment of a call with the tables of the module's order, and orders that are made of its tensors, among its inputs. */
+export function withOrders(module: Pick<MaskModule, "orders" | "selections">, env: MaskEnv): MaskEnv {
+  const sorted = (module.selections ?? []).flatMap(({ kind, name }) => {
+    const value = env.inputs?.[name];
+    return kind === "order" && value?.kind === "bits" ? [[name, sortedOrder(value, env.N)] as const] : [];
+  });
+  if (module.orders === undefined && sorted.length === 0) return env;
+  const tables = (module.orders ?? []).map((spec) => [spec.name, valueOf(spec)] as const);
+  return { ...env, inputs: { ...env.inputs, ...Object.fromEntries([...tables, ...sorted]) } };
+}
+
+const sortedOrders = new WeakMap<Uint8Array, IdsValue>();
+
+/** The words of an order's matrix, one byte for each bit, as ids: those of the places, without what stands behind them. */
+export function sortedOrder(bits: BitsValue, length: number): IdsValue {
+  let value = sortedOrders.get(bits.data);
+  if (!value)
+    sortedOrders.set(bits.data, (value = { kind: "ids", batch: bits.batch, heads: bits.heads, length, data: wordsOf(bits, length) }));
+  return value;
+}
+
+/** Of each matrix its first `length` rows. */
+export function wordsOf({ batch, heads, rows, data }: BitsValue, length: number): Int32Array {
+  return Int32Array.from({ length: batch * heads * length }, (_, i) => {
+    const start = (Math.floor(i / length) * rows + (i % length)) * 32;
+    let word = 0;
+    for (let bit = 0; bit < 32; bit++) word |= data[start + bit]! << bit;
+    return word;
+  });
 }
 
 /** The least and the greatest integer of a table. */

@@ -70,14 +70,14 @@ const tables = new WeakMap<IntExpr, Int32Array>();
 export function positions(module: MaskModule, env: MaskEnv, axis: "q" | "k", b: number, h: number): Int32Array | undefined {
   const token = module.layout?.tokens[axis];
   if (token === undefined) return undefined;
-  const input = token.kind === "load" ? env.inputs?.[token.input] : undefined;
+  const all = withOrders(module, env);
+  const input = token.kind === "load" ? all.inputs?.[token.input] : undefined;
   if (input?.kind === "ids") {
     const row = idsRow(input, env, b, h);
     return input.data.subarray(row, row + input.length);
   }
   let table = tables.get(token);
   if (table?.length !== env.N) {
-    const all = withOrders(module, env);
     table = Int32Array.from({ length: env.N }, (_, k) => evaluateInt(token, { env: all, scalars: [], b: 0, h: 0, q: 0, k }));
     tables.set(token, table);
   }

@@ -1,8 +1,8 @@
-import type { Expr } from "../../syntax/ast.js";
+import type { CallExpr, Expr } from "../../syntax/ast.js";
 import { evaluate } from "../expressions.js";
 import { OracleError } from "../program.js";
-import type { Meaning, OracleLaunch, Place } from "../scope.js";
-import { changes, derived, type Point, type Term } from "../values.js";
+import type { Meaning, OracleLaunch, Place, TokensOf } from "../scope.js";
+import { changes, constant, derived, type Point, type Term } from "../values.js";
 import { allWays, exactWay } from "./arithmetic.js";
 import { givenBit, keptBits, matrixShape, type MatrixShape, type OracleBits } from "./bits.js";
 import { assign, stepKey, stepsOf, type Assigned, type Step } from "./clusters.js";
@@ -12,6 +12,7 @@ import { isCounted } from "./force.js";
 import { sceneOf, type OracleTensors } from "./scene.js";
 import { selectionKey, spelled } from "./names.js";
 import { leastOf, selectHeads, type SelectedHead } from "./select.js";
+import { givenTokens, orderWords, sortedOrder, type OracleOrder } from "./sorted.js";
 import { origin } from "./tensor.js";
 import { positionsOf } from "./units.js";
 
@@ -32,13 +33,15 @@ export interface OracleFlag {
   readonly decide: (b: number, h: number) => { readonly holds: boolean; readonly sure: boolean };
 }
 
+export type OracleItem = OracleSelection | OracleFlag | OracleOrder;
+
 /** A selection or flag of a mask. It has a name when all of them are known. */
 interface Entry {
   name: string;
   /** By which a first of its kind is called. */
   readonly base: string;
   readonly term: Term;
-  readonly known: (name: string) => OracleSelection | OracleFlag;
+  readonly known: (name: string) => OracleItem;
   /** Of one that makes clusters: that of each token. */
   readonly assigned?: Assigned | undefined;
 }
@@ -59,9 +62,9 @@ export function emptyBook(launch: Pick<OracleLaunch, "tensors" | "selected">, ch
 }
 
 /** Gives the selections of a mask names of their own, which none of `taken` has: the second `c` is `c_2`. */
-export function nameSelections({ entries }: SelectionBook, taken: Iterable<string>): ReadonlyMap<string, OracleSelection | OracleFlag> {
+export function nameSelections({ entries }: SelectionBook, taken: Iterable<string>): ReadonlyMap<string, OracleItem> {
   const used = new Set(taken);
-  const named = new Map<string, OracleSelection | OracleFlag>();
+  const named = new Map<string, OracleItem>();
   for (const entry of entries.values()) {
     entry.name = entry.base;
     for (let i = 2; used.has(entry.name); i++) entry.name = `${entry.base}_${i}`;
@@ -97,6 +100,21 @@ const one = (place: Place, text: SelectText, least: boolean): Term =>
 function once({ entries }: SelectionBook, key: string, make: () => Entry): Term {
   if (!entries.has(key)) entries.set(key, make());
   return entries.get(key)!.term;
+}
+
+/** The order that `sort` makes of the keys: what was made already where that is given. It is met before all else. */
+export function sortedKeys(expr: CallExpr, place: Place): TokensOf {
+  const { selected } = place;
+  const base = "order_k";
+  const made = sortedOrder(expr, place, () => tensorsOf(selected, base), waysOf(selected));
+  const entry: Entry = { name: base, base, term: constant(false, "bool"), known: (name) => ({ ...made, name }) };
+  selected.entries.set("order of keys", entry);
+  let given: TokensOf | undefined;
+  return (at) => {
+    const bits = selected.given[entry.name];
+    if (bits === undefined) return made.tokensOf(at);
+    return (given ??= givenTokens(bits, place))(at);
+  };
 }
 
 /** What a selection reads of others is met before it. */
@@ -232,9 +250,10 @@ function remembered<T>(make: (b: number) => T): (b: number) => T {
 
 /** What is selected for all heads of a call, as matrices of bits. */
 export function selectionBits(
-  item: OracleSelection | OracleFlag,
-  { batch, heads }: { readonly batch: number; readonly heads: number },
+  item: OracleItem,
+  { batch, heads, kvHeads }: { readonly batch: number; readonly heads: number; readonly kvHeads: number },
 ): OracleBits & { readonly words: Uint32Array<ArrayBuffer> } {
+  if (item.kind === "order") return orderBits(item, batch, kvHeads);
   const { rows, columns } = item.kind === "flag" ? { rows: 1, columns: 1 } : item.matrix;
   const perRow = Math.ceil(columns / 32);
   const words = new Uint32Array(batch * heads * rows * perRow);
@@ -248,4 +267,12 @@ export function selectionBits(
     }
   }
   return { batch, heads, rows, columns, words };
+}
+
+function orderBits({ tokensOf }: OracleOrder, batch: number, heads: number): OracleBits & { readonly words: Uint32Array<ArrayBuffer> } {
+  const all = Array.from({ length: batch * heads }, (_, i) => {
+    const [b, kvh] = [Math.floor(i / heads), i % heads];
+    return orderWords(tokensOf({ b, h: kvh, kvh }));
+  });
+  return { batch, heads, rows: all[0]!.length, columns: 32, words: Uint32Array.from(all.flat()) };
 }

@@ -1,8 +1,10 @@
-import type { CallNode, Expr, LayoutClause } from "../../syntax/ast.js";
+import type { CallExpr, CallNode, Expr, LayoutClause } from "../../syntax/ast.js";
 import { matchArguments } from "../arguments.js";
 import { report, type Context } from "../context.js";
 import { checkConstantInt, checkExpr, hint } from "../expressions.js";
 import type { Curve, LayoutModel, OrderModel, SpaceModel } from "../model.js";
+import { checkTensor } from "../tensors/check.js";
+import { describeShape } from "../tensors/shape.js";
 
 /** What layouts are called; this version compiles the first four. */
 const layouts = ["tiles", "curve", "residues", "permute", "paged", "kv", "shared_prefix"] as const;
@@ -89,6 +91,7 @@ function checkPermute(item: CallNode, context: Context): LayoutModel | undefined
 /** The order of queries or keys that an argument of `permute` names; reports what is none. */
 function checkOrder(expr: Expr, axis: "q" | "k", context: Context): OrderModel | undefined {
   if (expr.kind === "error") return undefined;
+  if (expr.kind === "call" && expr.callee.name === "sort") return checkSort(expr, axis, context);
   const symbol = expr.kind === "name" ? context.scope.find(expr.name) : undefined;
   if (symbol?.kind === "error") return undefined;
   if (expr.kind !== "name" || symbol === undefined) {
@@ -109,6 +112,22 @@ function checkOrder(expr: Expr, axis: "q" | "k", context: Context): OrderModel |
     return undefined;
   }
   return { kind: "input", input };
+}
+
+/** `sort(SCORE, segment: n)`: of keys, by one number for each. */
+function checkSort(expr: CallExpr, axis: "q" | "k", context: Context): OrderModel | undefined {
+  const parameters = ["score", "segment"].map((name) => ({ name, required: true }));
+  const matched = matchArguments(expr, parameters, context);
+  if (matched === undefined) return undefined;
+  const score = checkTensor(matched.get("score")!, { context });
+  const segment = checkConstantInt(matched.get("segment")!, context, "`segment` of `sort`");
+  if (score.kind === "error" || segment.type.kind === "error") return undefined;
+  const { rows, columns, dim, bool } = score.shape;
+  const isScore = !rows && !dim && !bool && (columns === undefined || columns === "keys");
+  if (axis === "k" && isScore) return { kind: "sort", score, segment };
+  const found = axis === "q" ? "these are the queries" : `this is ${describeShape(score.shape)}`;
+  report(context, "ATTN2345", expr.span, { found });
+  return undefined;
 }
 
 /** What keeps the positions of a space from being those of one sequence. */

@@ -1,9 +1,9 @@
-import type { Input, MaskModule } from "../../mask/ir.js";
+import type { MaskModule } from "../../mask/ir.js";
 import { SUMMARY_TOKENS } from "../../tiles/expr.js";
 import { usedHelpers } from "../print/helpers.js";
 import type { Helper } from "../print/helpers.js";
 import { uniformName } from "../print/names.js";
-import { loadedInputs } from "../print/uniforms.js";
+import { loadedInputs, type LoadedInput } from "../print/uniforms.js";
 
 /** The member functions that printed expressions call; those that `text` does not mention are left out. */
 export function printHelpers(module: MaskModule, text: string): string {
@@ -53,21 +53,27 @@ __device__ __forceinline__ int scalar_of(int h, int slot) const {
   };
 }
 
-function inputHelpers(input: Input): readonly Helper[] {
-  return input.kind === "ids" ? idHelpers(input) : bitHelpers(input.name);
+function inputHelpers(input: LoadedInput): readonly Helper[] {
+  return input.kind === "ids" || input.kind === "sorted" ? idHelpers(input) : bitHelpers(input.name);
 }
 
-function idHelpers({ name, order }: Extract<Input, { kind: "ids" }>): readonly Helper[] {
+function idHelpers(input: Extract<LoadedInput, { kind: "ids" | "sorted" }>): readonly Helper[] {
+  const { name } = input;
+  const sorted = input.kind === "sorted";
   const field = (of: string): string => `u.${uniformName(name, "input", of)}`;
   const headOf = (stride: string): string => ` + (h * ${field("headCount")} / u.heads) * ${field(stride)}`;
-  const [h, head, summaryHead] = order === true ? ["int h, ", headOf("headStride"), headOf("summaryHeadStride")] : ["", "", ""];
+  const [h, head, summaryHead] =
+    sorted || input.order === true ? ["int h, ", headOf("headStride"), headOf("summaryHeadStride")] : ["", "", ""];
+  const length = sorted ? "u.keys" : field("length");
+  const start = `${field("base")} + b * ${field("batchStride")}${head}`;
+  const summary = sorted ? `${start} + u.keys` : `${field("summary")} + b * ${field("summaryBatchStride")}${summaryHead}`;
   const extremum = (pick: "min" | "max", component: number): Helper => ({
     name: `${pick}_id_${name}`,
     text: `// From the summary: the ${pick} over the groups of ${SUMMARY_TOKENS} tokens that hold tokens low to high.
 __device__ inline int ${pick}_id_${name}(int b, ${h}int low, int high) const {
-  const int first = min(max(low, 0), ${field("length")} - 1) / ${SUMMARY_TOKENS};
-  const int last = min(max(high, 0), ${field("length")} - 1) / ${SUMMARY_TOKENS};
-  const unsigned int* base = aux + ${field("summary")} + b * ${field("summaryBatchStride")}${summaryHead};
+  const int first = min(max(low, 0), ${length} - 1) / ${SUMMARY_TOKENS};
+  const int last = min(max(high, 0), ${length} - 1) / ${SUMMARY_TOKENS};
+  const unsigned int* base = aux + ${summary};
   int found = static_cast<int>(base[first * 2 + ${component}]);
   for (int i = first + 1; i <= last; i++) found = ${pick}(found, static_cast<int>(base[i * 2 + ${component}]));
   return found;
@@ -77,8 +83,8 @@ __device__ inline int ${pick}_id_${name}(int b, ${h}int low, int high) const {
     {
       name: `id_${name}`,
       text: `__device__ __forceinline__ int id_${name}(int b, ${h}int i) const {
-  const int at = min(max(i, 0), ${field("length")} - 1);
-  return static_cast<int>(aux[${field("base")} + b * ${field("batchStride")}${head} + at]);
+  const int at = min(max(i, 0), ${length} - 1);
+  return static_cast<int>(aux[${start} + at]);
 }`,
     },
     extremum("min", 0),

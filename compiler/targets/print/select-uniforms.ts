@@ -8,7 +8,7 @@ import type { UniformField, UniformSource } from "../../../runtime/launch/module
 import { uniformName } from "./names.js";
 import { sizeName } from "./select-sizes.js";
 import type { Sizes } from "./select-sizes.js";
-import { bitFields, idFieldsOf, launchVariables, loadedInputs } from "./uniforms.js";
+import { bitFields, fieldsOf, launchVariables, loadedInputs } from "./uniforms.js";
 
 const shapeNames = ["batch", "heads", "kvHeads", "NQ", "N", "headDim", "offset"] as const;
 
@@ -38,7 +38,7 @@ export function selectionUniforms(program: SelectionProgram, sizes: Sizes): read
   const made = new Set(matrices.map(({ bits }) => bits.name));
   for (const input of loadedInputs(module)) {
     if (!read.has(input.name) || made.has(input.name)) continue;
-    for (const field of input.kind === "ids" ? idFieldsOf(input) : bitFields) {
+    for (const field of fieldsOf(input)) {
       fields.push(int(uniformName(input.name, "input", field), { kind: "input", input: input.name, field }));
     }
   }

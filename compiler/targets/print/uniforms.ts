@@ -30,29 +30,41 @@ export function uniformFields(module: MaskModule): readonly UniformField[] {
   const lists = gatheredLists(module);
   for (const input of loadedInputs(module)) {
     const listFields = lists.includes(input.name) ? LIST_FIELDS : [];
-    for (const field of input.kind === "ids" ? idFieldsOf(input) : [...bitFields, ...listFields]) {
+    for (const field of [...fieldsOf(input), ...listFields]) {
       fields.push(int(uniformName(input.name, "input", field), { kind: "input", input: input.name, field }));
     }
   }
   return fields;
 }
 
+/** An input, or the matrix of an order that is made of the tensors of a call. */
+export type LoadedInput = Input | { readonly kind: "sorted"; readonly name: string };
+
 /**
  * The inputs of the caller, the tables of the layout, which kernels read as ids, and the bits of selections, which lie
  * in the aux buffer as the caller's do.
  */
-export function loadedInputs(module: MaskModule): readonly Input[] {
+export function loadedInputs(module: MaskModule): readonly LoadedInput[] {
   return [
     ...module.inputs,
     ...(module.orders ?? []).map(({ name }): Input => ({ kind: "ids", name, axis: "k" })),
-    ...(module.selections ?? []).map(({ name }): Input => ({ kind: "blocks", name, n: 1, m: 1 })),
+    ...(module.selections ?? []).map(({ name, kind }): LoadedInput =>
+      kind === "order" ? { kind: "sorted", name } : { kind: "blocks", name, n: 1, m: 1 },
+    ),
   ];
 }
 
 const idFields: readonly InputField[] = ["base", "batchStride", "length", "summary", "summaryBatchStride"];
 const orderFields: readonly InputField[] = [...idFields, "headCount", "headStride", "summaryHeadStride"];
-/** The fields of ids: those of an order have an axis of heads. */
-export const idFieldsOf = ({ order }: Extract<Input, { kind: "ids" }>): readonly InputField[] => (order === true ? orderFields : idFields);
+/** Its matrix has a row of one word for each place, and behind these the summary. */
+const sortedFields: readonly InputField[] = ["base", "batchStride", "headCount", "headStride"];
+/** What a kernel must know of what it loads. */
+export function fieldsOf(input: LoadedInput): readonly InputField[] {
+  if (input.kind === "sorted") return sortedFields;
+  // An order has an axis of heads.
+  return input.kind !== "ids" ? bitFields : input.order === true ? orderFields : idFields;
+}
+
 /** Where the list is that an input's row of bits is made into. */
 const LIST_FIELDS: readonly ListField[] = ["list", "listBatchStride", "listStride"];
 export const bitFields: readonly InputField[] = ["base", "batchStride", "headCount", "headStride", "rowStride", "rows", "columns"];

@@ -1,9 +1,9 @@
-import type { Input, MaskModule } from "../../mask/ir.js";
+import type { MaskModule } from "../../mask/ir.js";
 import { SUMMARY_TOKENS } from "../../tiles/expr.js";
 import { usedHelpers } from "../print/helpers.js";
 import type { Helper } from "../print/helpers.js";
 import { uniformName } from "../print/names.js";
-import { loadedInputs } from "../print/uniforms.js";
+import { loadedInputs, type LoadedInput } from "../print/uniforms.js";
 
 /** The helper functions a kernel may call; those it does not mention are left out of the text. */
 export function printHelpers(module: MaskModule, text: string): readonly string[] {
@@ -66,21 +66,25 @@ fn scalar_of(h: i32, slot: i32) -> i32 {
   };
 }
 
-function inputHelpers(input: Input): readonly Helper[] {
+function inputHelpers(input: LoadedInput): readonly Helper[] {
   const field = (name: string): string => `u.${uniformName(input.name, "input", name)}`;
   const headOf = (count: string, stride: string): string => `(h * ${field(count)} / u.heads) * ${field(stride)}`;
-  if (input.kind === "ids") {
+  const sorted = input.kind === "sorted";
+  if (sorted || input.kind === "ids") {
     const [h, head, summaryHead] =
-      input.order === true
-        ? ["h: i32, ", ` + ${headOf("headCount", "headStride")}`, ` + ${headOf("headCount", "summaryHeadStride")}`]
-        : ["", "", ""];
+      !sorted && input.order === undefined
+        ? ["", "", ""]
+        : ["h: i32, ", ` + ${headOf("headCount", "headStride")}`, ` + ${headOf("headCount", "summaryHeadStride")}`];
+    const length = sorted ? "u.keys" : field("length");
+    const start = `${field("base")} + b * ${field("batchStride")}${head}`;
+    const summary = sorted ? `${start} + u.keys` : `${field("summary")} + b * ${field("summaryBatchStride")}${summaryHead}`;
     const extremum = (pick: "min" | "max", component: number): Helper => ({
       name: `${pick}_id_${input.name}`,
       text: `// From the summary: the ${pick} over the groups of ${SUMMARY_TOKENS} tokens that hold tokens lo to hi.
 fn ${pick}_id_${input.name}(b: i32, ${h}lo: i32, hi: i32) -> i32 {
-  let first = clamp(lo, 0, ${field("length")} - 1) / ${SUMMARY_TOKENS};
-  let last = clamp(hi, 0, ${field("length")} - 1) / ${SUMMARY_TOKENS};
-  let base = ${field("summary")} + b * ${field("summaryBatchStride")}${summaryHead};
+  let first = clamp(lo, 0, ${length} - 1) / ${SUMMARY_TOKENS};
+  let last = clamp(hi, 0, ${length} - 1) / ${SUMMARY_TOKENS};
+  let base = ${summary};
   var found = bitcast<i32>(aux[base + first * 2 + ${component}]);
   for (var i = first + 1; i <= last; i++) {
     found = ${pick}(found, bitcast<i32>(aux[base + i * 2 + ${component}]));
@@ -92,8 +96,8 @@ fn ${pick}_id_${input.name}(b: i32, ${h}lo: i32, hi: i32) -> i32 {
       {
         name: `id_${input.name}`,
         text: `fn id_${input.name}(b: i32, ${h}i: i32) -> i32 {
-  let at = clamp(i, 0, ${field("length")} - 1);
-  return bitcast<i32>(aux[${field("base")} + b * ${field("batchStride")}${head} + at]);
+  let at = clamp(i, 0, ${length} - 1);
+  return bitcast<i32>(aux[${start} + at]);
 }`,
       },
       extremum("min", 0),

@@ -14,6 +14,7 @@ import { printDot } from "./select-dot.js";
 import { printKeep } from "./select-keep.js";
 import { printKeepFew, unlessFew } from "./select-keep-few.js";
 import { printMap } from "./select-map.js";
+import { printSort } from "./select-sort.js";
 import { wgslKernel } from "./select-text.js";
 import { printStays } from "../print/take-apart.js";
 import { SelectValues } from "../print/select-values.js";
@@ -74,6 +75,8 @@ function printStage(stage: Stage, sizes: Sizes): readonly StageText[] {
       return [printPairs(stage, sizes)];
     case "snap":
       return [printSnap(stage, sizes)];
+    case "sort":
+      return [printSort(stage, sizes)];
     case "flag":
       return [printFlag(stage, sizes)];
     case "words":

@@ -2,7 +2,7 @@ import { spargeBlocks, sparseD } from "./block-maps.js";
 import type { Case } from "./case.js";
 import { bestWith, never, shareWith } from "./kept.js";
 import { blockSparse } from "./minference.js";
-import { among, blockMeans, div, keysOf, perRow, pooledRow, queryOf } from "./pieces.js";
+import { among, blockMeans, columnMass, div, keysOf, kvOf, lastRows, perRow, pooledRow, queryOf } from "./pieces.js";
 import { idsOf } from "../formula.js";
 import { blocksOf, dot, fourBits, meanOf, range, softmax, sum } from "./tensors.js";
 
@@ -30,6 +30,32 @@ export const mapCases: readonly Case[] = [
         return shareWith(masses, 0.6, (b) => b === 0 || (b <= qb && div(b, 2) === div(qb, 2)));
       });
       return (h, i, j) => j <= i && row(h, div(i, 16)).has(div(j, 16));
+    },
+  },
+  {
+    // Two query heads for each kv head: keys are sorted by the mass of both.
+    pattern: "block_maps.attn#pbs_attn",
+    sizes: { N: 150, heads: 4, kvHeads: 2 },
+    launch: () => ({ params: { block: 16, segment: 32, p: 0.6 } }),
+    rule: (call) => {
+      const { N } = call;
+      const tiles = range(call.kvHeads).map((kvh) => {
+        const own = range(call.heads).filter((h) => kvOf(call, h) === kvh);
+        const masses = own.map((h) => columnMass(lastRows(call, h, 16), N));
+        const mass = (j: number): number => sum(masses.map((each) => each[j]!));
+        const order = range(N).sort((a, b) => div(a, 32) - div(b, 32) || mass(b) - mass(a) || a - b);
+        return range(Math.ceil(N / 16)).map((t) => order.slice(t * 16, t * 16 + 16));
+      });
+      const row = perRow((h, qb) => {
+        const lastQuery = Math.min(qb * 16 + 16, N) - 1;
+        const q = meanOf(range(lastQuery - qb * 16 + 1).map((i) => queryOf(call, h, qb * 16 + i)));
+        const own = tiles[kvOf(call, h)]!;
+        const score = (tile: readonly number[]): number => call.scale * dot(q, meanOf(tile.map((j) => keysOf(call, h)[j]!)));
+        const masses = softmax(own.map((tile) => (Math.min(...tile) <= lastQuery ? score(tile) : -Infinity)));
+        const forced = (j: number): boolean => j <= lastQuery && (j === 0 || div(j, 32) === div(qb, 2));
+        return shareWith(masses, 0.6, (t) => own[t]!.some(forced));
+      });
+      return (h, i, j) => j <= i && row(h, div(i, 16)).has(tiles[kvOf(call, h)]!.findIndex((tile) => tile.includes(j)));
     },
   },
   {

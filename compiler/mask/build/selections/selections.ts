@@ -1,14 +1,14 @@
 import { diagnostic } from "../../../diagnostics/report.js";
-import type { ClustersModel, SelectModel, SelectUnits, TensorLet, UnitModel } from "../../../semantics/tensors/model.js";
+import type { ClustersModel, SelectModel, SelectUnits, TensorLet, TensorTyped, UnitModel } from "../../../semantics/tensors/model.js";
 import type { Typed } from "../../../semantics/typed.js";
 import type { BoolExpr } from "../../ir.js";
 import { mapBits } from "../../map-bits.js";
 import { bitOfPair } from "../../selection-bits.js";
 import { differsByHead } from "../../selection.js";
-import type { Flag, OfClusters, Selection, SelectionHeads, Tensor } from "../../selection.js";
+import type { OfClusters, Selection, SelectionHeads, SelectionItem, Tensor, Flag } from "../../selection.js";
 import type { Frame, Lowering } from "../lower.js";
 import { lowerTensor, reportMultiple, size, type TensorFrame, type UnitSizes } from "../tensors/lower.js";
-import { inUnits, type UnitOf } from "../tensors/axes.js";
+import { axesOf, describeColumns, inUnits, keys, reportUnits, sameColumns, type UnitOf } from "../tensors/axes.js";
 import { TensorMaker } from "../tensors/make.js";
 import { TensorTable } from "../tensors/table.js";
 import type { BoolValue } from "../value.js";
@@ -19,7 +19,7 @@ import { scoreOf } from "./score.js";
 /** What a mask learns from the tensors of a call while it is lowered. Names are given when all of the mask is known. */
 export class Selections {
   private readonly make: TensorMaker;
-  private readonly items: { readonly item: Selection | Flag; readonly base: string }[] = [];
+  private readonly items: { readonly item: SelectionItem; readonly base: string }[] = [];
   /** Where each stands in `items`, by all that it says. */
   private readonly known = new Map<string, number>();
   private readonly table = new TensorTable();
@@ -48,7 +48,7 @@ export class Selections {
    * The selections under names of their own, which none of `taken` has, in the order of their first use; `rename` gives
    * a mask these names.
    */
-  finish(taken: Iterable<string>): { readonly selections: readonly (Selection | Flag)[]; readonly rename: (mask: BoolExpr) => BoolExpr } {
+  finish(taken: Iterable<string>): { readonly selections: readonly SelectionItem[]; readonly rename: (mask: BoolExpr) => BoolExpr } {
     const used = new Set(taken);
     const names = new Map<string, string>();
     const rename = (mask: BoolExpr): BoolExpr => mapBits(mask, (bit) => ({ ...bit, input: names.get(bit.input) ?? bit.input }));
@@ -57,9 +57,21 @@ export class Selections {
       for (let i = 2; used.has(name); i++) name = `${base}_${i}`;
       used.add(name);
       names.set(item.name, name);
-      return item.kind === "flag" ? { ...item, name } : { ...item, name, ...renamedMasks(item, rename) };
+      return item.kind !== "selection" ? { ...item, name } : { ...item, name, ...renamedMasks(item, rename) };
     });
     return { selections, rename };
+  }
+
+  /** The order that keys are sorted to: made before all that reads it. A score of query heads is added up over those of a kv head. */
+  order(score: TensorTyped, segment: number, frame: Frame): void {
+    const found = lowerTensor(score, { ...this.tensorFrame(frame), named: new Map<TensorLet, Tensor>(), inPositions: true });
+    const { heads, columns } = found.axes;
+    if (columns !== undefined && !sameColumns(columns, keys(1)))
+      reportUnits(describeColumns(columns), "keys", score.span, this.lowering.add);
+    const shared =
+      heads === "query" ? this.make.node({ kind: "heads", op: "sum", a: found, axes: axesOf({ ...found.axes, heads: "kv" }) }) : found;
+    const item: SelectionItem = { kind: "order", name: `?${this.items.length}`, heads: "kv", score: shared, segment };
+    this.items.push({ item, base: "order_k" });
   }
 
   /** The heads of a selection or flag, by the name that it has so far. */
@@ -121,7 +133,7 @@ export class Selections {
   }
 
   /** The bit of a pair. What two uses of a pattern, or two clauses, say alike is selected once, under the name of the first. */
-  private bit(item: Selection | Flag, base: string, least: boolean): BoolExpr {
+  private bit(item: SelectionItem, base: string, least: boolean): BoolExpr {
     const said = item.kind === "flag" ? { ...item, value: this.table.key(item.value) } : { ...item, score: this.table.key(item.score) };
     const key = JSON.stringify([said, least]);
     let index = this.known.get(key);

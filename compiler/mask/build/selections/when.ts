@@ -1,6 +1,6 @@
 import type { BoolExpr, HostScalar, MaskModule } from "../../ir.js";
 import * as m from "../../make.js";
-import type { Flag, Selection } from "../../selection.js";
+import type { Selection, SelectionItem } from "../../selection.js";
 import { readsBits, unitMasks } from "../../selection-walk.js";
 import { simplifyBool } from "../../simplify.js";
 import { children, some, walkHost, type MaskNode } from "../../walk.js";
@@ -11,10 +11,10 @@ import { children, some, walkHost, type MaskNode } from "../../walk.js";
  */
 export function withReaders(module: MaskModule): MaskModule {
   if (module.selections === undefined) return module;
-  const selections: (Selection | Flag)[] = [];
+  const selections: SelectionItem[] = [];
   for (const item of module.selections.toReversed()) {
     // What clusters are made is asked of all heads.
-    if (item.kind === "flag" || item.assigns !== undefined) {
+    if (item.kind !== "selection" || item.assigns !== undefined) {
       selections.unshift(item);
       continue;
     }
@@ -28,9 +28,9 @@ export function withReaders(module: MaskModule): MaskModule {
 }
 
 /** Where a later selection reads the bits of a name: wherever that is made. */
-function readerOf(later: Selection | Flag, name: string, usable: (cond: BoolExpr) => boolean): readonly BoolExpr[] {
+function readerOf(later: SelectionItem, name: string, usable: (cond: BoolExpr) => boolean): readonly BoolExpr[] {
   const reads = unitMasks(later).some((mask) => readsBits(mask, name));
-  if (later.kind === "flag" || !reads) return [];
+  if (later.kind !== "selection" || !reads) return [];
   return [later.when !== undefined && usable(later.when) ? later.when : m.bool(true)];
 }
 

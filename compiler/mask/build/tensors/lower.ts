@@ -39,6 +39,8 @@ export interface TensorFrame {
   readonly make: TensorMaker;
   /** Tensors with names, each lowered once for each use of its declaration. */
   readonly named: Map<TensorLet, Tensor>;
+  /** Places are positions here: of what an order is made from. */
+  readonly inPositions?: true | undefined;
   /** Of the selection whose score this is. */
   readonly units?: UnitSizes | undefined;
 }
@@ -171,7 +173,8 @@ function pool(typed: Extract<TensorTyped, { readonly kind: "pool" }>, at: Tensor
   const a = lowerTensor(typed.a, at);
   const { span } = typed;
   const given = typed.unit && size(typed.unit, "the size of a block", at);
-  const unitOf = (axis: "q" | "k"): UnitOf | undefined => (given === undefined ? units?.of[axis] : lowering.inTiles(typed.tile, axis));
+  const unitOf = (axis: "q" | "k"): UnitOf | undefined =>
+    given === undefined ? units?.of[axis] : at.inPositions === true ? undefined : lowering.inTiles(typed.tile, axis);
   if (typed.over === "rows") {
     const wanted = inUnits(given ?? units!.q!, unitOf("q"));
     const rows = a.axes.rows!;

@@ -24,6 +24,7 @@ import { KEEPER } from "./keeper.js";
 import { printFlag, printMap, printRemember } from "./map.js";
 import { MULTIPLY_TILE } from "./multiply-tile.js";
 import { SCORE_NUMBERS } from "./numbers.js";
+import { printSort } from "./sort.js";
 import { SHARED_LOOP } from "./shared-loop.js";
 import { valuesFor } from "./stage.js";
 import type { StageText } from "./stage.js";
@@ -90,6 +91,8 @@ function printStage(stage: Stage, sizes: Sizes): StageText {
       return printPairs(stage, sizes);
     case "snap":
       return printSnap(stage, sizes);
+    case "sort":
+      return printSort(stage, sizes);
     case "flag":
       return printFlag(stage, sizes);
     case "words":
@@ -132,7 +135,8 @@ function printStages(
     "",
     ...(members.includes("SharedLoop") ? [SHARED_LOOP.trim(), ""] : []),
     ...(kinds.has("dot") ? [MULTIPLY_TILE.trim(), ""] : []),
-    ...(kinds.has("keep") ? [SCORE_NUMBERS.trim(), "", KEEPER.trim(), ""] : []),
+    ...(kinds.has("keep") || kinds.has("sort") ? [SCORE_NUMBERS.trim(), ""] : []),
+    ...(kinds.has("keep") ? [KEEPER.trim(), ""] : []),
     ...printed.flatMap((each, i) => [stages[i]!, printKernels(each, i, floats, dtypes)]),
   ].join("\n");
 }
