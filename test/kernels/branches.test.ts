@@ -186,6 +186,8 @@ softwareTest("a selection and what it leaves are the whole", async (opened) => {
   const mask: MaskPredicate = (b, h, q, k) => k <= q && (chosen(b, h, q, k) || q - k < 24);
   const { out, outTolerance } = expectedWithin(problem(queries, keys, data, mask, 0), "f32");
   got.out.forEach((value, i) => expect(Math.abs(value - out[i]!)).toBeLessThanOrEqual(2 * outTolerance[i]!));
+  const misnamed = operator.run({ ...data, reuse: { d: got.selected!["b"]! } }, { length: keys });
+  await expect(misnamed).rejects.toMatchObject({ code: "ATTN5214", field: "reuse.d" });
   operator.destroy();
 });
 

@@ -1,6 +1,7 @@
 import type { AttentionCall, ResolvedCall } from "../call.js";
 import { AttnError } from "../errors.js";
 import { SELECTION_FIELDS, TENSOR_NAMES } from "../input-names.js";
+import { checkSelectionNames } from "../selection/rules.js";
 import type { BranchedRules, BranchSpec } from "./module.js";
 import { windowCount } from "./module.js";
 
@@ -30,7 +31,10 @@ export function floatTensors({ gates, branches }: BranchedRules, call: ResolvedC
   return [...tensors.values()];
 }
 
-/** Throws ATTN5205 for the first name that is not an input, or the first input that is missing. */
+/**
+ * Throws ATTN5205 for the first name that is not an input, or the first input that is missing, and ATTN5214 for a selection
+ * that no branch makes.
+ */
 export function checkBranchedNames(module: BranchedRules, floats: readonly FloatTensor[], given: Readonly<Record<string, unknown>>): void {
   const selections = module.branches.flatMap((branch) => (branch.module.selection === undefined ? [] : [branch.module.selection]));
   const declared = [...module.call.inputs, ...selections.flatMap(({ floatInputs }) => floatInputs)];
@@ -45,6 +49,13 @@ export function checkBranchedNames(module: BranchedRules, floats: readonly Float
       found: `\`${unknown}\``,
       remedy: "Remove it, or declare it with `input`.",
     });
+  }
+  const matrices = selections.flatMap((selection) => selection.matrices);
+  for (const field of ["selected", "reuse"] as const) {
+    const record = given[field];
+    // `run` takes `true`: all of them.
+    if (selections.length === 0 || typeof record !== "object" || record === null) continue;
+    checkSelectionNames({ name: module.name, selection: { matrices } }, field, record as Readonly<Record<string, unknown>>);
   }
   const missing = inputs.find(({ name }) => given[name] === undefined);
   if (missing === undefined) return;

@@ -18,7 +18,7 @@ function listed(names: readonly string[], none: string): string {
 }
 
 /** Throws ATTN5214 where a field, `selected` or `reuse`, names what is no selection, or is none that can be given back. */
-function checkSelectionNames(module: Selecting, field: "selected" | "reuse", given: Readonly<Record<string, unknown>>): void {
+export function checkSelectionNames(module: Selecting, field: "selected" | "reuse", given: Readonly<Record<string, unknown>>): void {
   const matrices = module.selection!.matrices.filter(({ reusable }) => field === "selected" || reusable);
   const names = matrices.map(({ name }) => name);
   const unknown = Object.keys(given).find((name) => !names.includes(name) && given[name] !== undefined);
