@@ -50,7 +50,11 @@ function newPlan(module: MaskModule): TilePlan {
   const over = overPlaces(module);
   const mask = withoutIdlePeriods(over.mask);
   const { may, must } = knowledge(mask, wholeTile, factsOf(over));
-  const dynamic = some(module.mask, (node) => node.kind === "load" || node.kind === "bit");
+  const tokens = module.layout === undefined ? [] : layoutTokens(module.layout);
+  // Tables of a layout are the same for all calls, orders of the caller or of its tensors are not.
+  const dynamic =
+    some(module.mask, (node) => node.kind === "load" || node.kind === "bit") ||
+    tokens.some((token) => some(token, (node) => node.kind === "load" && node.byHead === true));
   const { ranges, exact, bands } = keyRanges({ ...over, mask });
   const stands = module.layout && queryStandsAt(module.layout, module.space);
   const queries = stands && knowledge(stands, wholeTile, factsOf(over)).may;

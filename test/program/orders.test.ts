@@ -100,7 +100,14 @@ test("classes of tiles of places are sound, and counted for the order of each he
       const counts = countTiles(module, env, { blockQ: tileQ, blockK: tileK });
       const placesOfQueries = module.layout!.tokens.q !== undefined;
       const [first, end] = placesOfQueries ? [0, N] : [N - NQ, N];
+      const [read] = [...module.inputs].filter((input) => input.kind === "ids" && input.order === true);
+      const axis = module.layout!.tokens.k === undefined || clauses.includes("permute(a, b)") ? "q" : "k";
       for (let h = 0; h < HEADS; h++) {
+        // Of two orders the first declared is that of the queries.
+        const { batch, heads = 1, data } = env.inputs![read!.name] as IdsValue;
+        const entry = (BATCH - 1) % batch;
+        const row = (entry * heads + (heads === 1 ? 0 : Math.floor(h / 2))) * N;
+        expect([...positions(module, env, axis, BATCH - 1, h)!]).toEqual([...data.subarray(row, row + N)]);
         const looks = headEvaluator(module, env, 0, h);
         const frame = tileFrame(module, env, 0, h);
         const [queryAt, keyAt] = (["q", "k"] as const).map((axis) => {
