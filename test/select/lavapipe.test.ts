@@ -5,6 +5,7 @@ import { selectionCase } from "./arbitrary.js";
 import type { StagesTask } from "./check-stages.js";
 import { keepTasks } from "./keep-tasks.js";
 import { policyTasks } from "./policy-tasks.js";
+import { sortTasks } from "./sort-tasks.js";
 
 const TIMEOUT = 240_000;
 
@@ -25,3 +26,5 @@ denoTest(
 denoTest("every rule of keep, on scores with ties, NaN and infinities", async () => expect(await wrong(keepTasks())).toEqual([]), TIMEOUT);
 
 denoTest("published rules at lengths that divide nothing", async () => expect(await wrong(policyTasks())).toEqual([]), TIMEOUT);
+
+denoTest("keys sorted by scores with ties, NaN and infinities", async () => expect(await wrong(sortTasks())).toEqual([]), TIMEOUT);
