@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { diagnostic } from "../diagnostics/report.js";
 import type { BitsValue, MaskEnv } from "../mask/evaluate.js";
 import type { MaskModule } from "../mask/ir.js";
+import { wordsOf } from "../mask/layout/orders.js";
 import { lowerSelections } from "../select/lower.js";
 import { headsOf } from "../select/memory.js";
 import { sizeEvaluator } from "../select/sizes.js";
@@ -124,14 +125,22 @@ export function selectedPaths(values: readonly string[] | undefined, shapes: rea
   return paths;
 }
 
-/** What was selected as the contents of files: booleans, [batch, heads, rows, columns]. */
+/**
+ * What was selected as the contents of files: booleans, [batch, heads, rows, columns]. Of an order of keys that was made the
+ * position of the key at each place, [batch, kv heads, keys], as an input of kind `order` has them.
+ */
 export function selectedFiles(
+  { selections = [] }: MaskModule,
+  keys: number,
   paths: ReadonlyMap<string, string>,
   selected: Readonly<Record<string, SelectedBits>>,
 ): ReadonlyMap<string, Uint8Array> {
   return new Map(
     [...paths].map(([name, path]) => {
-      const { batch, heads, rows, columns, data } = bitsValue(selected[name]!);
+      const bits = bitsValue(selected[name]!);
+      const { batch, heads, rows, columns, data } = bits;
+      if (selections.some((selection) => selection.kind === "order" && selection.name === name))
+        return [path, writeNpy({ dtype: "i32", shape: [batch, heads, keys], data: wordsOf(bits, keys) })];
       return [path, writeNpy({ dtype: "bool", shape: [batch, heads, rows, columns], data: data as Uint8Array })];
     }),
   );

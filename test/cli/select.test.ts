@@ -26,6 +26,21 @@ attention tops(n = 2) {
 }
 `;
 
+const SORTS = `
+attention sorts {
+  space  seq causal
+  layout permute(k: sort(sum(k, over: dim), segment: 32))
+  attend q - k < 9
+}
+
+attention given {
+  space  seq causal
+  input  o : order
+  layout permute(k: o)
+  attend q - k < 9
+}
+`;
+
 const source = random(5);
 const normal = (count: number) => Float32Array.from({ length: count }, () => source.normal());
 const f32 = (shape: readonly number[], data: Float32Array) => writeNpy({ dtype: "f32", shape, data });
@@ -33,6 +48,7 @@ const gate = normal(heads * BLOCKS * BLOCKS);
 const holding = (value: number): Float32Array => gate.slice().fill(value, 7, 8);
 const folder = folderWith({
   "tops.attn": PROGRAM,
+  "sorts.attn": SORTS,
   "q.npy": f32([batch, heads, keys, dim], normal(batch * heads * keys * dim)),
   "k.npy": f32([batch, kvHeads, keys, dim], normal(batch * kvHeads * keys * dim)),
   "v.npy": f32([batch, kvHeads, keys, dim], normal(batch * kvHeads * keys * dim)),
@@ -137,4 +153,17 @@ test.each<[string, readonly string[], string]>([
   const { code, stderr } = await run(...args);
   expect(stderr).toContain(message);
   expect(code).not.toBe(0);
+});
+
+test("an order that was made is written as positions, and is an order to give", async () => {
+  const on = (name: string, ...options: readonly string[]) =>
+    attnc(folder, "run", `sorts.attn#${name}`, ...tensors, "--device", "interpreter", "--out", `${name}.npy`, ...options);
+  expect(await on("sorts", "--selected", "order_k=order.npy")).toMatchObject({ code: 0 });
+  const { dtype, shape, data } = read("order.npy");
+  expect([dtype, shape]).toEqual(["i32", [batch, kvHeads, keys]]);
+  const places = [...(data as Int32Array).subarray(0, keys)];
+  expect(places.toSorted((a, b) => a - b)).toEqual([...Array(keys).keys()]);
+  expect(places).not.toEqual([...Array(keys).keys()]);
+  expect(await on("given", "--input", "o=order.npy")).toMatchObject({ code: 0 });
+  expect(read("given.npy").data).toEqual(read("sorts.npy").data);
 });
