@@ -2,7 +2,7 @@ import { diagnostic } from "../diagnostics/report.js";
 import { suggest } from "../diagnostics/suggest.js";
 import type { InputValue, MaskEnv } from "../mask/evaluate.js";
 import type { FloatInput, Input, MaskModule } from "../mask/ir.js";
-import { checkOrder } from "../../runtime/launch/check-order.js";
+import { checkPermutation } from "../../runtime/launch/check-permutation.js";
 import { floatAxes } from "../../runtime/launch/selection/float-inputs.js";
 import { toFloats } from "../../runtime/tensor/convert.js";
 import { elementCount, shapeText } from "../../runtime/tensor/tensor.js";
@@ -154,7 +154,7 @@ function single(input: Exclude<Input, { kind: "csr" }>, counts: Counts, lengths:
 function order(name: string, length: number, counts: Counts, tensor: Tensor): VerifyInput {
   const [batch, heads] = leading(name, tensor, [length], 2, { ...counts, heads: counts.kvHeads });
   const data = integers(name, tensor);
-  checkOrder(name, data, length);
+  checkPermutation(name, data, length);
   return { kind: "order", shape: [batch!, heads!, length], data };
 }
 

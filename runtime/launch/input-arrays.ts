@@ -1,5 +1,5 @@
 import type { ResolvedCall } from "./call.js";
-import { checkOrder } from "./check-order.js";
+import { checkPermutation } from "./check-permutation.js";
 import { AttnError } from "./errors.js";
 import type { InputExtent } from "./input-layout.js";
 import { inputAxes, leadingAxes, matrixSize } from "./input-layout.js";
@@ -130,7 +130,7 @@ export function inputWords(module: AttentionModule, spec: InputSpec, call: Resol
   const words = toInt32(spec.name, data);
   if (spec.kind === "ids" && spec.order === true) {
     // Another number of elements is reported by its shape.
-    if (words.length % columns === 0 && (shape === undefined || shape.at(-1) === columns)) checkOrder(spec.name, words, columns);
+    if (words.length % columns === 0 && (shape === undefined || shape.at(-1) === columns)) checkPermutation(spec.name, words, columns);
   } else if (spec.kind === "ids") checkRange(spec.name, words, -MAX_ID, MAX_ID + 1, false);
   if (spec.kind === "columns") checkRange(spec.name, words, 0, columns, true);
   // Offsets are q - k: from 1 - N (the first query, the last key) upwards.

@@ -61,7 +61,7 @@ export interface StagedRun {
   encode(encoder: GPUCommandEncoder): void;
 }
 
-interface Runnable {
+interface StagingOperator {
   readonly device: GPUDevice;
   readonly module: { readonly name: string };
   /** Throws where the operator or its device is gone. */
@@ -72,7 +72,7 @@ interface Runnable {
  * Runs on buffers of its own what `stage` prepares, and gives back the bytes of its parts, one after another.
  * Throws ATTN5106 for an error of the device, or what `checkUsable` does if that is why.
  */
-export async function runStaged(operator: Runnable, stage: (buffers: RunBuffers) => StagedRun): Promise<ArrayBuffer> {
+export async function runStaged(operator: StagingOperator, stage: (buffers: RunBuffers) => StagedRun): Promise<ArrayBuffer> {
   const { device, module } = operator;
   const buffers = new RunBuffers(device);
   device.pushErrorScope("out-of-memory");
@@ -93,7 +93,7 @@ export async function runStaged(operator: Runnable, stage: (buffers: RunBuffers)
 }
 
 /** The error for a run that did not end well: of the lost device if that is why. */
-async function deviceFailure(operator: Runnable, failed: unknown): Promise<Error> {
+async function deviceFailure(operator: StagingOperator, failed: unknown): Promise<Error> {
   // The news that a device was lost may come just after the failure it caused.
   await new Promise((resolve) => setTimeout(resolve, 0));
   operator.checkUsable();

@@ -7,8 +7,8 @@ import { sourceFile } from "../../compiler/source/file.js";
 import { compile, show } from "./compile.js";
 import { selectionFiles, selectionProgram } from "./selection-programs.js";
 
-/** Codes that random programs may give: amounts that shared selections do not allow, distances without causality, numbers alone where tensors are meant. */
-const known = /^ATTN(2007|2105|2311|2330|3017|3020)$/;
+/** Codes that random programs may give: amounts that shared selections do not allow, distances without causality, numbers alone where tensors are meant, reductions that leave their axis open, a least that is above the most, blocks of blocks that are no multiple of them. */
+const known = /^ATTN(2007|2105|2311|2329|2330|3001|3017|3018|3020)$/;
 
 /** Where something was written, and how. */
 const comments = /  \/\/.*$/gm;

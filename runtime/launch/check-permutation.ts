@@ -4,7 +4,7 @@ import { AttnError } from "./errors.js";
  * Checks orders of `length` tokens, one after another: each has each position from 0 on once. Throws ATTN5220 at the first place
  * that has none of these, or one that was there before.
  */
-export function checkOrder(name: string, positions: Int32Array, length: number): void {
+export function checkPermutation(name: string, positions: Int32Array, length: number): void {
   const placeOf = new Int32Array(length);
   const rows = positions.length / length;
   for (let row = 0; row < rows; row++) {
