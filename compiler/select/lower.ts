@@ -147,7 +147,11 @@ export class Lowering implements ValueContext {
     },
   });
 
-  readonly fresh = (): string => `i${this.loops++}`;
+  readonly fresh = (): string => {
+    const name = `i${this.loops++}`;
+    // Of the names that come up this one is a type of WGSL.
+    return name === "i32" ? this.fresh() : name;
+  };
 
   readonly onceFor = (key: string, make: () => Tensor): Tensor => {
     let tensor = this.keyed.get(key);
