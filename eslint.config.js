@@ -4,6 +4,7 @@ import { rule } from "./scripts/lint/layers.js";
 export default tseslint.config(
   {
     ignores: [
+      ".cache/",
       "dist/",
       "node_modules/",
       "scratch/",
