@@ -16,6 +16,10 @@ function describeFloats(input: FloatInput, { space }: Selecting): string {
     }
     case "channels":
       return `A number for each channel, [batch, heads, headDim]. All finite. ${SHARED}`;
+    case "weights": {
+      const [each, axis] = input.axis === "q" ? ["query of the call", "queryLength"] : ["key", "keyLength"];
+      return `A number for each ${each}, [batch, heads, ${axis}]. All finite. ${SHARED}`;
+    }
     case "pooled":
       return `A vector for each window of ${input.n} keys that fits whole, one every ${input.stride}: [batch, heads, floor((keyLength - ${input.n}) / ${input.stride}) + 1, headDim]. All finite. ${SHARED}`;
   }

@@ -94,6 +94,8 @@ function describe(input: Input | FloatInput): string {
       return `a score for each block of ${input.n} queries and ${input.m} keys`;
     case "channels":
       return "a number for each channel";
+    case "weights":
+      return input.axis === "q" ? "a number for each query" : "a number for each key";
     case "pooled":
       return `a vector for each window of ${input.n} keys, one every ${input.stride}`;
   }

@@ -93,8 +93,8 @@ export type Tensor = { readonly axes: TensorAxes } & (
   | { readonly kind: "view"; readonly of: "q" | "k" }
   /**
    * An input of floats by the caller, for each of its heads (query heads, kv heads or one, as the call has it; the axes
-   * say query heads): `scores(n, m)` has rows of unit n and keys of unit m, `channels` has dim alone, `pooled(n, s)` has
-   * keys of unit n and stride s, and dim.
+   * say query heads): `scores(n, m)` has rows of unit n and keys of unit m, `channels` has dim alone, `weights` single
+   * rows or keys alone, `pooled(n, s)` has keys of unit n and stride s, and dim.
    */
   | { readonly kind: "input"; readonly name: string }
   /** The first centroids [query or kv heads, n centroids, dim]: the vectors of the queries or keys i * length / n, rounded down. */

@@ -142,10 +142,12 @@ function declareInputs(clause: InputClause, place: Place): void {
   const name = type.kind === "call" ? type.callee.name : type.kind === "name" ? type.name : "";
   const sized = ["blocks", "csr", "scores", "pooled"].includes(name);
   const sizes = sized && type.kind === "call" ? type.args.map((arg) => fixed(evaluate(arg.value, place))) : [];
+  const first = type.kind === "call" ? type.args[0]?.value : undefined;
+  const axis = first?.kind === "name" && first.name === "q" ? "q" : "k";
   for (const { name: input } of clause.names) {
     const value = place.launch.inputs?.[input];
     if (value === undefined) throw new OracleError(`the input ${input} is not given`);
-    place.names.set(input, { kind: "input", type: name, sizes, value });
+    place.names.set(input, { kind: "input", type: name, sizes, axis, value });
   }
 }
 

@@ -34,7 +34,13 @@ export type Meaning =
   /** What `probe`, `pool` or `let` names, where it is a tensor. */
   | { readonly kind: "tensor"; readonly expr: Expr; readonly place: Place }
   | { readonly kind: "select"; readonly clause: BlockClause; readonly place: Place }
-  | { readonly kind: "input"; readonly type: string; readonly sizes: readonly number[]; readonly value: OracleInput }
+  | {
+      readonly kind: "input";
+      readonly type: string;
+      readonly sizes: readonly number[];
+      readonly axis: "q" | "k";
+      readonly value: OracleInput;
+    }
   | { readonly kind: "table"; readonly table: OracleTable }
   | { readonly kind: "patterns"; readonly table: OracleTable<PatternCell> };
 

@@ -50,6 +50,8 @@ export function inputElement(input: FloatInput, { row, column, dim }: Place): In
       return add(mul(row!, ceilDiv(shape("N"), int(input.m))), column!);
     case "channels":
       return dim!;
+    case "weights":
+      return input.axis === "q" ? row! : column!;
     case "pooled":
       return add(mul(column!, shape("headDim")), dim!);
   }

@@ -141,6 +141,8 @@ function inputOf({ module }: ValueContext, node: Extract<TensorNode, { kind: "in
       return { kind: "input", input, at: { head, row: at.row!, column: at.column! } };
     case "channels":
       return { kind: "input", input, at: { head, dim: at.dim! } };
+    case "weights":
+      return { kind: "input", input, at: input.axis === "q" ? { head, row: at.row! } : { head, column: at.column! } };
     case "pooled":
       return { kind: "input", input, at: { head, column: at.column!, dim: at.dim! } };
   }

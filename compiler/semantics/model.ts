@@ -72,8 +72,9 @@ export type OrderModel =
 /** Curves that fill a grid. */
 export type Curve = "morton" | "hilbert" | "gilbert";
 
-/** `gate` and `pooled` are floats, which no mask reads: see the branches. `scores`, `channels` and `pooled` are for selections. */
-export type InputKind = "ids" | "order" | "bits" | "blocks" | "columns" | "diagonals" | "csr" | "gate" | "pooled" | "scores" | "channels";
+/** `gate` and `pooled` are floats, which no mask reads: see the branches. `scores`, `channels`, `weights` and `pooled` are for selections. */
+export type InputKind =
+  "ids" | "order" | "bits" | "blocks" | "columns" | "diagonals" | "csr" | "gate" | "pooled" | "scores" | "channels" | "weights";
 
 export interface InputModel {
   readonly name: string;

@@ -33,6 +33,7 @@ export type InputSpec =
 export type FloatInputSpec =
   | { readonly kind: "scores"; readonly name: string; readonly n: number; readonly m: number }
   | { readonly kind: "channels"; readonly name: string }
+  | { readonly kind: "weights"; readonly name: string; readonly axis: "q" | "k" }
   | { readonly kind: "pooled"; readonly name: string; readonly n: number; readonly stride: number };
 
 /**

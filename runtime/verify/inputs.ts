@@ -17,7 +17,7 @@ export type VerifyInput =
   | { readonly kind: "list"; readonly shape: readonly [number, number, number]; readonly data: Int32Array }
   /** `[batch][head][block of queries]`, each the rising list of key blocks it sees. */
   | { readonly kind: "csr"; readonly lists: readonly (readonly (readonly Int32Array[])[])[] }
-  /** `[batch][head]` and the axes of the input: `scores`, `channels` and `pooled`, which selections read. */
+  /** `[batch][head]` and the axes of the input: `scores`, `channels`, `weights` and `pooled`, which selections read. */
   | { readonly kind: "floats"; readonly shape: readonly number[]; readonly data: Float32Array<ArrayBuffer> };
 
 /** Fills lists that are shorter than the longest. */
@@ -70,7 +70,10 @@ export function randomInput(spec: InputSpec, sizes: InputSizes, random: Random):
   }
 }
 
-/** Random floats for an input that selections read. Scores are not negative: they may be masses. */
+/**
+ * Random floats for an input that selections read. Scores are not negative: they may be masses. Weights are above 0: a mean
+ * divides by their sum.
+ */
 export function randomFloats(
   spec: FloatInputSpec,
   sizes: InputSizes & { readonly headDim: number; readonly space: "self" | "cross" },
@@ -80,8 +83,15 @@ export function randomFloats(
   const heads = random.pick([1, sizes.kvHeads, sizes.heads]);
   const { inner } = floatAxes(sizes, spec, { n: sizes.keys, nq: sizes.queries, headDim: sizes.headDim });
   const shape = [batch, heads, ...inner];
+  const normal = (): number => random.normal();
+  const number = {
+    scores: () => Math.abs(normal()),
+    weights: () => 0.25 + Math.abs(normal()),
+    channels: normal,
+    pooled: normal,
+  };
   const data = new Float32Array(shape.reduce((product, size) => product * size, 1));
-  for (let i = 0; i < data.length; i++) data[i] = spec.kind === "scores" ? Math.abs(random.normal()) : random.normal();
+  for (let i = 0; i < data.length; i++) data[i] = number[spec.kind]();
   return { kind: "floats", shape, data };
 }
 

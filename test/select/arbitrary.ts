@@ -67,6 +67,8 @@ function scores(at: Units): fc.Arbitrary<Tensor> {
       t.reduce("sum", "dim", t.binary("max", t.binary("mul", query, key), t.binary("mul", query, t.unary("neg", key)))),
     ),
   ];
+  if (unit === 1) exact.push(products.map((a) => t.binary("mul", a, t.weights("weight_k", "k"))));
+  if (rows === 1) exact.push(products.map((a) => t.binary("add", a, t.weights("weight_q", "q"))));
   if (rows !== undefined) exact.push(fc.constant(t.scores(`scores_${rows}_${unit}`, rows, unit)));
   const scaled = products.map((a) => t.binary("mul", a, t.scale));
   const rounded: fc.Arbitrary<Tensor>[] = [
@@ -283,9 +285,11 @@ export function callOf(
     const size =
       input.kind === "channels"
         ? headDim
-        : input.kind === "scores"
-          ? blocks(input.n) * Math.ceil(N / input.m)
-          : Math.max(0, Math.floor((N - input.n) / input.stride) + 1) * headDim;
+        : input.kind === "weights"
+          ? { q: NQ, k: N }[input.axis]
+          : input.kind === "scores"
+            ? blocks(input.n) * Math.ceil(N / input.m)
+            : Math.max(0, Math.floor((N - input.n) / input.stride) + 1) * headDim;
     const entries = i % 2 === 0 ? batch : 1;
     return [input.name, { batch: entries, heads: given, data: numbers(entries * given * size) }] as const;
   });
@@ -302,9 +306,10 @@ export function callOf(
 /** The inputs that selections read, by what their names say. */
 function inputsOf(selections: readonly (Selection | Flag)[]): readonly FloatInput[] {
   const text = JSON.stringify(selections);
-  const found = [...new Set([...text.matchAll(/"name":"(channel|scores_\d+_\d+)"/g)].map(([, name]) => name!))];
+  const found = [...new Set([...text.matchAll(/"name":"(channel|weight_[qk]|scores_\d+_\d+)"/g)].map(([, name]) => name!))];
   return found.map((name): FloatInput => {
-    const [, n, m] = name.split("_");
+    const [kind, n, m] = name.split("_");
+    if (kind === "weight") return { kind: "weights", name, axis: n as "q" | "k" };
     return name === "channel" ? { kind: "channels", name } : { kind: "scores", name, n: Number(n), m: Number(m) };
   });
 }

@@ -33,6 +33,15 @@ export const scores = (name: string, n: number, m: number): Tensor => ({
   axes: { heads: "query", rows: { unit: n }, columns: { kind: "keys", unit: m, stride: m }, dim: false },
 });
 export const channels = (name: string): Tensor => ({ kind: "input", name, axes: { heads: "query", dim: true } });
+export const weights = (name: string, axis: "q" | "k"): Tensor => ({
+  kind: "input",
+  name,
+  axes: {
+    heads: "query",
+    ...(axis === "q" ? { rows: { unit: 1 } } : { columns: { kind: "keys", unit: 1, stride: 1 } }),
+    dim: false,
+  },
+});
 export const pooled = (name: string, n: number, stride: number): Tensor => ({
   kind: "input",
   name,

@@ -147,6 +147,7 @@ export const selectionProgram: fc.Arbitrary<string> = fc
   shape heads: 4, kv_heads: 2, dim: 8
   input given : scores(1, 1)
   input c : channels
+  input w : weights
   input ck : pooled(1, 1)
   table alpha = tsv("alpha.tsv")
   probe p = ${probe}

@@ -234,6 +234,7 @@ test("inputs of floats", () => {
   expect(clauses("input s : scores(64, 64)\nattend s")).toEqual(['ATTN2310 "s"']);
   expect(clauses("input s : scores(64)\nattend s | local(8)")).toEqual(['ATTN2211 "scores(64)"']);
   expect(clauses("input c : channels(2)\nattend local(8)")).toEqual(['ATTN2211 "channels(2)"']);
+  expect(clauses("input w : weights(b)\nattend local(8)")).toEqual(['ATTN2211 "weights(b)"']);
   expect(clauses("input s : scores(64, 0)\nselect c { unit q: block(64), k: token; score s; keep top(1) }\nattend c | local(8)")).toEqual([
     'ATTN3001 "0"',
   ]);

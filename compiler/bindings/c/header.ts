@@ -204,6 +204,8 @@ function describeFloats(spec: CallFloats, space: CudaModule["space"]): string {
       return `[batch, heads, blocks of ${spec.n} queries, ceil(keys / ${spec.m})] scores${from}.`;
     case "channels":
       return "[batch, heads, head_dim] numbers.";
+    case "weights":
+      return spec.axis === "q" ? "[batch, heads, queries]: a number for each query." : "[batch, heads, keys]: a number for each key.";
     case "pooled":
       return `[batch, heads, windows, head_dim]: a vector for each window of ${spec.n} keys that fits whole, one every ${spec.stride}.`;
   }

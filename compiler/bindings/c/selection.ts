@@ -57,6 +57,8 @@ function floatElements(spec: CallFloats, { space }: CudaModule): string {
     }
     case "channels":
       return "static_cast<size_t>(p->head_dim)";
+    case "weights":
+      return `static_cast<size_t>(p->${spec.axis === "q" ? "queries" : "keys"})`;
     case "pooled":
       return `static_cast<size_t>(p->keys < ${spec.n} ? 0 : (p->keys - ${spec.n}) / ${spec.stride} + 1) * p->head_dim`;
   }

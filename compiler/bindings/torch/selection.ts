@@ -31,6 +31,8 @@ function floatAxes(input: CallFloats, space: CudaModule["space"]): readonly (rea
     }
     case "channels":
       return [["head_dim", "sizes.head_dim"]];
+    case "weights":
+      return [input.axis === "q" ? ["queries", "sizes.queries"] : ["keys", "sizes.keys"]];
     case "pooled":
       return [
         ["windows", `max(0, (sizes.keys - ${input.n}) // ${input.stride} + 1)`],
@@ -43,6 +45,8 @@ const floatDocs: Readonly<Record<CallFloats["kind"], (input: never) => string>> 
   scores: ({ n, m }: { n: number; m: number }) =>
     `A score for each block of ${n} queries and ${m} keys. float32 [batch, heads, rows, columns]`,
   channels: () => "A number for each channel. float32 [batch, heads, head_dim]",
+  weights: ({ axis }: { axis: "q" | "k" }) =>
+    axis === "q" ? "A number for each query. float32 [batch, heads, queries]" : "A number for each key. float32 [batch, heads, keys]",
   pooled: ({ n, stride }: { n: number; stride: number }) =>
     `A vector for each window of ${n} keys that fits whole, one every ${stride}. float32 [batch, heads, windows, head_dim]`,
 };

@@ -54,15 +54,17 @@ export function inputOf(input: InputModel, sizes: readonly number[]): Input {
 }
 
 /** Whether selections may read an input. */
-export const isFloatInput = ({ kind }: InputModel): boolean => ["scores", "channels", "pooled"].includes(kind);
+export const isFloatInput = ({ kind }: InputModel): boolean => ["scores", "channels", "weights", "pooled"].includes(kind);
 
 /** An input of floats as the IR declares it. */
-export function floatInputOf({ name, kind }: InputModel, sizes: readonly number[]): FloatInput {
+export function floatInputOf({ name, kind, axis }: InputModel, sizes: readonly number[]): FloatInput {
   switch (kind) {
     case "scores":
       return { kind, name, n: sizes[0]!, m: sizes[1]! };
     case "channels":
       return { kind, name };
+    case "weights":
+      return { kind, name, axis };
     case "pooled":
       return { kind, name, n: sizes[0]!, stride: sizes[1]! };
     default:

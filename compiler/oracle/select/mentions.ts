@@ -22,7 +22,7 @@ export function mentionsTensor(expr: Expr, place: Place, views: boolean): boolea
   return exprChildren(expr).some((part) => mentionsTensor(part, place, views));
 }
 
-export const isFloats = (type: string): boolean => ["scores", "channels", "pooled"].includes(type);
+export const isFloats = (type: string): boolean => ["scores", "channels", "weights", "pooled"].includes(type);
 
 /** `q.last(n)` */
 export function isLast(expr: Expr): boolean {

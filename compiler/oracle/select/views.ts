@@ -44,7 +44,7 @@ export function keyVectors(place: Place, { tensors, positions, point, ways }: Sc
 
 /** An input of floats: its own head, that of its kv head, or the only one. */
 export function floatInput(meaning: Extract<Meaning, { kind: "input" }>, place: Place, scene: Scene): Tensor {
-  const { value, type, sizes } = meaning;
+  const { value, type, sizes, axis } = meaning;
   if (value.kind !== "floats") throw new OracleError("floats were expected");
   const { positions, point, tensors, ways } = scene;
   const { heads, kvHeads } = place.launch;
@@ -52,8 +52,9 @@ export function floatInput(meaning: Extract<Meaning, { kind: "input" }>, place: 
   const axes = {
     scores: () => ({ q: queryUnits(positions, n), k: keyUnits(positions, m) }),
     channels: () => ({ dim: elements(tensors.headDim) }),
+    weights: () => (axis === "q" ? { q: queryUnits(positions, 1) } : { k: keyUnits(positions, 1) }),
     pooled: () => ({ k: windows(positions, n, m), dim: elements(tensors.headDim) }),
-  }[type as "scores" | "channels" | "pooled"]();
+  }[type as "scores" | "channels" | "weights" | "pooled"]();
   const [batch, own] = value.shape as readonly [number, number];
   const head = own === 1 ? 0 : own === heads ? point.h : own === kvHeads ? point.kvh : undefined;
   if (head === undefined) throw new OracleError(`an input has ${own} heads`);
@@ -64,7 +65,12 @@ export function floatInput(meaning: Extract<Meaning, { kind: "input" }>, place: 
     axes,
     ways,
     (way, at) => {
-      const [first, second] = type === "scores" ? [at.q, at.k] : type === "pooled" ? [at.k, at.dim] : [0, at.dim];
+      const [first, second] = {
+        scores: () => [at.q, at.k] as const,
+        channels: () => [0, at.dim] as const,
+        weights: () => [0, axis === "q" ? at.q : at.k] as const,
+        pooled: () => [at.k, at.dim] as const,
+      }[type as "scores" | "channels" | "weights" | "pooled"]();
       return ways[way]!.round(value.data[start + first * (shape.length > 1 ? shape[1]! : 0) + second]!);
     },
     (_, exact) => roundingOf(exact),

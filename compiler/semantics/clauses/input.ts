@@ -17,6 +17,7 @@ const kinds: readonly InputKind[] = [
   "pooled",
   "scores",
   "channels",
+  "weights",
 ];
 /** Kinds of the language that this version does not compile. */
 const laterKinds = ["bias", "factor"];
@@ -77,6 +78,11 @@ function readType(clause: InputClause, context: Context): Pick<InputModel, "kind
       }
       return { kind, sizes: [], axis };
     }
+    case "weights": {
+      // The queries of the call, in any space.
+      const axis = args.length === 0 ? "k" : axisOf(args[0]!);
+      return axis === undefined || args.length > 1 ? wrong(kind, type.span, context) : { kind, sizes: [], axis };
+    }
     case "bits":
       if (args.length === 0 || (args.length === 2 && axisOf(args[0]!) === "q" && axisOf(args[1]!) === "k"))
         return { kind, sizes: [], axis: "k" };
@@ -113,6 +119,7 @@ const forms: Readonly<Record<InputKind, string>> = {
   csr: "`csr(n, m)`, with n queries and m keys to a block",
   scores: "`scores(n, m)`, with a number for each block of n queries and m keys",
   channels: "`channels`",
+  weights: "`weights` or `weights(k)`, a number for each key, or `weights(q)`, one for each query of the call",
   gate: "`gate(n)`, with n numbers for each query and head",
   pooled: "`pooled(n, s)`, with a vector for each window of n keys, one every s keys",
 };

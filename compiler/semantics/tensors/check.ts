@@ -3,6 +3,7 @@ import type { CallExpr, Expr, MemberExpr, NameExpr } from "../../syntax/ast.js";
 import { matchArguments } from "../arguments.js";
 import { report, type Context } from "../context.js";
 import { checkConstantInt, checkExpr } from "../expressions.js";
+import type { InputModel } from "../model.js";
 import { Depends, type Typed } from "../typed.js";
 import { checkTensorCall } from "./functions.js";
 import type { SelectUnits, TensorTyped } from "./model.js";
@@ -74,7 +75,7 @@ function checkTensorName({ name, span }: NameExpr, { context }: TensorContext): 
     return { kind: "named", named: tensor, shape: tensor.value.shape, span };
   }
   if (symbol?.kind === "input" && isFloatInput(symbol.input.kind)) {
-    return { kind: "input", input: symbol.input, shape: inputShape(symbol.input.kind), span };
+    return { kind: "input", input: symbol.input, shape: inputShape(symbol.input), span };
   }
   if (name === "scale") return { kind: "scale", shape: number, span };
   return viewOf(name === "q" ? "q" : "k", span);
@@ -89,9 +90,10 @@ export function viewOf(of: "q" | "k", span: Span): TensorTyped {
 }
 
 /** What an input of floats is, for as many heads as the caller gives it. */
-function inputShape(kind: string): TensorShape {
-  const rows = kind === "scores";
-  return { heads: "query", rows, columns: kind === "channels" ? undefined : "keys", dim: !rows, bool: false };
+function inputShape({ kind, axis }: InputModel): TensorShape {
+  const rows = kind === "scores" || (kind === "weights" && axis === "q");
+  const columns = kind === "channels" || (kind === "weights" && axis === "q") ? undefined : "keys";
+  return { heads: "query", rows, columns, dim: kind === "channels" || kind === "pooled", bool: false };
 }
 
 /** `q.last(n)` */

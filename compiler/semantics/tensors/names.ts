@@ -51,5 +51,5 @@ export function isLastOf(expr: Expr): boolean {
 }
 
 export function isFloatInput(kind: string): boolean {
-  return kind === "scores" || kind === "channels" || kind === "pooled";
+  return kind === "scores" || kind === "channels" || kind === "pooled" || kind === "weights";
 }

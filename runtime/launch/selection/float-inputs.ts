@@ -40,6 +40,8 @@ export function floatAxes(
         return [queryBlocks(module, call, spec.n), Math.ceil(call.n / spec.m)];
       case "channels":
         return [call.headDim];
+      case "weights":
+        return [spec.axis === "q" ? call.nq : call.n];
       case "pooled":
         return [Math.max(0, Math.floor((call.n - spec.n) / spec.stride) + 1), call.headDim];
     }

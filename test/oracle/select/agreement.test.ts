@@ -87,6 +87,8 @@ const programs: Readonly<Record<string, string>> = {
   conditions: "space seq full\nselect s { unit q: token, k: token; score exp(min(abs(dot(q, k)), 2)) if start(k) % 2 == 0 else tanh(dot(q, k)); keep top(4) }\nattend s".replace("start(k) % 2 == 0", "start(k) != end(q)"),
   "score input": "space seq causal\ninput g : scores(8, 8)\nselect s { unit q: block(8), k: block(8); score g; keep top(2); force current }\nattend s",
   "channel input": "space seq causal\ninput c : channels\nselect s { unit k: token; score dot(mean(q) * c, k); keep top(6) }\nattend s",
+  "weights of keys": "space seq causal\ninput w : weights\nselect s { unit q: token, k: block(8); score dot(q, mean(k, weight: w)); keep top(2); force current }\nattend s",
+  "weights of queries": "space seq causal\ninput u : weights(q)\ninput w : weights(k)\nselect s { unit q: block(8), k: token; score dot(mean(q, weight: u), k) + w; keep top(6); force current }\nattend s",
   "pooled input": "space seq causal\ninput ck : pooled(8, 4)\nselect s { unit q: token, k: block(8); score fold(dot(q, ck), 1, 2, 1); keep top(2); force local(1) }\nattend s",
   "windows without overlap": "space seq causal\ninput cl : pooled(8, 8)\nselect s { unit q: token, k: block(16); score fold(softmax(dot(q, cl), where: end(cl) <= end(q)), 1, 1); keep top(2); force local(1) }\nattend s",
   "coarse to fine": `space seq causal
@@ -196,6 +198,8 @@ const inputShapes = (N: number, NQ: number): Readonly<Record<string, readonly nu
   return {
     g: [1, heads, rows, Math.ceil(N / 8)],
     c: [batch, kvHeads, headDim],
+    w: [1, kvHeads, N],
+    u: [batch, heads, NQ],
     cl: [batch, kvHeads, Math.floor(N / 8), headDim],
     ck: [batch, 1, Math.max(0, Math.floor((N - 8) / 4) + 1), headDim],
   };

@@ -1,9 +1,9 @@
 import type { Case } from "./case.js";
 import { bestWith } from "./kept.js";
 import { nsaBlocks } from "./nsa.js";
-import { byToken, div, floats, groupHeads, keysOf, kvOf, numberOf, perRow, queryOf, vectorOf } from "./pieces.js";
+import { byToken, div, floats, groupHeads, keysOf, kvOf, numberOf, perRow, queryOf, vectorOf, weightOf } from "./pieces.js";
 import type { Call } from "./selected.js";
-import { blocksOf, descending, dot, meanVector, range, softmax, type Vectors } from "./tensors.js";
+import { blocksOf, descending, dot, meanVector, range, softmax, sum, type Vectors } from "./tensors.js";
 
 const shared = { heads: 4, kvHeads: 2 };
 const windowsOf = (N: number): number => Math.max(0, div(N - 32, 16) + 1);
@@ -58,6 +58,16 @@ export const callerCases: readonly Case[] = [
         const rank = range(i + 1).map((j) => numberOf(inputs!["rank"], 0, i - (call.N - call.NQ), j));
         return bestWith(rank, 9, (j) => j > i - 3);
       }),
+  },
+  {
+    pattern: "caller_scores.attn#spatten",
+    sizes: { N: 50, NQ: 7, ...shared },
+    launch: ({ heads, N }) => ({ params: { n: 9, recent: 3 }, inputs: { rank: floats([1, heads, N], 4) } }),
+    rule: ({ N, heads }, { inputs }) => {
+      const rank = range(N).map((j) => sum(range(heads).map((h) => weightOf(inputs!["rank"], h, j))));
+      const kept = bestWith(rank, 9, (j) => j >= N - 3);
+      return (_, i, j) => j <= i && (kept.has(j) || j === i);
+    },
   },
   ...["nsa_selected", "nsa.selected"].map((name): Case => ({
     pattern: `compressed_keys.attn#${name}`,

@@ -103,6 +103,12 @@ export function vectorOf(input: OracleInput | undefined, head: number, place: nu
   return range(size).map((c) => input.data[(head * places + place) * size + c]!);
 }
 
+/** A number of an input of floats `[1, heads, places]`. */
+export function weightOf(input: OracleInput | undefined, head: number, place: number): number {
+  if (input?.kind !== "floats") throw new Error("no floats");
+  return input.data[head * input.shape[2]! + place]!;
+}
+
 /** A number of an input of floats `[1, heads, rows, columns]`. */
 export const numberOf = (input: OracleInput | undefined, head: number, row: number, column: number): number =>
   vectorOf(input, head, row)[column]!;

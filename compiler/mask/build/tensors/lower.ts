@@ -66,10 +66,14 @@ export function lowerTensor(typed: TensorTyped, at: TensorFrame): Tensor {
       });
     }
     case "input": {
-      const { name, kind } = typed.input;
+      const { name, kind, axis } = typed.input;
       lowering.useInput(typed.input);
       const [n, m] = lowering.inputSizes(typed.input, frame);
       if (kind === "channels") return make.node({ kind: "input", name, axes: { heads: "query", dim: true } });
+      if (kind === "weights") {
+        const along = axis === "q" ? { rows: { unit: 1 } } : { columns: keys(1) };
+        return make.node({ kind: "input", name, axes: { heads: "query", ...along, dim: false } });
+      }
       if (kind === "pooled") return make.node({ kind: "input", name, axes: { heads: "query", columns: windows(n!, m!), dim: true } });
       return make.node({ kind: "input", name, axes: { heads: "query", rows: { unit: n! }, columns: keys(m!), dim: false } });
     }
