@@ -433,6 +433,9 @@ export interface MessageParams {
   ATTN2367: {
     heads: string | number;
   };
+  ATTN2369: {
+    found: string | number;
+  };
   ATTN3001: {
     what: string | number;
     rule: string | number;
@@ -3176,7 +3179,8 @@ attention a {
     severity: "error",
     message: `the unit of \`{axis}\` is {forms}`,
     page: `Queries are counted in tokens, blocks, tiles of a layout or clusters, keys in these or in pages, distances (\`diag\`) in tokens or
-blocks. The size of a block is a constant, and so are the number of clusters and how often their centroids are made anew.
+blocks. The size of a block is a constant, and so are the number of clusters and how often their centroids are made anew. Clusters
+that the caller knows are written \`cluster(n, ids: doc)\`.
 
 \`\`\`attn wrong
 attention a {
@@ -4481,7 +4485,8 @@ attention a {
     severity: "error",
     message: `each {heads} has clusters of its own, and heads that do not share them cannot share a choice`,
     page: `Clusters of queries are made for each query head, and clusters of keys for each kv head. The query heads of a kv head share its
-clusters of keys, and may share a choice among them by \`group … over kvh\`.
+clusters of keys, and may share a choice among them by \`group … over kvh\`. Clusters that the caller says by ids are the same for
+all heads, and may be chosen for any heads together.
 
 \`\`\`attn wrong
 attention a {
@@ -4508,6 +4513,41 @@ attention a {
     group max over kvh
   }
   attend c
+}
+\`\`\`
+`,
+  },
+  ATTN2369: {
+    title: `Clusters that come from nowhere`,
+    severity: "error",
+    message: `clusters come from \`iters\` or from an input of kind \`ids\`, and {found}`,
+    hint: `write \`cluster(n, iters: t)\` for k-means, or declare \`input doc : ids\` and write \`cluster(n, ids: doc)\``,
+    page: `\`cluster(n, iters: t)\` makes n clusters by k-means. \`cluster(n, ids: doc)\` takes those that the caller knows: the tokens whose id
+is i, for i from 0 to n - 1. In a cross space \`q: cluster(…)\` reads an input \`ids(q)\`, and \`k: cluster(…)\` one of \`ids(k)\`.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  input  sentence : blocks(64, 64)
+  select c {
+    unit  q: token, k: cluster(256, ids: sentence)
+    score dot(q, mean(k))
+    keep  top(8)
+  }
+  attend c | q - k < 64
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  input  sentence : ids
+  select c {
+    unit  q: token, k: cluster(256, ids: sentence)
+    score dot(q, mean(k))
+    keep  top(8)
+  }
+  attend c | q - k < 64
 }
 \`\`\`
 `,

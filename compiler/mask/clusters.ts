@@ -1,4 +1,4 @@
-import type { ColumnAxis, OfClusters, RowAxis } from "./selection.js";
+import type { ColumnAxis, OfClusters, RowAxis, SelectionHeads } from "./selection.js";
 
 /** An axis of a tensor or of a selection. */
 interface Axis {
@@ -16,3 +16,15 @@ export const isOfClusters = (axis: Axis | ColumnAxis | undefined): boolean => cl
 
 /** Of which tokens clusters are made. */
 export const clusteredTokens = (of: OfClusters): "q" | "k" => (of.startsWith("clusters of q") ? "q" : "k");
+
+/** The input of ids that says the clusters, and how many there are; undefined where they are made. */
+export function givenIds(of: OfClusters): { readonly input: string; readonly count: number } | undefined {
+  const [, count, input] = /^clusters of [qk], (\d+) by ids (.+)$/.exec(of) ?? [];
+  return input === undefined ? undefined : { input, count: Number(count) };
+}
+
+/** Which heads have the same clusters: all have those that the caller says. */
+export function headsOfClusters(of: OfClusters): SelectionHeads {
+  if (givenIds(of) !== undefined) return "one";
+  return clusteredTokens(of) === "q" ? "query" : "kv";
+}

@@ -29,7 +29,13 @@ export const differsByHead = (of: RowAxis["of"]): boolean => of?.startsWith("ord
  * each token into one (`Selection.assigns`). `unit` then says how many there are; some may be empty. A query head has clusters
  * of queries of its own, a kv head clusters of keys.
  */
-export type OfClusters = `clusters of ${"q" | "k"}${string}`;
+export type OfClusters = GivenClusters | `clusters of ${"q" | "k"} around ${string}`;
+
+/**
+ * Clusters that an input of ids says, the same in all heads: the tokens whose id is i are cluster i. Tokens with other ids are
+ * in none.
+ */
+export type GivenClusters = `clusters of ${"q" | "k"}, ${number} by ids ${string}`;
 
 /** The queries of a call, or the last of them, in units. */
 export interface RowAxis {

@@ -1,4 +1,5 @@
 import type { MaskModule } from "./ir.js";
+import { givenIds } from "./clusters.js";
 import { clustersIn, moduleSelectionExpressions, realsOf, realSlots, tensorOf, unitMasks, walkModuleTensors } from "./selection-walk.js";
 import type { ColumnAxis, RowAxis, SelectionItem, Tensor, TensorAxes } from "./selection.js";
 import { some, type MaskNode } from "./walk.js";
@@ -47,7 +48,12 @@ function verifyItem(item: SelectionItem, module: MaskModule, earlier: ReadonlySe
   const { columns } = item;
   const own: ColumnAxis =
     columns.kind === "keys" ? { ...columns, kind: "keys", stride: columns.unit } : { kind: columns.kind, unit: columns.unit };
-  for (const of of clustersIn(item)) if (!earlier.has(of)) problems.push(`${of} are not made before it`);
+  for (const of of clustersIn(item)) {
+    const given = givenIds(of);
+    if (given === undefined && !earlier.has(of)) problems.push(`${of} are not made before it`);
+    if (given !== undefined && !module.inputs.some(({ name, kind }) => kind === "ids" && name === given.input))
+      problems.push(`${given.input} is not an ids input`);
+  }
   if (axes.columns !== undefined && !sameColumns(axes.columns, own)) problems.push("other columns than its score");
   if (columns.kind === "offsets" && !(module.space.kind === "self" && module.space.causal))
     problems.push("offsets in a space that is not causal");

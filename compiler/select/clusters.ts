@@ -1,14 +1,14 @@
-import { clusteredTokens } from "../mask/clusters.js";
+import { clusteredTokens, givenIds, headsOfClusters } from "../mask/clusters.js";
 import type { OfClusters } from "../mask/selection.js";
 import { COLUMN, firstQuery, ROW } from "./axes.js";
-import { add, and, ceilDiv, div, equal, int, le, lt, min, mul, named, ONE, shape, sub, whole, ZERO } from "./int.js";
-import type { Bits, Cond, Int, Real, Tensor } from "./ir.js";
+import { add, and, ceilDiv, div, equal, idAt, int, le, lt, min, mul, named, ONE, shape, sub, whole, ZERO } from "./int.js";
+import type { Cond, Int, Real, Tensor } from "./ir.js";
 import type { PlaceContext } from "./place-units.js";
 import { choose, float, loop, number } from "./reals.js";
 
 /**
- * Clusters of tokens. The selection that makes them leaves a bit for each token, in the column of its cluster. A stable sort
- * by counts puts the tokens of each cluster side by side: *slots* are places in that order, so that a cluster has a first
+ * Clusters of tokens. The selection that makes them leaves a bit for each token, in the column of its cluster; where the caller
+ * says them, ids are read. A stable sort by counts puts the tokens of each cluster side by side: *slots* are places in that order, so that a cluster has a first
  * slot and a size, and what is made of its tokens reads only these, always in the order of their positions.
  *
  * Tokens are rows of the call where they are queries, positions where they are keys. All numbers are integers in float32.
@@ -43,7 +43,7 @@ export const hasMembers = (context: PlaceContext, of: OfClusters, cluster: Int):
 
 /** The least or the greatest position of the tokens of a cluster: behind all others, and before them, where it has none. */
 export function positionOfCluster(context: PlaceContext, of: OfClusters, cluster: Int, end: "first" | "last"): Real {
-  const tensor = made(context, of, `${end} position`, { columns: context.assignment(of).columns }, () => {
+  const tensor = made(context, of, `${end} position`, { columns: counts(context, of).clusters }, () => {
     const { from, to, count, tokenAt } = membersOf(context, of, COLUMN);
     const token = tokenAt(end === "first" ? from : sub(to, ONE));
     const position = clusteredTokens(of) === "q" ? add(firstQuery(context.module.space), token) : token;
@@ -61,7 +61,7 @@ export function seedOf(tokens: "q" | "k", count: number, centroid: Int): Int {
 }
 
 /** The head of a stage that has clusters of these tokens. */
-const headOf = (of: OfClusters): Int => named(clusteredTokens(of) === "q" ? "h" : "kvh");
+const headOf = (of: OfClusters): Int => ({ query: named("h"), kv: named("kvh"), one: ZERO })[headsOfClusters(of)];
 
 function read(from: Tensor, of: OfClusters, at: { readonly row?: Int; readonly column: Int }): Real {
   return { kind: "load", from, at: { head: headOf(of), ...at } };
@@ -77,26 +77,37 @@ function made(
   extents: { readonly rows?: Int; readonly columns: Int },
   value: () => Real,
 ): Tensor {
-  const heads = clusteredTokens(of) === "q" ? "query" : "kv";
-  return context.onceFor(`${name} ${of}`, () => context.table(`${name} of ${of}`, heads, extents, value()));
+  return context.onceFor(`${name} ${of}`, () => context.table(`${name} of ${of}`, headsOfClusters(of), extents, value()));
 }
 
-/** How many there are of what a matrix of an assignment has. */
-const counts = (bits: Bits) => ({ tokens: bits.rows, clusters: bits.columns, chunks: ceilDiv(bits.rows, int(CHUNK)) });
+/** How many tokens there are, in how many clusters: of given ones the last has the tokens that are in none. */
+function counts(context: PlaceContext, of: OfClusters) {
+  const tokens = shape(clusteredTokens(of) === "q" ? "NQ" : "N");
+  const given = givenIds(of);
+  const clusters = given === undefined ? context.assignment(of).columns : int(given.count + 1);
+  return { tokens, clusters, chunks: ceilDiv(tokens, int(CHUNK)) };
+}
 
 /** The cluster of each token. */
 function clusters(context: PlaceContext, of: OfClusters): Tensor {
-  const bits = context.assignment(of);
-  const { tokens, clusters } = counts(bits);
+  const { tokens, clusters } = counts(context, of);
+  const given = givenIds(of);
   return made(context, of, "numbers", { columns: tokens }, () => {
+    if (given !== undefined) return givenCluster(context, of, given);
     const i = named(context.fresh());
-    return loop("max", i.name, ZERO, clusters, float(i), { kind: "bit", bits, row: COLUMN, column: i });
+    return loop("max", i.name, ZERO, clusters, float(i), { kind: "bit", bits: context.assignment(of), row: COLUMN, column: i });
   });
+}
+
+/** The id of the token at COLUMN; where it is no number of a cluster, one more than there are. */
+function givenCluster({ module }: PlaceContext, of: OfClusters, { input, count }: NonNullable<ReturnType<typeof givenIds>>): Real {
+  const id = idAt(input, clusteredTokens(of) === "q" ? add(firstQuery(module.space), COLUMN) : COLUMN);
+  return choose(and(le(ZERO, id), lt(id, int(count))), float(id), number(count));
 }
 
 /** Of each chunk of tokens, how many are in each cluster. */
 function chunkSizes(context: PlaceContext, of: OfClusters): Tensor {
-  const { tokens, clusters: count, chunks } = counts(context.assignment(of));
+  const { tokens, clusters: count, chunks } = counts(context, of);
   return made(context, of, "sizes in chunks", { rows: chunks, columns: count }, () => {
     const i = named(context.fresh());
     const from = mul(ROW, int(CHUNK));
@@ -106,7 +117,7 @@ function chunkSizes(context: PlaceContext, of: OfClusters): Tensor {
 
 /** How many tokens of each cluster stand before each chunk. */
 function sizesBefore(context: PlaceContext, of: OfClusters): Tensor {
-  const { clusters: count, chunks } = counts(context.assignment(of));
+  const { clusters: count, chunks } = counts(context, of);
   return made(context, of, "sizes before chunks", { rows: chunks, columns: count }, () => {
     const i = named(context.fresh());
     return loop("sum", i.name, ZERO, ROW, read(chunkSizes(context, of), of, { row: i, column: COLUMN }));
@@ -114,7 +125,7 @@ function sizesBefore(context: PlaceContext, of: OfClusters): Tensor {
 }
 
 function sizes(context: PlaceContext, of: OfClusters): Tensor {
-  const { clusters: count, chunks } = counts(context.assignment(of));
+  const { clusters: count, chunks } = counts(context, of);
   return made(context, of, "sizes", { columns: count }, () => {
     const i = named(context.fresh());
     return loop("sum", i.name, ZERO, chunks, read(chunkSizes(context, of), of, { row: i, column: COLUMN }));
@@ -123,7 +134,7 @@ function sizes(context: PlaceContext, of: OfClusters): Tensor {
 
 /** The first slot of each cluster. */
 function firstSlots(context: PlaceContext, of: OfClusters): Tensor {
-  const { clusters: count } = counts(context.assignment(of));
+  const { clusters: count } = counts(context, of);
   return made(context, of, "first slots", { columns: count }, () => {
     const i = named(context.fresh());
     return loop("sum", i.name, ZERO, COLUMN, read(sizes(context, of), of, { column: i }));
@@ -132,7 +143,7 @@ function firstSlots(context: PlaceContext, of: OfClusters): Tensor {
 
 /** The slot of each token: behind those of its cluster that stand before it. */
 function slots(context: PlaceContext, of: OfClusters): Tensor {
-  const { tokens } = counts(context.assignment(of));
+  const { tokens } = counts(context, of);
   return made(context, of, "slots", { columns: tokens }, () => {
     const i = named(context.fresh());
     const cluster = clusterOf(context, of, COLUMN);
@@ -145,7 +156,7 @@ function slots(context: PlaceContext, of: OfClusters): Tensor {
 
 /** The cluster of each slot: the last one that begins there or before. */
 function slotClusters(context: PlaceContext, of: OfClusters): Tensor {
-  const { tokens, clusters: count } = counts(context.assignment(of));
+  const { tokens, clusters: count } = counts(context, of);
   return made(context, of, "clusters of slots", { columns: tokens }, () => {
     const i = named(context.fresh());
     return loop("max", i.name, ZERO, count, float(i), le(numberIn(firstSlots(context, of), of, i), COLUMN));
@@ -154,7 +165,7 @@ function slotClusters(context: PlaceContext, of: OfClusters): Tensor {
 
 /** The chunk from which the token of each slot is: the last one before which not all slots up to it are taken. */
 function slotChunks(context: PlaceContext, of: OfClusters): Tensor {
-  const { tokens, chunks } = counts(context.assignment(of));
+  const { tokens, chunks } = counts(context, of);
   return made(context, of, "chunks of slots", { columns: tokens }, () => {
     const i = named(context.fresh());
     const cluster = numberIn(slotClusters(context, of), of, COLUMN);
@@ -165,7 +176,7 @@ function slotChunks(context: PlaceContext, of: OfClusters): Tensor {
 
 /** The token of each slot. */
 function order(context: PlaceContext, of: OfClusters): Tensor {
-  const { tokens } = counts(context.assignment(of));
+  const { tokens } = counts(context, of);
   return made(context, of, "order", { columns: tokens }, () => {
     const i = named(context.fresh());
     const from = mul(numberIn(slotChunks(context, of), of, COLUMN), int(CHUNK));

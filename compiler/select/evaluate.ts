@@ -108,6 +108,11 @@ export class Evaluation {
         }
         return (frame) => positions(this.module, this.env, a.axis, frame[B]!, frame[H]!)![place(frame)]!;
       }
+      case "id": {
+        const place = this.int(a.place);
+        return (frame) =>
+          evaluateInt({ kind: "load", input: a.input, index: { kind: "int", value: place(frame) } }, this.pairEnv(frame, 0, 0));
+      }
       case "whole":
         return this.real(a.of);
       default: {

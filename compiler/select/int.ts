@@ -7,6 +7,7 @@ export const int = (value: number): Int => ({ kind: "int", value });
 export const shape = (name: ShapeName): Int => ({ kind: "shape", name });
 export const named = (name: string): Extract<Int, { kind: "name" }> => ({ kind: "name", name });
 export const tokenAt = (axis: "q" | "k", place: Int, order?: string, bits?: Bits): Int => ({ kind: "token", axis, place, order, bits });
+export const idAt = (input: string, place: Int): Int => ({ kind: "id", input, place });
 export const whole = (of: Real): Int => ({ kind: "whole", of });
 export const ofMask = (expr: IntExpr): Int => (expr.kind === "int" ? int(expr.value) : { kind: "mask", expr });
 
@@ -97,6 +98,8 @@ export function intKey(a: Int): string {
       return JSON.stringify(a.expr);
     case "token":
       return `token(${a.axis},${intKey(a.place)})`;
+    case "id":
+      return `id(${a.input},${intKey(a.place)})`;
     case "whole":
       return `whole(${realKey(a.of)})`;
     default:
@@ -122,6 +125,7 @@ export function isSize(a: Int): boolean {
     case "name":
     case "mask":
     case "token":
+    case "id":
     case "whole":
       return false;
     default:

@@ -43,6 +43,8 @@ export type Int =
       /** The matrix of an order that a stage makes. */
       readonly bits?: Bits | undefined;
     }
+  /** The id of a token of an input of ids, of the batch entry `b`. */
+  | { readonly kind: "id"; readonly input: string; readonly place: Int }
   /** A whole number that an earlier stage has stored; float32 holds those up to 2^24. */
   | { readonly kind: "whole"; readonly of: Real }
   | { readonly kind: IntOp; readonly a: Int; readonly b: Int };

@@ -7,7 +7,7 @@ export function maskNodes(stage: Stage): readonly (IntExpr | BoolExpr)[] {
   const found: (IntExpr | BoolExpr)[] = [];
   const int = (a: Int): void => {
     if (a.kind === "mask") found.push(a.expr);
-    else if (a.kind === "token") int(a.place);
+    else if (a.kind === "token" || a.kind === "id") int(a.place);
     else if ("a" in a) {
       int(a.a);
       int(a.b);
@@ -54,4 +54,11 @@ export function usesTokens({ stages }: SelectionProgram): boolean {
     walkInts(stage, ({ kind }) => (uses ||= kind === "token"));
     return uses;
   });
+}
+
+/** The inputs whose ids stages read. */
+export function idInputs({ stages }: SelectionProgram): readonly string[] {
+  const found = new Set<string>();
+  for (const stage of stages) walkInts(stage, (a) => a.kind === "id" && found.add(a.input));
+  return [...found];
 }

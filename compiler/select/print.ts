@@ -78,6 +78,8 @@ function printSize(a: Int): string {
       return printInt(a.expr);
     case "token":
       return `token of ${a.axis}(${printSize(a.place)})`;
+    case "id":
+      return `${a.input}[${printSize(a.place)}]`;
     case "whole":
       return printReal(a.of);
     case "min":

@@ -12,7 +12,8 @@ export function renameInt(a: Int, names: Names): Int {
       return a;
     case "name":
       return names.get(a.name) ?? a;
-    case "token": {
+    case "token":
+    case "id": {
       const place = renameInt(a.place, names);
       return place === a.place ? a : { ...a, place };
     }

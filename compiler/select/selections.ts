@@ -1,6 +1,6 @@
-import { clustersOf, isOfClusters } from "../mask/clusters.js";
+import { clustersOf, givenIds, isOfClusters } from "../mask/clusters.js";
 import type { BoolExpr } from "../mask/ir.js";
-import type { ColumnAxis, Flag, RowAxis, Selection, SortedOrder } from "../mask/selection.js";
+import type { ColumnAxis, Flag, OfClusters, RowAxis, Selection, SortedOrder } from "../mask/selection.js";
 import { COLUMN, columnCount, firstQuery, HEAD, ROW, rowCount, rowSpan } from "./axes.js";
 import { clusterOf } from "./clusters.js";
 import type { Guard } from "./guard.js";
@@ -131,12 +131,18 @@ function spread(lowering: Lowering, { name, heads }: Selection, rows: RowAxis | 
     from,
     to,
     row0: row,
-    row1: add(row, ONE),
+    row1: behind(row, byRow, from.rows),
     column0: column,
-    column1: add(column, ONE),
+    column1: behind(column, byColumn, from.columns),
     serves: [],
   });
   return to;
+}
+
+/** The end of a range of one cluster, or of none where the caller's ids put a token into none. */
+function behind(cluster: Int, of: OfClusters | undefined, count: Int): Int {
+  const next = add(cluster, ONE);
+  return of !== undefined && givenIds(of) !== undefined ? min(next, count) : next;
 }
 
 function snapped(lowering: Lowering, { name, heads, columns: { kind, unit }, rows }: Selection, size: number, from: Bits): Bits {

@@ -33,6 +33,7 @@ export function guess(a: Int): number {
     case "name":
     case "mask":
     case "token":
+    case "id":
     case "whole":
       return 0;
     default:

@@ -16,6 +16,7 @@ function evaluateSize(size: Int, env: SizeEnv): number {
     case "name":
     case "mask":
     case "token":
+    case "id":
     case "whole":
       throw new Error("a size of a launch depends on more than its shape");
     default:

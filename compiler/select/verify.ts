@@ -65,7 +65,7 @@ class StageScope {
 
   private int(a: Int, names: ReadonlySet<string>, without: readonly string[] = []): void {
     if (a.kind === "name" && (!names.has(a.name) || without.includes(a.name))) this.say(`${a.name} is not in scope`);
-    if (a.kind === "token") this.int(a.place, names, without);
+    if (a.kind === "token" || a.kind === "id") this.int(a.place, names, without);
     if (a.kind === "whole") this.real(a.of, names, without);
     if (!("a" in a)) return;
     this.int(a.a, names, without);

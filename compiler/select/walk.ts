@@ -9,7 +9,7 @@ export function realChildren(value: Real): readonly Real[] {
 /** The numbers that an integer is read from. */
 export function intReals(a: Int): readonly Real[] {
   if (a.kind === "whole") return [a.of];
-  if (a.kind === "token") return intReals(a.place);
+  if (a.kind === "token" || a.kind === "id") return intReals(a.place);
   return "a" in a ? [...intReals(a.a), ...intReals(a.b)] : [];
 }
 
@@ -177,7 +177,7 @@ export function realInts(value: Real): readonly Int[] {
 export function walkInts(stage: Stage, see: (a: Int) => void): void {
   const visit = (a: Int): void => {
     see(a);
-    if (a.kind === "token") visit(a.place);
+    if (a.kind === "token" || a.kind === "id") visit(a.place);
     if ("a" in a) [a.a, a.b].forEach(visit);
   };
   stageInts(stage).forEach(visit);

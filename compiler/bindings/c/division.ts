@@ -121,6 +121,7 @@ function sizeText(size: Int): string {
     case "name":
     case "mask":
     case "token":
+    case "id":
     case "whole":
       throw new Error(`a size of a selection depends on more than the launch: ${size.kind}`);
   }

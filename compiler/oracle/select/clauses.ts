@@ -1,5 +1,6 @@
 import type { BlockClause, CallExpr, Clause, Expr, KeepClause } from "../../syntax/ast.js";
 import { evaluate, matchArgs } from "../expressions.js";
+import { idAt } from "../inputs.js";
 import { OracleError } from "../program.js";
 import type { Place } from "../scope.js";
 import { fixed } from "../values.js";
@@ -70,8 +71,13 @@ export const isTile = (expr: Expr): boolean => expr.kind === "call" && expr.call
 const isCluster = (expr: CallExpr): boolean => expr.callee.name === "cluster";
 
 function clusterOf(expr: CallExpr, place: Place): ClusterText {
-  const args = matchArgs(expr.args, ["n", "iters"]);
-  return { count: fixed(evaluate(args.get("n")!, place)), updates: fixed(evaluate(args.get("iters")!, place)) };
+  const args = matchArgs(expr.args, ["n", "iters", "ids"]);
+  const count = fixed(evaluate(args.get("n")!, place));
+  const ids = args.get("ids");
+  if (ids === undefined) return { count, updates: fixed(evaluate(args.get("iters")!, place)) };
+  const input = ids.kind === "name" ? place.names.get(ids.name) : undefined;
+  if (input?.kind !== "input") throw new OracleError("clusters are read from an input of ids");
+  return { count, updates: 0, ids: (point, position) => idAt(input.value, point, position) };
 }
 
 /** `token` is 1, and so is a token of a cluster; `block(n)`, `page(n)` and `tile(n)` are n. */

@@ -23,21 +23,31 @@ export type Assigned = (b: number, h: number) => readonly number[];
 /** By what a step is known among the selections of a call. */
 export const stepKey = ({ axis, count, step }: Step): string => `clusters ${axis} ${count} ${step}`;
 
-/** The steps of a k-means, the first one around tokens. */
-export const stepsOf = (axis: "q" | "k", { count, updates }: ClusterText): readonly Step[] =>
-  Array.from({ length: updates + 1 }, (_, step) => ({ axis, count, step }));
+/** The steps of a k-means, the first one around tokens; none of clusters that the caller says. */
+export const stepsOf = (axis: "q" | "k", { count, updates, ids }: ClusterText): readonly Step[] =>
+  ids !== undefined ? [] : Array.from({ length: updates + 1 }, (_, step) => ({ axis, count, step }));
 
 /** The clusters that a unit of a selection counts in, as units of positions. */
-export function clusterUnits(axis: "q" | "k", { count, updates }: ClusterText, place: Place, { point, positions }: Scene): Axis {
+export function clusterUnits(axis: "q" | "k", { count, updates, ids }: ClusterText, place: Place, { point, positions }: Scene): Axis {
+  const first = axis === "q" ? positions.first : 0;
+  if (ids !== undefined) {
+    const length = axis === "q" ? positions.queries : positions.keys;
+    return membersOf(
+      Array.from({ length }, (_, i) => ids(point, first + i)),
+      count,
+      first,
+    );
+  }
   const assigned = place.selected.entries.get(stepKey({ axis, count, step: updates }))?.assigned;
   if (assigned === undefined) throw new OracleError("clusters are read before they are made");
-  return membersOf(assigned(point.b, point.h), count, axis === "q" ? positions.first : 0);
+  return membersOf(assigned(point.b, point.h), count, first);
 }
 
 /** The positions of each cluster, rising. */
 function membersOf(clusters: readonly number[], count: number, first: number): Axis {
   const members: number[][] = Array.from({ length: count }, () => []);
-  clusters.forEach((cluster, i) => members[cluster]!.push(first + i));
+  // What is no number of a cluster is in none.
+  clusters.forEach((cluster, i) => members[cluster]?.push(first + i));
   return members.map((positions): Unit => ({
     start: positions[0] ?? 0,
     end: (positions.at(-1) ?? -1) + 1,

@@ -27,10 +27,12 @@ export interface UnitSizes {
   readonly clusters?: Readonly<Partial<Record<"q" | "k", ClusterText>>> | undefined;
 }
 
-/** `cluster(count, iters: updates)` */
+/** `cluster(count, iters: updates)`, or `cluster(count, ids: ids)` */
 export interface ClusterText {
   readonly count: number;
   readonly updates: number;
+  /** The cluster of the token at a position, as the caller says it. */
+  readonly ids?: ((point: Point, position: number) => number) | undefined;
 }
 
 /** Where a tensor expression is evaluated: for one batch entry and head of a call. */

@@ -100,14 +100,14 @@ function checkScore(clause: ScoreClause, units: SelectUnits, context: Context): 
   return undefined;
 }
 
-/** Clusters are no runs of positions, and each head has its own. */
+/** Clusters are no runs of positions, and each head has its own where the caller does not say them. */
 function checkClusters(units: SelectUnits, clauses: Clauses, context: Context): boolean {
-  const [q, k] = [units.q?.clusters, units.k?.clusters];
-  if (q === undefined && k === undefined) return true;
+  const [q, k] = [units.q?.clusters, units.k?.clusters].map((clusters) => clusters?.by.kind === "k-means");
+  if (units.q?.clusters === undefined && units.k?.clusters === undefined) return true;
   const others = [clauses.among, clauses.force, clauses.snap].filter((clause) => clause !== undefined);
   for (const { kind, span } of others) report(context, "ATTN2366", span, { what: `\`${kind}\`` });
-  const shared = clauses.group !== undefined && (q !== undefined || clauses.group.over.name !== "kvh");
-  if (shared) report(context, "ATTN2367", clauses.group!.span, { heads: q === undefined ? "kv head" : "query head" });
+  const shared = clauses.group !== undefined && (q || (k && clauses.group.over.name !== "kvh"));
+  if (shared) report(context, "ATTN2367", clauses.group!.span, { heads: q ? "query head" : "kv head" });
   return others.length === 0 && !shared;
 }
 

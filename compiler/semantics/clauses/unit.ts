@@ -1,8 +1,8 @@
-import type { CallExpr, Expr, SnapClause, UnitClause } from "../../syntax/ast.js";
+import type { Expr, SnapClause, UnitClause } from "../../syntax/ast.js";
 import { matchArguments } from "../arguments.js";
+import { checkClusters } from "./clusters.js";
 import { report, type Context } from "../context.js";
 import { checkConstantInt, hint } from "../expressions.js";
-import { argumentsOf } from "../tensors/check.js";
 import type { SelectUnits, UnitModel } from "../tensors/model.js";
 import type { Typed } from "../typed.js";
 
@@ -70,7 +70,7 @@ function checkUnit(axis: Axis, expr: Expr, context: Context): UnitModel | undefi
     );
     return undefined;
   }
-  if (expr.callee.name === "cluster") return checkClusters(expr, context);
+  if (expr.callee.name === "cluster") return checkClusters(expr, axis as "q" | "k", context);
   const matched = matchArguments(expr, [{ name: "n", required: true }], context);
   const size = matched && checkConstantInt(matched.get("n")!, context, `the size of a ${expr.callee.name}`);
   if (size === undefined || size.type.kind === "error") return undefined;
@@ -80,17 +80,6 @@ function checkUnit(axis: Axis, expr: Expr, context: Context): UnitModel | undefi
 function misspelledForm(expr: Expr, forms: readonly string[]): { readonly hint?: string } {
   const name = expr.kind === "name" ? expr.name : expr.kind === "call" ? expr.callee.name : undefined;
   return name === undefined ? {} : hint(name, forms);
-}
-
-/** `cluster(400, iters: 2)` */
-function checkClusters(expr: CallExpr, context: Context): UnitModel | undefined {
-  const { span } = expr;
-  const matched = argumentsOf(expr, ["n", "iters"], [], context);
-  if (matched === undefined) return undefined;
-  const count = checkConstantInt(matched.get("n")!, context, "a number of clusters");
-  const updates = checkConstantInt(matched.get("iters")!, context, "`iters` of `cluster`");
-  if (count.type.kind === "error" || updates.type.kind === "error") return undefined;
-  return { clusters: { count, updates, span }, span };
 }
 
 /** `snap block(64)`: the size. */

@@ -68,12 +68,17 @@ export interface UnitModel {
   readonly span: Span;
 }
 
-/** `cluster(n, iters: t)`: k-means of the queries of a head, or of the keys of a kv head. */
+/** `cluster(n, iters: t)`: k-means of the queries of a head, or of the keys of a kv head; `cluster(n, ids: doc)`. */
 export interface ClustersModel {
   readonly count: Typed;
+  readonly by: KMeansModel | { readonly kind: "ids"; readonly input: InputModel };
+  readonly span: Span;
+}
+
+export interface KMeansModel {
+  readonly kind: "k-means";
   /** How often centroids become the means of their clusters. */
   readonly updates: Typed;
-  readonly span: Span;
 }
 
 /** The units of a selection: `k` or `diag`, and `q` beside `k` where each unit of queries chooses for itself. */

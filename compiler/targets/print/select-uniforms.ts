@@ -2,7 +2,7 @@ import type { BoolExpr, IntExpr } from "../../mask/ir.js";
 import { layoutTokens } from "../../mask/layout/places.js";
 import { some, walk } from "../../mask/walk.js";
 import type { Int, SelectionProgram } from "../../select/ir.js";
-import { maskNodes, usesTokens } from "../../select/mask-nodes.js";
+import { idInputs, maskNodes, usesTokens } from "../../select/mask-nodes.js";
 import { readsOf } from "../../select/walk.js";
 import type { UniformField, UniformSource } from "../../../runtime/launch/module.js";
 import { uniformName } from "./names.js";
@@ -34,7 +34,7 @@ export function selectionUniforms(program: SelectionProgram, sizes: Sizes): read
     if (mentions("param", name)) fields.push(int(uniformName(name, "param"), { kind: "param", name }));
   }
   if (module.scalars.length > 0) fields.push(int("scalars", { kind: "scalars" }));
-  const read = new Set(nodes.flatMap(inputsOf));
+  const read = new Set([...nodes.flatMap(inputsOf), ...idInputs(program)]);
   const made = new Set(matrices.map(({ bits }) => bits.name));
   for (const input of loadedInputs(module)) {
     if (!read.has(input.name) || made.has(input.name)) continue;

@@ -51,6 +51,8 @@ export class SelectValues {
         return printInt(a.expr, this.dialect);
       case "token":
         return a.order === undefined ? `token_at(b, ${this.int(a.place)})` : `id_${a.order}(b, h, ${this.int(a.place)})`;
+      case "id":
+        return `id_${a.input}(b, ${this.int(a.place)})`;
       case "whole":
         return this.dialect.toInt(this.real(a.of));
       case "add":
@@ -247,6 +249,6 @@ function intsOf(value: Real): readonly Int[] {
 
 function intMentions(a: Int, names: readonly string[]): boolean {
   if (a.kind === "name") return names.includes(a.name);
-  if (a.kind === "token") return intMentions(a.place, names);
+  if (a.kind === "token" || a.kind === "id") return intMentions(a.place, names);
   return "a" in a && (intMentions(a.a, names) || intMentions(a.b, names));
 }

@@ -193,6 +193,37 @@ test.each(Object.entries(clustered))("clusters, %s: interpreter and oracle agree
   }
 });
 
+/** Clusters that the caller says: some tokens are in none, and some clusters are empty. */
+const told: Readonly<Record<string, string>> = {
+  "tokens choose sentences": "space seq causal\ninput doc : ids\nselect c { unit q: token, k: cluster(5, ids: doc); score dot(q, mean(k)) + end(k) - start(k); group max over h; keep top(2) }\nattend c | q - k < 3",
+  "sentences choose sentences": "space seq full\ninput doc : ids\nselect c { unit q: cluster(4, ids: doc), k: cluster(6, ids: doc); score softmax(dot(mean(q), mean(k)) * scale + log(size(k))); keep top_p(0.6) }\nattend c | doc[q] == doc[k]",
+  "queries and keys": "space seq cross\ninput dq : ids(q)\ninput dk : ids(k)\nselect c { unit q: cluster(4, ids: dq), k: cluster(40, ids: dk); score dot(max(q), min(k)) + size(k) - size(q) + end(q); group sum over kvh; keep fraction(0.3) over head }\nattend c",
+  "both kinds": "space seq causal\ninput doc : ids\nselect c { unit q: cluster(5, iters: 1), k: cluster(6, ids: doc); score dot(mean(q), mean(k)); keep top(2) }\nattend c",
+  "one choice for all queries": "space seq causal\ninput doc : ids\nselect c { unit k: cluster(6, ids: doc); score sum(sum(q.last(3)), over: dim) * size(k) + sum(sum(k), over: dim); keep top(2) }\nattend c",
+}; // prettier-ignore
+
+test.each(Object.entries(told))("clusters of the caller, %s: interpreter and oracle agree", (_, body) => {
+  for (const [N, NQ, exact] of [
+    [37, 37, true],
+    [300, 5, false],
+  ] as const) {
+    const source = random(N);
+    const ids = (length: number, entries: number): OracleInput => {
+      const data = Array.from({ length: entries * length }, () => source.pick([-7, 0, 1, 1, 3, 4, 5, 6, 1 << 29]));
+      return { kind: "ids", shape: [entries, length], data };
+    };
+    const launch = launchOf(N, NQ, exact);
+    const inputs = { doc: ids(N, batch), dq: ids(NQ, 1), dk: ids(N, batch) };
+    const { checks, difference } = interpreted(bodyOf(body), { ...launch, inputs }, batch);
+    expect(
+      checks.filter((check) => !check.ok),
+      `${N} keys`,
+    ).toEqual([]);
+    expect(checks.length).toBeGreaterThan(0);
+    expect(difference).toBe(undefined);
+  }
+});
+
 const inputShapes = (N: number, NQ: number): Readonly<Record<string, readonly number[]>> => {
   const rows = Math.floor((N - 1) / 8) - Math.floor((N - NQ) / 8) + 1;
   return {

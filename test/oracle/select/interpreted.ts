@@ -25,7 +25,8 @@ export function interpreted(text: string, launch: Launch, batch = 1, files: Read
   const { N, NQ, heads, kvHeads, layer, layers, step, steps, tensors } = launch;
   const phase = launch.phase === undefined ? undefined : module.phases.indexOf(launch.phase);
   const params = Object.fromEntries(module.params.map((param) => [param.name, Number(launch.params?.[param.name] ?? param.default ?? 0)]));
-  const env: MaskEnv = { N, NQ, heads, kvHeads, layer, layers, step, steps, phase, params, inputs: {} };
+  const given = Object.fromEntries(Object.entries(launch.inputs ?? {}).flatMap(([name, input]) => idsOf(name, input)));
+  const env: MaskEnv = { N, NQ, heads, kvHeads, layer, layers, step, steps, phase, params, inputs: given };
   const [q, k] = [tensors.q, tensors.k].map((values) => Float32Array.from(values)) as [Float32Array, Float32Array];
   const floats = Object.fromEntries(Object.entries(launch.inputs ?? {}).flatMap(([name, input]) => floatsOf(name, input)));
   const selections = lowerSelections(module);
@@ -48,7 +49,7 @@ export function interpreted(text: string, launch: Launch, batch = 1, files: Read
     if (own === undefined) throw new Error(`the oracle knows no ${name}, but ${[...expected.keys()].join(", ")}`);
     return checkSelection(own, bits, { batch, heads, kvHeads }, reads(name));
   });
-  return { module, checks, difference: differenceOf(module, { ...env, inputs: made }, oracle, batch) };
+  return { module, checks, difference: differenceOf(module, { ...env, inputs: { ...given, ...made } }, oracle, batch) };
 }
 
 /** Whether the mask of a head reads a selection: it differs where the selection is empty from where it is full. */
@@ -73,6 +74,12 @@ function readers(program: ReturnType<typeof programOf>, launch: Launch) {
 function floatsOf(name: string, input: OracleInput) {
   if (input.kind !== "floats") return [];
   return [[name, { batch: input.shape[0]!, heads: input.shape[1]!, data: Float32Array.from(input.data) }] as const];
+}
+
+function idsOf(name: string, input: OracleInput) {
+  if (input.kind !== "ids") return [];
+  const [entries, length] = input.shape;
+  return [[name, { kind: "ids", batch: entries, length, data: Int32Array.from(input.data) }] as const];
 }
 
 function pack({ batch, heads, rows, columns, data }: BitsValue): OracleBits {

@@ -1,8 +1,9 @@
 import { diagnostic } from "../../../diagnostics/report.js";
-import type { ClustersModel } from "../../../semantics/tensors/model.js";
+import type { ClustersModel, KMeansModel } from "../../../semantics/tensors/model.js";
 import type { Typed } from "../../../semantics/typed.js";
+import type { Span } from "../../../source/file.js";
 import { int } from "../../make.js";
-import type { OfClusters, Selection, SelectionHeads, Tensor } from "../../selection.js";
+import type { GivenClusters, OfClusters, Selection, SelectionHeads, Tensor } from "../../selection.js";
 import { size, type TensorFrame } from "../tensors/lower.js";
 
 /** Products of a number of clusters and a token's place stay in 31 bits. */
@@ -22,6 +23,10 @@ export function clusterCount({ count }: ClustersModel, at: TensorFrame): number 
   return 1;
 }
 
+/** The text by which clusters are known that the caller says. */
+export const givenClusters = (axis: "q" | "k", count: number, input: string): GivenClusters =>
+  `clusters of ${axis}, ${count} by ids ${input}`;
+
 function updateCount(updates: Typed, { lowering, frame }: TensorFrame): number {
   const what = "`iters` of `cluster`";
   const found = lowering.known(updates, frame, what);
@@ -37,23 +42,18 @@ function updateCount(updates: Typed, { lowering, frame }: TensorFrame): number {
  * The nearest centroid c of a vector x has the greatest x . c - c . c / 2: the square of the distance is x . x less twice
  * of that.
  */
-export function assignments(axis: "q" | "k", count: number, model: ClustersModel, at: TensorFrame): readonly Assignment[] {
+export function assignments(axis: "q" | "k", count: number, by: KMeansModel, span: Span, at: TensorFrame): readonly Assignment[] {
   const { make } = at;
   const heads: SelectionHeads = axis === "q" ? "query" : "kv";
   const centroids = { heads, columns: { kind: "centroids", unit: count }, dim: true } as const;
   const rows = axis === "q" ? { unit: 1 } : ({ unit: 1, of: "keys" } as const);
   const tokens = make.node({ kind: "view", of: axis, axes: { heads, rows, dim: true } });
   let around: Tensor = make.node({ kind: "seeds", of: axis, axes: centroids });
-  const updates = updateCount(model.updates, at);
+  const updates = updateCount(by.updates, at);
   return Array.from({ length: updates + 1 }, (_, step) => {
     const assigns: OfClusters = `clusters of ${axis} around ${count} centroids after ${step} updates`;
-    const half = make.binary(
-      "mul",
-      make.number(0.5),
-      make.reduce("sum", "dim", make.binary("mul", around, around, model.span)),
-      model.span,
-    );
-    const score = make.binary("sub", make.dot(tokens, around, model.span), half, model.span);
+    const half = make.binary("mul", make.number(0.5), make.reduce("sum", "dim", make.binary("mul", around, around, span)), span);
+    const score = make.binary("sub", make.dot(tokens, around, span), half, span);
     around = make.node({ kind: "update", by: assigns, a: around, axes: centroids });
     return {
       kind: "selection",

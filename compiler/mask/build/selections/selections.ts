@@ -13,7 +13,7 @@ import { TensorMaker } from "../tensors/make.js";
 import { TensorTable } from "../tensors/table.js";
 import type { BoolValue } from "../value.js";
 import { Amounts } from "./amounts.js";
-import { assignments, clusterCount } from "./clusters.js";
+import { assignments, clusterCount, givenClusters } from "./clusters.js";
 import { scoreOf } from "./score.js";
 
 /** What a mask learns from the tensors of a call while it is lowered. Names are given when all of the mask is known. */
@@ -121,9 +121,13 @@ export class Selections {
     return { q, k, diag, of: { q: of("q", q), k: of("k", k) } };
   }
 
-  /** The clusters of a k-means: the selections of its steps, each made once. */
-  private clusters(axis: "q" | "k", count: number, model: ClustersModel, at: TensorFrame): OfClusters {
-    const steps = assignments(axis, count, model, at);
+  /** The clusters of a k-means: the selections of its steps, each made once; or those that the caller says. */
+  private clusters(axis: "q" | "k", count: number, { by, span }: ClustersModel, at: TensorFrame): OfClusters {
+    if (by.kind === "ids") {
+      this.lowering.useInput(by.input);
+      return givenClusters(axis, count, by.input.name);
+    }
+    const steps = assignments(axis, count, by, span, at);
     steps.forEach((item, step) => {
       if (this.known.has(item.assigns)) return;
       this.known.set(item.assigns, this.items.length);

@@ -3,7 +3,7 @@ import type { ElementOp, TensorLet, TensorTyped } from "../../../semantics/tenso
 import type { Typed } from "../../../semantics/typed.js";
 import type { Tensor, TensorBinary } from "../../selection.js";
 import type { Frame, Lowering } from "../lower.js";
-import { isOfClusters } from "../../clusters.js";
+import { clustersOf, headsOfClusters } from "../../clusters.js";
 import {
   axesOf,
   describeColumns,
@@ -85,7 +85,8 @@ export function lowerTensor(typed: TensorTyped, at: TensorFrame): Tensor {
     }
     case "units": {
       const { rows, columns } = below(typed.axis).axes;
-      const heads = isOfClusters(rows) ? "query" : isOfClusters(columns) ? "kv" : "one";
+      const clusters = clustersOf(rows) ?? clustersOf(columns);
+      const heads = clusters === undefined ? "one" : headsOfClusters(clusters);
       const axes = axesOf({ heads, rows, columns, dim: false });
       return make.node(typed.what === "size" ? { kind: "size", axes } : { kind: "position", end: typed.what, axes });
     }
