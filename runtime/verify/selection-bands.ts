@@ -62,7 +62,8 @@ export interface Masses {
   readonly band: number;
 }
 
-const massOf = (score: number): number => (Number.isNaN(score) ? 0 : score);
+/** NaN and what is below 0 have none; infinity has that of the first number beyond float32. */
+export const massOf = (score: number): number => (score > 0 ? Math.min(score, 2 ** 128) : 0);
 
 /**
  * What a rule by mass compares: the mass of what is kept, and the part p of all. Either is off by what its terms are off

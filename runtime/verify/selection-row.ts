@@ -1,4 +1,15 @@
-import { fractionBand, highOf, isExact, lowOf, massesOf, ranksBefore, scoreBands, thresholdBand, type Band } from "./selection-bands.js";
+import {
+  fractionBand,
+  highOf,
+  isExact,
+  lowOf,
+  massesOf,
+  massOf,
+  ranksBefore,
+  scoreBands,
+  thresholdBand,
+  type Band,
+} from "./selection-bands.js";
 import type { ExpectedHead } from "./selection-expected.js";
 
 /** What is wrong with the units that share a budget. `unit` and `other` are places in the head's arrays. */
@@ -66,7 +77,7 @@ function wantedOf(
         const reach = (mass: number): number => {
           let sum = rule.onTop ? 0 : masses.forced;
           let taken = 0;
-          while (taken < best.length && sum < mass) sum += best[taken++]! || 0;
+          while (taken < best.length && sum < mass) sum += massOf(best[taken++]!);
           return taken;
         };
         const wanted = rule.amount * masses.total;

@@ -84,6 +84,15 @@ test("mass: the smallest prefix that has at least so much", () => {
   expect(kept([[6, 1, 1]], by("mass", 0.75), forced(1, true))).toEqual([[0, 1, 2]]);
 });
 
+test("mass: what is below 0 has none, what is infinite that of 2^128", () => {
+  expect(kept([[-8, 3, 1]], by("mass", 0.75))).toEqual([[1]]);
+  expect(kept([[-8, 3, 1, -1]], by("mass", 1))).toEqual([[1, 2]]);
+  expect(kept([[-8, 3, 1]], by("mass", 0.5), forced(1, false))).toEqual([[0, 1]]);
+  expect(kept([[-3, -1]], by("mass", 0.5))).toEqual([[]]);
+  expect(kept([[1, Infinity, Infinity]], by("mass", 0.5))).toEqual([[1]]);
+  expect(kept([[1, Infinity, Infinity]], by("mass", 0.75))).toEqual([[1, 2]]);
+});
+
 test("a long tail is not lost beside one large score", () => {
   const row = [1, ...Array.from({ length: 4096 }, () => 2 ** -24)];
   // The tail has 2^-12 of the mass of the first.

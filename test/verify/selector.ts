@@ -68,7 +68,7 @@ function keptOf(head: ExpectedHead, faults: SelectorFaults, way: number): boolea
     if (rule.rule === "threshold")
       count = others.filter((i) => (faults.strictThreshold ? scores[i]! > rule.amount : scores[i]! >= rule.amount)).length;
     if (rule.rule === "top_p") {
-      const mass = (i: number): number => (Number.isNaN(scores[i]!) ? 0 : scores[i]!);
+      const mass = (i: number): number => (scores[i]! > 0 ? scores[i]! : 0);
       // Pairs of neighbours first: another order of sums.
       const sum = (list: readonly number[]): number => {
         if (list.length <= 1) return list.length === 0 ? 0 : mass(list[0]!);

@@ -55,8 +55,8 @@ function howMany({ rule, amount }: KeepRule, counted: readonly Ranked[], others:
   }
 }
 
-/** NaN has none. */
-export const massOf = ({ score }: Ranked): number => (Number.isNaN(score) ? 0 : score);
+/** NaN and what is below 0 have none; infinity has that of the first number beyond float32. */
+const massOf = ({ score }: Ranked): number => (score > 0 ? Math.min(score, 2 ** 128) : 0);
 
 function bounded(count: number, { least, most }: KeepRule): number {
   return Math.min(most ?? Infinity, Math.max(least ?? 0, count));

@@ -61,6 +61,16 @@ test("the mass of forced units counts, unless they are on top", () => {
   expect(kept("keep top_p(0.75) + forced\nforce first(1)", call)).toEqual([0, 1, 2]);
 });
 
+test("a score below 0 has no mass, an infinite one that of 2^128", () => {
+  expect(kept("keep top_p(0.75)", scores(-8, 3, 1))).toEqual([1]);
+  expect(kept("keep top_p(1.0)", scores(-8, 3, 1, -1))).toEqual([1, 2]);
+  expect(kept("keep top_p(0.5)\nforce first(1)", scores(-8, 3, 1))).toEqual([0, 1]);
+  expect(kept("keep top_p(0.5)", scores(-3, -1))).toEqual([]);
+  expect(kept("keep top_p(0.5)", scores(1, Infinity, 2))).toEqual([1]);
+  expect(kept("keep top_p(0.5)", scores(1, Infinity, Infinity))).toEqual([1]);
+  expect(kept("keep top_p(0.75)", scores(1, Infinity, Infinity))).toEqual([1, 2]);
+});
+
 test("all scores 0: no mass is wanted", () => {
   expect(kept("keep top_p(0.9)", scores(0, 0, 0))).toEqual([]);
   expect(kept("keep top_p(0.9) min 1", scores(0, 0, 0))).toEqual([0]);
