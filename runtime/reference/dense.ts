@@ -36,8 +36,13 @@ const unit = 2 ** -24;
  * most sum_j |v_j| times the greater of the two.
  *
  * @param rows the rows to compute; all of them where they are not given.
+ * @param visible the keys that each of them sees, where they are known.
  */
-export function denseAttention(problem: AttentionProblem, rows: readonly Row[] = allRows(problem)): DenseResult {
+export function denseAttention(
+  problem: AttentionProblem,
+  rows: readonly Row[] = allRows(problem),
+  visible: readonly (readonly number[])[] = rows.map((row) => visibleKeys(problem, row)),
+): DenseResult {
   const { headDim, valueDim, kvHeads, keys, q, k, v } = problem;
   const scale = scaleOf(problem);
   const { relative, absolute } = roundingOf(problem.weights ?? "f32");
@@ -48,7 +53,7 @@ export function denseAttention(problem: AttentionProblem, rows: readonly Row[] =
   const lseRounding = new Float64Array(rows.length);
 
   rows.forEach((row, index) => {
-    const seen = visibleKeys(problem, row);
+    const seen = visible[index]!;
     if (seen.length === 0) return;
     const kvRow = (row.batch * kvHeads + kvHeadOf(problem, row.head)) * keys;
     const qAt = rowIndex(problem, row) * headDim;

@@ -28,8 +28,15 @@ export interface Plain32Result {
  * The same attention as a straightforward float32 kernel computes it, every operation rounded: the scale and
  * log2 e folded into q, tiles of keys, a running maximum and sum in base 2, one division at the end. Its
  * distance from float64 says what float32 costs on these very numbers; tolerances are made of it.
+ *
+ * @param visible the keys that each of the rows sees, where they are known.
  */
-export function plain32Attention(problem: AttentionProblem, order: Plain32Order, rows: readonly Row[] = allRows(problem)): Plain32Result {
+export function plain32Attention(
+  problem: AttentionProblem,
+  order: Plain32Order,
+  rows: readonly Row[] = allRows(problem),
+  visible: readonly (readonly number[])[] = rows.map((row) => visibleKeys(problem, row)),
+): Plain32Result {
   const { headDim, valueDim, kvHeads, keys, q, k, v } = problem;
   const factor = f(f(scaleOf(problem)) * f(Math.LOG2E));
   const out = new Float32Array(rows.length * valueDim);
@@ -38,8 +45,7 @@ export function plain32Attention(problem: AttentionProblem, order: Plain32Order,
   const sums = new Float32Array(valueDim);
 
   rows.forEach((row, index) => {
-    const visible = visibleKeys(problem, row);
-    const seen = order.backwards ? visible.toReversed() : visible;
+    const seen = order.backwards ? visible[index]!.toReversed() : visible[index]!;
     if (seen.length === 0) return;
     const kvRow = (row.batch * kvHeads + kvHeadOf(problem, row.head)) * keys;
     const qAt = rowIndex(problem, row) * headDim;

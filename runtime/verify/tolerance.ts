@@ -2,7 +2,7 @@ import type { Dtype } from "../launch/module.js";
 import { denseAttention, type DenseResult } from "../reference/dense.js";
 import { storeRounding } from "../reference/formats.js";
 import { plain32Attention, plainOrders } from "../reference/plain32.js";
-import type { AttentionProblem, Row } from "../reference/problem.js";
+import { allRows, visibleKeys, type AttentionProblem, type Row } from "../reference/problem.js";
 
 /** The truth, and how far from it each element may be. */
 export interface Expected extends DenseResult {
@@ -27,12 +27,14 @@ export interface Expected extends DenseResult {
  *
  * Nothing else in it depends on the kernel, and nothing is chosen to let one pass.
  */
-export function expectedWithin(problem: AttentionProblem, dtype: Dtype, rows?: readonly Row[]): Expected {
-  const dense = denseAttention(problem, rows);
+export function expectedWithin(problem: AttentionProblem, dtype: Dtype, rows: readonly Row[] = allRows(problem)): Expected {
+  // Asked of the mask once for all computations.
+  const seen = rows.map((row) => visibleKeys(problem, row));
+  const dense = denseAttention(problem, rows, seen);
   let outError = 0;
   let lseError = 0;
   for (const order of plainOrders) {
-    const plain = plain32Attention(problem, order, dense.rows);
+    const plain = plain32Attention(problem, order, rows, seen);
     outError = Math.max(outError, greatestDifference(plain.out, dense.out));
     lseError = Math.max(lseError, greatestDifference(plain.lse, dense.lse));
   }

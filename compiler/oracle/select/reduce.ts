@@ -86,12 +86,7 @@ export function regroup(how: Fold, tensor: Tensor, name: AxisName, to: Axis, way
   const axis = tensor.axes[name];
   if (axis === undefined) throw new OracleError(`nothing along ${name}`);
   const members = to.map((unit) => inside(axis, unit));
-  return foldTensor({ ...tensor.axes, [name]: to }, ways, how, (at) =>
-    termsOf(
-      tensor,
-      members[at[name]]!.map((i) => tensor.place({ ...at, [name]: i })),
-    ),
-  );
+  return foldTensor({ ...tensor.axes, [name]: to }, ways, how, (at) => termsOf(tensor, tensor.placesAlong(name, members[at[name]]!, at)));
 }
 
 /** Sum over dim of a * b. */
@@ -103,8 +98,8 @@ export function dot(a: Tensor, b: Tensor, ways: readonly Arithmetic[]): Tensor {
   const products = ways.map(() => new Float64Array(dim.length));
   const slack = new Float64Array(dim.length);
   return foldTensor(without(axes, "dim"), ways, "sum", (at) => {
-    // Vectors lie at neighbouring places.
-    const [startA, startB] = [a.place({ ...at, dim: 0 }), b.place({ ...at, dim: 0 })];
+    // Vectors lie at neighbouring places, and this is their first element.
+    const [startA, startB] = [a.place(at), b.place(at)];
     products.forEach((to, way) => multiply(to, a.ways[way]!, startA, b.ways[way]!, startB));
     return { ways: products, slack: () => multiplySlack(slack, a, startA, b, startB) };
   });
@@ -129,6 +124,17 @@ export function takesPart(positions: Positions, axes: Tensor["axes"], at: At): b
   return columns === undefined || isCandidate(positions, row, columns);
 }
 
+/** The indices along an axis that take part where the others are as given: elements of vectors always do. */
+function takingPart(positions: Positions, axes: Tensor["axes"], name: AxisName, at: At): readonly number[] {
+  const each: At = { ...at };
+  const taking: number[] = [];
+  for (let i = 0; i < axes[name]!.length; i++) {
+    each[name] = i;
+    if (name === "dim" || takesPart(positions, axes, each)) taking.push(i);
+  }
+  return taking;
+}
+
 /** Reduces a whole axis. Pairs that no query may look at take no part; a mean divides by the length of the axis all the same. */
 export function reduce(
   how: "sum" | "mean" | "min" | "max",
@@ -140,15 +146,8 @@ export function reduce(
   const axis = tensor.axes[name];
   if (axis === undefined) throw new OracleError(`nothing along ${name}`);
   return foldTensor(without(tensor.axes, name), ways, how, (at) => {
-    const places = axis.map((_, i) => ({ ...at, [name]: i }));
-    const taking = name === "dim" ? places : places.filter((place) => takesPart(positions, tensor.axes, place));
-    return {
-      ...termsOf(
-        tensor,
-        taking.map((place) => tensor.place(place)),
-      ),
-      over: axis.length,
-    };
+    const taking = takingPart(positions, tensor.axes, name, at);
+    return { ...termsOf(tensor, tensor.placesAlong(name, taking, at)), over: axis.length };
   });
 }
 
@@ -230,28 +229,28 @@ export function softmax(tensor: Tensor, where: Tensor | undefined, positions: Po
   const result = zeros(axes, ways);
   for (let q = 0; q < (axes.q?.length ?? 1); q++) {
     const at = { ...origin(), q };
-    const places = axis
-      .map((_, i) => ({ ...at, [name]: i }))
-      .filter((each) => takesPart(positions, axes, each) && (where === undefined || where.get(0, each) !== 0));
-    if (places.length === 0) continue;
+    const allowed = where && where.placesAlong(name, [...axis.keys()], at);
+    const taking = takingPart(positions, axes, name, at).filter((i) => allowed === undefined || where!.ways[0]![allowed[i]!] !== 0);
+    if (taking.length === 0) continue;
+    const [from, to] = [tensor.placesAlong(name, taking, at), result.placesAlong(name, taking, at)];
     ways.forEach(({ round, sum }, way) => {
-      const scores = Float64Array.from(places, (place) => tensor.get(way, place));
+      const scores = taken(tensor.ways[way]!, from);
       const greatest = scores.reduce((most, score) => Math.max(most, score), -Infinity);
       const weights = scores.map((score) => round(Math.exp(round(score - greatest))));
       const total = sum(weights);
-      places.forEach((place, i) => (result.ways[way]![result.place(place)] = round(weights[i]! / total)));
+      to.forEach((place, i) => (result.ways[way]![place] = round(weights[i]! / total)));
     });
     if (ways.length === 1) continue;
-    const scores = places.map((place) => tensor.get(0, place));
+    const scores = taken(tensor.ways[0]!, from);
     const greatest = scores.reduce((most, score) => Math.max(most, score), -Infinity);
     // What each exponential is wrong by, relative to itself: its score, the difference to the greatest, the function.
-    const wrong = places.map((place, i) => {
+    const wrong = taken(tensor.slack, from).map((slack, i) => {
       const x = scores[i]! - greatest;
-      return tensor.slackAt(place) + UNIT * Math.abs(x) + expError(x);
+      return slack + UNIT * Math.abs(x) + expError(x);
     });
-    const shares = places.map((place) => result.get(0, place));
+    const shares = taken(result.ways[0]!, to);
     const all = shares.reduce((sum, share, i) => sum + share * wrong[i]!, 0) + UNIT;
-    places.forEach((place, i) => (result.slack[result.place(place)] = shares[i]! * (wrong[i]! + all + 5 * UNIT)));
+    to.forEach((place, i) => (result.slack[place] = shares[i]! * (wrong[i]! + all + 5 * UNIT)));
   }
   return result;
 }

@@ -53,6 +53,13 @@ export class Tensor {
     return at.q * q + at.k * k + at.diag * diag + at.dim * dim;
   }
 
+  /** The places at these indices of one axis. */
+  placesAlong(name: AxisName, indices: readonly number[], at: At): readonly number[] {
+    const stride = this.strides[name];
+    const first = this.place(at) - at[name] * stride;
+    return indices.map((i) => first + i * stride);
+  }
+
   /** The number at a place, computed one way. */
   get(way: number, at: At): number {
     return this.ways[way]![this.place(at)]!;
