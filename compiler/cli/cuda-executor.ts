@@ -2,8 +2,10 @@ import { cudaBranchedModule, cudaModule } from "../driver/cuda-launch.js";
 import type { BranchedMask } from "../mask/branched.js";
 import type { MaskModule } from "../mask/ir.js";
 import { createCudaBranchedAttention } from "../../runtime/cuda/branches/operator.js";
+import { chooseKernel } from "../../runtime/cuda/choose.js";
 import type { CudaBranchedAttention } from "../../runtime/cuda/branches/operator.js";
 import type { CudaDevice } from "../../runtime/cuda/device.js";
+import type { CudaKernel } from "../../runtime/cuda/module.js";
 import { createCudaAttention } from "../../runtime/cuda/operator.js";
 import type { CudaAttention } from "../../runtime/cuda/operator.js";
 import { runWithTailsOnCuda } from "../../runtime/verify/cuda.js";
@@ -27,15 +29,20 @@ export async function openCudaExecutor(kernel: string | undefined): Promise<Cuda
   return { description: describe(cuda), onDevice: true, cuda, kernel, load: (module) => loadCuda(cuda, module, kernel) };
 }
 
-/** An operator of a module on a CUDA device. */
-export function loadCudaAttention(
+/** An operator of a module on a CUDA device. Rejects where the device has no such kernel. */
+export async function loadCudaAttention(
   cuda: CudaDevice,
   module: MaskModule,
   kernel: string | undefined,
   heads: Pick<MaskModule["shape"], "heads" | "kvHeads"> = module.shape,
 ): Promise<CudaAttention> {
   const { headDim, valueDim } = module.shape;
-  return createCudaAttention(cuda, compiledModule(module), { heads: heads.heads, kvHeads: heads.kvHeads, headDim, valueDim }, { kernel });
+  return createCudaAttention(
+    cuda,
+    compiledModule(cuda, module, kernel),
+    { heads: heads.heads, kvHeads: heads.kvHeads, headDim, valueDim },
+    { kernel },
+  );
 }
 
 /** An operator of an attention with branches on a CUDA device. */
@@ -45,16 +52,26 @@ export function loadCudaBranched(
   kernel: string | undefined,
 ): (heads: number, kvHeads: number) => Promise<CudaBranchedAttention> {
   const { headDim, valueDim } = mask.shape;
-  const module = cudaBranchedModule(mask);
+  const { name, shape } = mask;
+  const module = cudaBranchedModule(mask, [], { pick: used(cuda, { name, shape }, kernel) });
   return (heads, kvHeads) => createCudaBranchedAttention(cuda, module, { heads, kvHeads, headDim, valueDim }, { kernel });
 }
 
-const compiled = new WeakMap<MaskModule, ReturnType<typeof cudaModule>>();
+/** Of the kernels of a module the one that is run: the others need not be compiled. */
+const used =
+  (cuda: CudaDevice, { name, shape }: Pick<MaskModule, "name" | "shape">, kernel: string | undefined) =>
+  (kernels: readonly CudaKernel[]): readonly CudaKernel[] => [
+    chooseKernel({ name, cuda: { kernels } }, shape, shape.dtype, cuda.properties, kernel),
+  ];
 
-/** The kernels of a module, printed once. */
-function compiledModule(module: MaskModule): ReturnType<typeof cudaModule> {
-  let found = compiled.get(module);
-  if (found === undefined) compiled.set(module, (found = cudaModule(module)));
+const compiled = new WeakMap<MaskModule, Map<string | undefined, ReturnType<typeof cudaModule>>>();
+
+/** A module with the kernel that is run, printed once. */
+function compiledModule(cuda: CudaDevice, module: MaskModule, kernel: string | undefined): ReturnType<typeof cudaModule> {
+  let byKernel = compiled.get(module);
+  if (byKernel === undefined) compiled.set(module, (byKernel = new Map()));
+  let found = byKernel.get(kernel);
+  if (found === undefined) byKernel.set(kernel, (found = cudaModule(module, [], { pick: used(cuda, module, kernel) })));
   return found;
 }
 

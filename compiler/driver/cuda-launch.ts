@@ -3,7 +3,7 @@ import type { MaskModule } from "../mask/ir.js";
 import { branchedRules } from "../targets/branched.js";
 import { FAMILIES } from "../targets/cuda/families.js";
 import { printCudaMix } from "../targets/cuda/mix.js";
-import { printKernels, problemsOf, type PrintedKernels } from "../targets/cuda/operator.js";
+import { printKernels, problemsOf, type PickKernels, type PrintedKernels } from "../targets/cuda/operator.js";
 import { cudaSelection } from "../targets/cuda/select/source.js";
 import type { CudaSelection } from "../targets/cuda/select/source.js";
 import { printBranchedSource, printSource } from "../targets/cuda/source.js";
@@ -17,17 +17,19 @@ import { dimsOf } from "./dims.js";
 
 export type { CudaBranchedModule, CudaDtype, CudaModule };
 
-interface Dtypes {
+interface Wanted {
   readonly dtypes?: readonly CudaDtype[] | undefined;
+  /** Which kernels for one dtype and dims there are in the source; all without it. */
+  readonly pick?: PickKernels | undefined;
 }
 
 /** The launch manifest of an operator with its CUDA source, for its own dtype and dims or for each of those given. */
 export function cudaModule(
   module: MaskModule,
   headDims: readonly number[] = [],
-  { dtypes = [module.shape.dtype] }: Dtypes = {},
+  { dtypes = [module.shape.dtype], pick }: Wanted = {},
 ): CudaModule {
-  const printed = printFor(module, headDims, dtypes);
+  const printed = printFor(module, headDims, dtypes, pick);
   return withSource(module, printed, printSource(printed.kernels.operator));
 }
 
@@ -35,9 +37,9 @@ export function cudaModule(
 export function cudaBranchedModule(
   mask: BranchedMask,
   headDims: readonly number[] = [],
-  { dtypes = [mask.shape.dtype] }: Dtypes = {},
+  { dtypes = [mask.shape.dtype], pick }: Wanted = {},
 ): CudaBranchedModule {
-  const printed = mask.branches.map(({ module }) => printFor(module, headDims, dtypes));
+  const printed = mask.branches.map(({ module }) => printFor(module, headDims, dtypes, pick));
   const operators = printed.map(({ kernels }) => kernels.operator);
   const source = printBranchedSource(mask, operators, printCudaMix(mask, dtypes));
   const modules = mask.branches.map(({ module }, i) => withSource(module, printed[i]!, source));
@@ -49,9 +51,10 @@ interface Printed {
   readonly selection: CudaSelection | undefined;
 }
 
-function printFor(module: MaskModule, headDims: readonly number[], dtypes: readonly CudaDtype[]): Printed {
+function printFor(module: MaskModule, headDims: readonly number[], dtypes: readonly CudaDtype[], pick?: PickKernels): Printed {
   const selection = cudaSelection(module, dtypes);
-  return { selection, kernels: printKernels(module, problemsOf(module, dtypes, dimsOf(module, headDims)), FAMILIES, selection) };
+  const problems = problemsOf(module, dtypes, dimsOf(module, headDims));
+  return { selection, kernels: printKernels(module, problems, FAMILIES, selection, pick) };
 }
 
 function withSource(module: MaskModule, { kernels: { kernels, stages }, selection }: Printed, source: string): CudaModule {

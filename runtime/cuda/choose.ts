@@ -32,8 +32,12 @@ export function obstacle(kernel: CudaKernel, device: CudaProperties): AttnError 
 
 const listed = (items: readonly string[]): string => [...new Set(items)].join(", ");
 
+/** What kernels are chosen from, and for which dims. */
+type Choice = Pick<CudaModule, "name"> & { readonly cuda: Pick<CudaModule["cuda"], "kernels"> };
+type Dims = Pick<ResolvedShape, "headDim" | "valueDim">;
+
 /** The kernels for these dims and this dtype. Throws ATTN5103. */
-function fittingKernels({ name, cuda: { kernels } }: CudaModule, shape: ResolvedShape, dtype: CudaDtype): readonly CudaKernel[] {
+function fittingKernels({ name, cuda: { kernels } }: Choice, shape: Dims, dtype: CudaDtype): readonly CudaKernel[] {
   const ofDtype = kernels.filter((kernel) => kernel.dtype === dtype);
   const fitting = ofDtype.filter((kernel) => kernel.headDim === shape.headDim && kernel.valueDim === shape.valueDim);
   if (fitting.length > 0) return fitting;
@@ -57,13 +61,7 @@ function fittingKernels({ name, cuda: { kernels } }: CudaModule, shape: Resolved
  * Chooses a kernel: of those for these dims and this dtype the first that the device can run, as a module
  * lists the best first; or the one called `name`. Throws ATTN5103 and ATTN5306.
  */
-export function chooseKernel(
-  module: CudaModule,
-  shape: ResolvedShape,
-  dtype: CudaDtype,
-  device: CudaProperties,
-  name?: string,
-): CudaKernel {
+export function chooseKernel(module: Choice, shape: Dims, dtype: CudaDtype, device: CudaProperties, name?: string): CudaKernel {
   const fitting = fittingKernels(module, shape, dtype);
   const named = name === undefined ? fitting : fitting.filter((kernel) => kernel.name === name);
   if (named.length === 0) {

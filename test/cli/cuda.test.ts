@@ -51,6 +51,15 @@ test("there are kernels for tensor cores and for others", () => {
   expect(kernels.map(([name]) => name)).toEqual(expect.arrayContaining(["cores-f32", "cores-bf16", "mma-f16", "mma-bf16"]));
 });
 
+test("a source has the kernels that are picked, and no others", () => {
+  const { module } = findOperators([join(folder, "two.attn")], { dtype: "f16", headDim: 32 }).operators[0]!;
+  const names: string[] = [];
+  const { cuda } = cudaModule(module, [], { pick: (all) => all.filter(({ name }) => names.push(name) > 0 && name === "mma-f16") });
+  expect(names).toEqual(["wgmma-f16", "mma-f16", "cores-f16"]);
+  expect(cuda.kernels.map(({ name }) => name)).toEqual(["mma-f16"]);
+  expect([...cuda.source.matchAll(/__global__ void __launch_bounds__\(ATTNC_HAS_(\w+)/g)].map(([, family]) => family)).toEqual(["MMA"]);
+});
+
 for (const [kernel, dtype] of kernels) {
   emulatedTest(`verify --kernel ${kernel}`, async () => {
     const sizes = ["--quick", "--seq", "70", "--heads", "2", "--head-dim", "32", "--dtype", dtype];

@@ -1,4 +1,5 @@
 import type { MaskModule } from "../../mask/ir.js";
+import type { TileProgram } from "../../program/ir.js";
 import { lower } from "../../program/lower.js";
 import { symbolStem } from "../../../runtime/cuda/module.js";
 import type { CudaDtype, CudaKernel, CudaModule } from "../../../runtime/cuda/module.js";
@@ -17,20 +18,26 @@ export interface PrintedKernels extends Omit<CudaModule["cuda"], "source"> {
   readonly operator: OperatorText;
 }
 
-/** Prints the kernels of an operator for each of the problems, with what a launcher must know of them, best first. */
+/** Which of the kernels for one problem are printed. */
+export type PickKernels = (kernels: readonly CudaKernel[]) => readonly CudaKernel[];
+
+/** Prints the kernels of an operator for each of the problems, with what a launcher must know of them, best first: all, or those picked. */
 export function printKernels(
   module: MaskModule,
   problems: readonly CudaProblem[],
   families: readonly Family[] = FAMILIES,
   selection: CudaSelection | undefined = cudaSelection(module, dtypesOf(problems)),
+  pick: PickKernels = (kernels) => kernels,
 ): PrintedKernels {
   const instances = problems.flatMap((problem) => {
     const reason = refusal(problem);
     if (reason !== undefined) throw new Error(`no CUDA kernel for dims ${problem.headDim}, ${problem.valueDim}: ${reason}`);
-    return families.flatMap((family) => {
+    const possible = families.flatMap((family) => {
       const schedule = family.schedule(problem);
-      return schedule === undefined ? [] : [instanceOf(module, problem, family, schedule)];
+      return schedule === undefined ? [] : [{ family, schedule, problem, kernel: kernelOf(module, problem, family, schedule) }];
     });
+    const picked = pick(possible.map(({ kernel }) => kernel));
+    return possible.filter(({ kernel }) => picked.includes(kernel)).map((each) => ({ ...each, program: programOf(module, each) }));
   });
   return {
     operator: printOperator(module, uniformFields(module), instances, selection),
@@ -55,11 +62,15 @@ export function refusal(problem: CudaProblem): string | undefined {
   return undefined;
 }
 
-function instanceOf(module: MaskModule, problem: CudaProblem, family: Family, schedule: CudaSchedule): FamilyInstance {
+function programOf(module: MaskModule, { problem: { headDim, valueDim }, schedule }: Omit<FamilyInstance, "program">): TileProgram {
+  const shaped: MaskModule = { ...module, shape: { ...module.shape, headDim, valueDim } };
+  return lower(shaped, schedule, module);
+}
+
+function kernelOf(module: MaskModule, problem: CudaProblem, family: Family, schedule: CudaSchedule): CudaKernel {
   const { dtype, headDim, valueDim } = problem;
   const { tileQ, tileK, threads, sharedBytes, persistent, tensorMaps } = schedule;
-  const shaped: MaskModule = { ...module, shape: { ...module.shape, headDim, valueDim } };
-  const kernel: CudaKernel = {
+  return {
     name: `${family.name}-${dtype}`,
     symbol: `${symbolStem(module.name)}_${family.name}_${dtype}_d${headDim}${valueDim === headDim ? "" : `x${valueDim}`}`,
     architecture: family.architecture,
@@ -76,7 +87,6 @@ function instanceOf(module: MaskModule, problem: CudaProblem, family: Family, sc
     ...(family.roundsWeights ? { weights: dtype } : {}),
     ...(tensorMaps === undefined ? {} : { tensorMaps }),
   };
-  return { family, program: lower(shaped, schedule, module), schedule, problem, kernel };
 }
 
 /** All pairs of a dtype and dims of an operator. */
