@@ -14,6 +14,8 @@ export interface KernelDialect extends Dialect {
   readonly toInt: (float: string) => string;
   /** A float32 with the bits of a word. */
   readonly fromBits: (word: string) => string;
+  /** A number of the queries or keys by its index; absent where an index is no 32-bit integer. */
+  readonly view?: (of: "query" | "key", index: string) => string;
   /** A function of a float32. */
   readonly unary: (name: "abs" | "exp" | "log" | "tanh" | "sqrt" | "round", a: string) => string;
 }

@@ -1,7 +1,9 @@
-import { isSize } from "../../select/int.js";
+import { add, int, isSize } from "../../select/int.js";
 import type { Cond, Int, Real } from "../../select/ir.js";
 import { isLaunchShape } from "./select-uniforms.js";
-import { bitRow, elementOf, inputElement } from "../../select/places.js";
+import { DIM } from "../../select/axes.js";
+import { bitRow, elementOf, inputElement, keyElement, queryElement } from "../../select/places.js";
+import { split } from "../../select/split.js";
 import { condInts, realChildren, realInts } from "../../select/walk.js";
 import { comparison, intLiteral, printBool, printInt } from "./expressions.js";
 import type { KernelDialect, Statements } from "./kernel-dialect.js";
@@ -10,12 +12,31 @@ import { sizeName } from "./select-sizes.js";
 import type { Sizes } from "./select-sizes.js";
 
 type Loop = Extract<Real, { kind: "loop" }>;
+/** Numbers that are elements of a buffer. */
+type Element = Extract<Real, { kind: "load" | "query" | "key" }>;
 
 /** How the threads of a workgroup put the results of a loop together that they shared. */
 export interface SharedLoops {
   /** Index of a thread, and how many there are. */
   readonly lane: string;
   readonly threads: number;
+}
+
+export interface SelectValuesOptions {
+  readonly shared?: SharedLoops | undefined;
+  /** Queries and keys are read four neighbouring dims at a time, of which the first is {@link DIM}, a multiple of four. */
+  readonly fours?: boolean | undefined;
+}
+
+/** Names that are known from some place in the text to the end of its block. */
+interface Scope {
+  readonly numbers: Map<Real, string>;
+  /** Elements of which a part of the index has a name, which is the same in all steps of the loops around. */
+  readonly elements: Map<Real, { readonly base: string; readonly rest: Int }>;
+  /** Parts of indices, by their text. */
+  readonly bases: Map<string, string>;
+  /** Four neighbours, by the index of the first. */
+  readonly fours: Map<string, string>;
 }
 
 /**
@@ -26,7 +47,7 @@ export class SelectValues {
   private readonly uses = new Map<Real, number>();
   /** Loops over the same name are one loop. */
   private readonly loops = new Map<string, Loop[]>();
-  private names = new Map<Real, string>();
+  private scope: Scope = { numbers: new Map(), elements: new Map(), bases: new Map(), fours: new Map() };
   private count = 0;
   private depth = 0;
 
@@ -35,7 +56,7 @@ export class SelectValues {
     private readonly text: Statements,
     private readonly sizes: Sizes,
     roots: readonly Real[],
-    private readonly shared?: SharedLoops,
+    private readonly options: SelectValuesOptions = {},
   ) {
     for (const root of roots) this.countUses(root);
   }
@@ -90,7 +111,7 @@ export class SelectValues {
   }
 
   real(value: Real): string {
-    const known = this.names.get(value);
+    const known = this.scope.numbers.get(value);
     if (known !== undefined) return known;
     const text = this.definition(value);
     if (isLeaf(value) || value.kind === "loop" || (this.uses.get(value) ?? 0) < 2) return text;
@@ -100,7 +121,7 @@ export class SelectValues {
   private nameIt(value: Real, text: string): string {
     const name = `x${this.count++}`;
     this.text.line(this.dialect.constant("float", name, text));
-    this.names.set(value, name);
+    this.scope.numbers.set(value, name);
     return name;
   }
 
@@ -116,7 +137,7 @@ export class SelectValues {
       case "float":
         return dialect.toFloat(this.int(value.a));
       case "load":
-        return dialect.fromBits(`scratch[${this.int(elementOf(value.from, value.at))}]`);
+        return dialect.fromBits(`scratch[${this.element(value)}]`);
       case "word": {
         const field = (name: string): string => `u.${uniformName(value.from.name, "input", name)}`;
         const { head, row, dim } = value.at;
@@ -125,6 +146,8 @@ export class SelectValues {
       }
       case "query":
       case "key":
+        if (this.options.fours === true) return this.four(value);
+        if (dialect.view !== undefined) return dialect.view(value.kind, this.element(value));
         return `${value.kind}_at(b, ${this.int(value.head)}, ${this.int(value.row)}, ${this.int(value.dim)})`;
       case "input":
         return `input_${value.input.name}(b, ${this.int(value.at.head)}, ${this.int(inputElement(value.input, value.at))})`;
@@ -159,10 +182,38 @@ export class SelectValues {
     }
   }
 
+  /** The index of an element. */
+  private element(value: Element): string {
+    const known = this.scope.elements.get(value);
+    if (known === undefined) return this.int(this.indexOf(value));
+    const rest = this.int(known.rest);
+    return rest === "0" ? known.base : `(${known.base} + ${rest})`;
+  }
+
+  /** By fours it is that of the first of the four. */
+  private indexOf(value: Element): Int {
+    if (value.kind === "load") return elementOf(value.from, value.at);
+    const dim = this.options.fours === true ? DIM : value.dim;
+    return (value.kind === "query" ? queryElement : keyElement)(value.head, value.row, dim);
+  }
+
+  /** One of four numbers that are read at once. */
+  private four(value: Extract<Real, { kind: "query" | "key" }>): string {
+    const index = this.element(value);
+    const read = `${value.kind}_four(${index})`;
+    let name = this.scope.fours.get(read);
+    if (name === undefined) {
+      name = `four_${this.count++}`;
+      this.text.line(this.dialect.constant("float", name, read));
+      this.scope.fours.set(read, name);
+    }
+    return `${name}.${"xyzw"[split(value.dim, []).constant]!}`;
+  }
+
   /** Prints all loops over the name of one as one. */
   private loop(value: Loop): string {
     const { dialect, text } = this;
-    const shared = this.depth === 0 ? this.shared : undefined;
+    const shared = this.depth === 0 ? this.options.shared : undefined;
     const results = (this.loops.get(value.name) ?? [value]).map((loop, i) => ({ loop, suffix: i === 0 ? loop.name : `${loop.name}_${i}` }));
     for (const { loop } of results) this.hoist(loop);
     const some = `some_${value.name}`;
@@ -170,28 +221,37 @@ export class SelectValues {
     const hasExtrema = results.some(({ loop }) => loop.op !== "sum");
     for (const { suffix } of results) text.line(dialect.variable("float", `r_${suffix}`, dialect.float(0)));
     if (hasExtrema) text.line(dialect.variable("bool", some, "false"));
-    const outer = this.names;
-    this.names = new Map(outer);
+    const to = this.bound(value);
+    const outer = this.scope;
+    this.scope = copyOf(outer);
     this.depth++;
     const step = (): void => {
       for (const { loop, suffix } of results) this.step(loop, suffix, some);
       if (hasExtrema) text.line(`${some} = true;`);
     };
     const first = shared === undefined ? from : `${from} + ${shared.lane}`;
-    text.block(dialect.loop(value.name, first, this.int(value.to), String(shared?.threads ?? 1)), () => {
+    text.block(dialect.loop(value.name, first, to, String(shared?.threads ?? 1)), () => {
       if (value.where === undefined) step();
       else text.block(`if (${this.cond(value.where)})`, step);
     });
     this.depth--;
-    this.names = outer;
+    this.scope = outer;
     for (const { loop, suffix } of results) {
       if (shared !== undefined) {
         const args = loop.op === "sum" ? `${shared.lane}, r_${suffix}` : `${shared.lane}, r_${suffix}, ${some}`;
         text.line(dialect.constant("float", `all_${suffix}`, `share_${loop.op}(${args})`));
       }
-      this.names.set(loop, `${shared === undefined ? "r" : "all"}_${suffix}`);
+      this.scope.numbers.set(loop, `${shared === undefined ? "r" : "all"}_${suffix}`);
     }
-    return this.names.get(value)!;
+    return this.scope.numbers.get(value)!;
+  }
+
+  /** Where a loop ends, computed once. */
+  private bound({ name, to }: Loop): string {
+    const text = this.int(to);
+    if (isPlain(to)) return text;
+    this.text.line(this.dialect.constant("int", `end_${name}`, text));
+    return `end_${name}`;
   }
 
   /** One step of a loop, for one of its results. */
@@ -202,7 +262,7 @@ export class SelectValues {
       text.line(`r_${suffix} += ${found};`);
       return;
     }
-    const known = this.names.get(body);
+    const known = this.scope.numbers.get(body);
     const next = known ?? `n_${suffix}`;
     if (known === undefined) text.line(dialect.constant("float", next, found));
     text.line(`r_${suffix} = ${dialect.select(some, `${op}(r_${suffix}, ${next})`, next)};`);
@@ -211,14 +271,31 @@ export class SelectValues {
   /** Computes what is the same in all steps of a loop before it. */
   private hoist(loop: Loop): void {
     const visit = (value: Real, bound: readonly string[]): void => {
-      if (isLeaf(value) || this.names.has(value) || readsNothing(value)) return;
+      if (isLeaf(value) || this.scope.numbers.has(value) || readsNothing(value)) return;
       if (mentions(value, bound)) {
+        if (isElement(value)) this.hoistIndex(value, bound);
         const inner = value.kind === "loop" ? [...bound, value.name] : bound;
         for (const child of realChildren(value)) visit(child, inner);
       } else if (value.kind === "loop") this.real(value);
       else this.nameIt(value, this.definition(value));
     };
     for (const value of realChildren(loop)) visit(value, [loop.name]);
+  }
+
+  /** Computes what is the same in all steps of an index before a loop. */
+  private hoistIndex(value: Element, bound: readonly string[]): void {
+    if (value.kind !== "load" && this.dialect.view === undefined) return;
+    const known = this.scope.elements.get(value);
+    const { fixed, constant, rest } = split(known?.rest ?? this.indexOf(value), bound);
+    if (isPlain(fixed)) return;
+    const text = `${known === undefined ? "" : `${known.base} + `}${this.int(fixed)}`;
+    let base = this.scope.bases.get(text);
+    if (base === undefined) {
+      base = `base_${this.count++}`;
+      this.text.line(this.dialect.constant("int", base, text));
+      this.scope.bases.set(text, base);
+    }
+    this.scope.elements.set(value, { base, rest: add(rest, int(constant)) });
   }
 
   private countUses(value: Real): void {
@@ -229,6 +306,18 @@ export class SelectValues {
     for (const child of realChildren(value)) this.countUses(child);
   }
 }
+
+const copyOf = ({ numbers, elements, bases, fours }: Scope): Scope => ({
+  numbers: new Map(numbers),
+  elements: new Map(elements),
+  bases: new Map(bases),
+  fours: new Map(fours),
+});
+
+/** Whether there is nothing to compute. */
+const isPlain = (a: Int): boolean => a.kind === "int" || a.kind === "name" || isSize(a);
+
+const isElement = (value: Real): value is Element => value.kind === "load" || value.kind === "query" || value.kind === "key";
 
 const operators = { add: "+", sub: "-", mul: "*", div: "/", mod: "%" } as const;
 

@@ -19,6 +19,7 @@ export const wgslKernel: KernelDialect = {
   toFloat: (text) => `f32(${text})`,
   toInt: (text) => `i32(${text})`,
   fromBits: (word) => `bitcast<f32>(${word})`,
+  view: (of, index) => `${of}_at(${index})`,
   unary: (name, a) => `${name}(${a})`,
 };
 
@@ -26,6 +27,8 @@ export const wgslKernel: KernelDialect = {
 export interface StageText {
   readonly threads: number;
   readonly workgroups: Int;
+  /** Queries and keys are bound as vectors of four neighbouring dims. */
+  readonly fours?: boolean | undefined;
   /** Declarations and functions before `main`. */
   readonly before?: readonly string[];
   readonly body: string;

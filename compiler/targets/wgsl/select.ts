@@ -108,7 +108,7 @@ function inputsOf(stage: Stage): readonly FloatInput[] {
 function shader(
   module: MaskModule,
   stage: Stage,
-  { threads, body, before = [] }: StageText,
+  { threads, fours = false, body, before = [] }: StageText,
   inputs: readonly FloatInput[],
   uniforms: readonly UniformField[],
 ): string {
@@ -116,7 +116,7 @@ function shader(
   const functions = [
     ...tokenFunction(module, before.join() + body),
     ...before,
-    ...tensorFunctions(half),
+    ...tensorFunctions(half, fours),
     ...inputs.map(inputFunction),
   ].join("\n");
   return [
@@ -126,8 +126,8 @@ function shader(
     "",
     "@group(0) @binding(0) var<uniform> u: Uniforms;",
     // 16-bit numbers are read as words: that needs no feature.
-    `@group(0) @binding(1) var<storage, read> query: array<${half ? "u32" : "f32"}>;`,
-    `@group(0) @binding(2) var<storage, read> key: array<${half ? "u32" : "f32"}>;`,
+    `@group(0) @binding(1) var<storage, read> query: array<${tensorType(half, fours)}>;`,
+    `@group(0) @binding(2) var<storage, read> key: array<${tensorType(half, fours)}>;`,
     "@group(0) @binding(3) var<storage, read_write> aux: array<u32>;",
     "@group(0) @binding(4) var<storage, read_write> scratch: array<u32>;",
     ...inputs.map(({ name }, i) => `@group(0) @binding(${5 + i}) var<storage, read> floats_${name}: array<f32>;`),
@@ -149,25 +149,31 @@ function shader(
   ].join("\n");
 }
 
-const tensorHeads = { query: "u.heads", key: "u.kv_heads" } as const;
-const tensorLength = { query: "u.queries", key: "u.keys" } as const;
+function tensorType(half: boolean, fours: boolean): string {
+  if (fours) return half ? "vec2<u32>" : "vec4<f32>";
+  return half ? "u32" : "f32";
+}
 
-function tensorFunctions(half: boolean): readonly string[] {
-  const number = (buffer: string): string => (half ? `unpack2x16float(${buffer}[i >> 1u])[i & 1]` : `${buffer}[i]`);
+function tensorFunctions(half: boolean, fours: boolean): readonly string[] {
   return [
-    ...(["query", "key"] as const).map(
-      (name) => `
-fn ${name}_at(b: i32, head: i32, row: i32, dim: i32) -> f32 {
-  let i = ((b * ${tensorHeads[name]} + head) * ${tensorLength[name]} + row) * u.headDim + dim;
-  return ${number(name)};
-}`,
-    ),
+    ...(["query", "key"] as const).map((name) => (fours ? foursFunction(name, half) : numberFunction(name, half))),
     `
 fn scratch_bit(row: i32, column: i32) -> bool {
   return ((scratch[row + (column >> 5u)] >> u32(column & 31)) & 1u) != 0u;
 }`,
   ];
 }
+
+const numberFunction = (name: string, half: boolean): string => `
+fn ${name}_at(i: i32) -> f32 {
+  return ${half ? `unpack2x16float(${name}[i >> 1u])[i & 1]` : `${name}[i]`};
+}`;
+
+/** Four neighbours from a multiple of four on. */
+const foursFunction = (name: string, half: boolean): string => `
+fn ${name}_four(i: i32) -> vec4<f32> {
+${half ? `  let words = ${name}[i >> 2u];\n  return vec4<f32>(unpack2x16float(words.x), unpack2x16float(words.y))` : `  return ${name}[i >> 2u]`};
+}`;
 
 /** Where there is a layout, for stages that ask: the position of the token at a place. */
 function tokenFunction({ layout }: MaskModule, text: string): readonly string[] {

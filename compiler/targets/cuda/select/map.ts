@@ -21,7 +21,7 @@ export function printMap(stage: MapStage, sizes: Sizes): StageText {
   const text = new StatementText();
   const shares = share === "group";
   const threads = shares ? SHARING_THREADS : THREADS;
-  const values = new SelectValues(cppKernel, text, sizes, stageReals(stage), shares ? { lane: "lane", threads } : undefined);
+  const values = new SelectValues(cppKernel, text, sizes, stageReals(stage), shares ? { shared: { lane: "lane", threads } } : {});
   const axes = axesOf(stage);
   const total = countAll(to.heads, axes);
   text.line(shares ? "const int element = group;" : `const int element = group * ${THREADS} + lane;`);
