@@ -5,7 +5,7 @@ import type { MaskModule } from "../mask/ir.js";
 import { windowCount } from "../../runtime/launch/branches/module.js";
 import type { SelectedBits } from "../../runtime/launch/selection/lists.js";
 import { readBranchedInputs } from "./branched-inputs.js";
-import { expectLengths, readQueriesAndKeys } from "./call-tensors.js";
+import { expectLengths } from "./call-tensors.js";
 import type { QueriesAndKeys } from "./call-tensors.js";
 import { chooseSelections, selectedInputs } from "./choose.js";
 import { envOf } from "./lengths.js";
@@ -37,8 +37,12 @@ export interface BranchedCall {
 }
 
 /** As `selectedCall` for an attention with branches; undefined where the argument names none. */
-export async function branchedCall(argument: string, flags: SelectedCallFlags, valueDim: number): Promise<BranchedCall | undefined> {
-  const tensors = readQueriesAndKeys(flags);
+export async function branchedCall(
+  argument: string,
+  flags: SelectedCallFlags,
+  tensors: QueriesAndKeys,
+  valueDim: number,
+): Promise<BranchedCall | undefined> {
   const { heads, kvHeads, keys, queries, headDim, batch } = tensors;
   const branched = branchedAttention(argument, { ...flags, heads, kvHeads, headDim, valueDim });
   if (branched === undefined) return undefined;

@@ -41,16 +41,12 @@ export function readQueriesAndKeys(flags: ShapeFlags & LengthFlags & { readonly 
 }
 
 /** Reads `--v` for keys that are known. */
-export function readValues(flags: ShapeFlags & { readonly v: string }, tensors: QueriesAndKeys): FloatTensor {
+export function readValues(flags: ShapeFlags & { readonly v: string }, { batch, kvHeads, keys }: QueriesAndKeys): FloatTensor {
   const v = readFloats("--v", flags.v);
-  checkValues(v, flags, tensors);
-  return v;
-}
-
-export function checkValues(v: FloatTensor, flags: ShapeFlags, { batch, kvHeads, keys }: QueriesAndKeys): void {
   const axes = ["batch", "kv heads", "length", "dim"];
   expectShape("--v", v.shape, [batch, kvHeads, keys, null], axes, "values have the batch, heads and length of the keys");
   agreement("--v")("--value-dim", flags.valueDim, v.shape[3]);
+  return v;
 }
 
 /** Options that say what a tensor says too must say the same. */

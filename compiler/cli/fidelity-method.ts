@@ -30,18 +30,28 @@ export interface Method {
   readonly branches?: FidelityReport["branches"];
 }
 
+/** The method that the argument names, its selections made on these tensors. */
+export async function methodOf(argument: string, flags: SelectedCallFlags, tensors: QueriesAndKeys, v: FloatTensor): Promise<Method> {
+  return (await branchedMethod(argument, flags, tensors, v)) ?? (await oneMethod(argument, flags, tensors, v));
+}
+
 /** One attention; stops with ATTN6215 where its keys are windows. */
-export async function oneMethod(argument: string, flags: SelectedCallFlags, v: FloatTensor): Promise<Method> {
-  const { module, env, tensors } = await selectedCall(argument, flags, v.shape[3]);
+async function oneMethod(argument: string, flags: SelectedCallFlags, tensors: QueriesAndKeys, v: FloatTensor): Promise<Method> {
+  const { module, env } = await selectedCall(argument, flags, tensors, v.shape[3]);
   if (module.windows !== undefined) throw noFullAttention(module.name);
   return { module, env, tensors, problem: problemOf(module, env, tensors, v, flags.scale) };
 }
 
 /** An attention with branches; undefined where the argument names none. Stops with ATTN6215 where all keys are windows. */
-export async function branchedMethod(argument: string, flags: SelectedCallFlags, v: FloatTensor): Promise<Method | undefined> {
-  const call = await branchedCall(argument, flags, v.shape[3]);
+async function branchedMethod(
+  argument: string,
+  flags: SelectedCallFlags,
+  tensors: QueriesAndKeys,
+  v: FloatTensor,
+): Promise<Method | undefined> {
+  const call = await branchedCall(argument, flags, tensors, v.shape[3]);
   if (call === undefined) return undefined;
-  const { mask, env, tensors } = call;
+  const { mask, env } = call;
   const single = mask.branches.filter(({ from }) => from === undefined);
   if (single.length === 0) throw noFullAttention(mask.name);
   const module = wholeModule({ ...mask, branches: single });

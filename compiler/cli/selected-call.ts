@@ -1,7 +1,7 @@
 import type { MaskEnv } from "../mask/evaluate.js";
 import type { MaskModule } from "../mask/ir.js";
 import type { SelectedBits } from "../../runtime/launch/selection/lists.js";
-import { expectLengths, readQueriesAndKeys } from "./call-tensors.js";
+import { expectLengths } from "./call-tensors.js";
 import type { QueriesAndKeys } from "./call-tensors.js";
 import { chooseSelections, selectedInputs } from "./choose.js";
 import type { DeviceChoice, LengthFlags, ShapeFlags } from "./flags.js";
@@ -13,8 +13,6 @@ import { requireCall } from "./required.js";
 import { readSelections, selectionShapes } from "./selections.js";
 
 export interface SelectedCallFlags extends ShapeFlags, LengthFlags {
-  readonly q: string;
-  readonly k: string;
   readonly scale?: number;
   readonly input?: readonly string[];
   readonly reuse?: readonly string[];
@@ -31,9 +29,13 @@ export interface SelectedCall {
   readonly selected: Readonly<Record<string, SelectedBits>>;
 }
 
-/** Reads queries, keys and inputs, and makes the selections of the operator, if it has any. */
-export async function selectedCall(argument: string, flags: SelectedCallFlags, valueDim?: number): Promise<SelectedCall> {
-  const tensors = readQueriesAndKeys(flags);
+/** Reads inputs, and makes the selections of the operator, if it has any. */
+export async function selectedCall(
+  argument: string,
+  flags: SelectedCallFlags,
+  tensors: QueriesAndKeys,
+  valueDim?: number,
+): Promise<SelectedCall> {
   const { heads, kvHeads, keys, queries, headDim, batch } = tensors;
   const shape = { ...flags, heads, kvHeads, headDim, ...(valueDim === undefined ? {} : { valueDim }) };
   const module = oneOperator(argument, shape);

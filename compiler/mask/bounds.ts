@@ -61,8 +61,7 @@ export function boundsContext(module: Omit<MaskModule, "mask">, length: number, 
     },
     table: (table) => tables[table]!,
     ids: (input) => {
-      if (arePlaces(input)) return { low: 0, high: length - 1 };
-      if (isOrder(module, input)) return { low: 0, high: length - 1 };
+      if (arePlaces(input) || isOrder(module, input)) return { low: 0, high: length - 1 };
       const order = module.orders?.find((spec) => spec.name === input);
       return order === undefined ? { low: -ID_LIMIT, high: ID_LIMIT } : orderBounds(order);
     },

@@ -3,10 +3,10 @@ import type { FidelityPicture } from "../../picture/fidelity.js";
 import { blockFor, tileGrid } from "../../picture/grid.js";
 import { attentionTiles, headFidelity, spreadRows } from "../../../runtime/verify/fidelity.js";
 import type { HeadFidelity } from "../../../runtime/verify/fidelity.js";
-import { checkValues } from "../call-tensors.js";
+import { readQueriesAndKeys, readValues } from "../call-tensors.js";
 import { fidelityJson, fidelityText } from "../fidelity-report.js";
 import type { FidelityReport } from "../fidelity-report.js";
-import { branchedMethod, fullOf, oneMethod } from "../fidelity-method.js";
+import { fullOf, methodOf } from "../fidelity-method.js";
 import type { Method } from "../fidelity-method.js";
 import { badOption } from "../flags.js";
 import { print, printJson, printPieces, say } from "../io.js";
@@ -14,13 +14,14 @@ import { Progress } from "../progress.js";
 import type { SelectedCallFlags } from "../selected-call.js";
 import { EXIT } from "../stop.js";
 import type { ExitCode } from "../stop.js";
-import { readFloats } from "../tensors.js";
 import { writeFile } from "../write-files.js";
 
 export const FIDELITY_FORMATS = ["text", "json", "svg", "png"] as const;
 export type FidelityFormat = (typeof FIDELITY_FORMATS)[number];
 
 export interface FidelityFlags extends SelectedCallFlags {
+  readonly q: string;
+  readonly k: string;
   readonly v: string;
   readonly head?: number;
   readonly rows?: number;
@@ -39,12 +40,11 @@ export async function fidelity(argument: string, flags: FidelityFlags): Promise<
   const format = flags.format ?? formatOf(flags.out);
   if (flags.out === undefined && format === "png" && process.stdout.isTTY)
     badOption("--format", format, "--out FILE beside it, or a pipe: it is no text");
-  const v = readFloats("--v", flags.v);
-  const method = (await branchedMethod(argument, flags, v)) ?? (await oneMethod(argument, flags, v));
-  const { env, tensors } = method;
-  if (flags.head !== undefined && flags.head >= env.heads)
-    badOption("--head", String(flags.head), `less than ${env.heads}, the number of heads`);
-  checkValues(v, flags, tensors);
+  const tensors = readQueriesAndKeys(flags);
+  const v = readValues(flags, tensors);
+  if (flags.head !== undefined && flags.head >= tensors.heads)
+    badOption("--head", String(flags.head), `less than ${tensors.heads}, the number of heads`);
+  const method = await methodOf(argument, flags, tensors, v);
   const report = measure(method, flags.rows, flags.device);
   const content = await render(report, method, format, flags.head);
   if (flags.out !== undefined) {

@@ -16,6 +16,7 @@ import { maskJson, maskNpy, MOST_NPY_BYTES } from "../mask-data.js";
 import { oneOperator } from "../operators.js";
 import { Progress } from "../progress.js";
 import { requireCall } from "../required.js";
+import { readQueriesAndKeys } from "../call-tensors.js";
 import { selectedCall } from "../selected-call.js";
 import { EXIT } from "../stop.js";
 import type { ExitCode } from "../stop.js";
@@ -68,7 +69,7 @@ export async function mask(argument: string, flags: MaskFlags): Promise<ExitCode
 async function callOf(argument: string, flags: MaskFlags): Promise<{ readonly module: MaskModule; readonly env: MaskEnv }> {
   const { q, k } = flags;
   if (q !== undefined && k !== undefined) {
-    const call = await selectedCall(argument, { ...flags, q, k });
+    const call = await selectedCall(argument, flags, readQueriesAndKeys({ ...flags, q, k }));
     return { module: call.module, env: checkedHead(call.env, flags.head) };
   }
   for (const option of ["scale", "reuse", "device"] as const)
