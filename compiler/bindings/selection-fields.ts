@@ -16,6 +16,10 @@ function describeFloats(input: FloatInput, { space }: Selecting): string {
     }
     case "channels":
       return `A number for each channel, [batch, heads, headDim]. All finite. ${SHARED}`;
+    case "centroids": {
+      const heads = input.axis === "q" ? "1, the key-value heads or the query heads" : "1 or the key-value heads";
+      return `The first centroids of the clusters, [batch, heads, ${input.n}, headDim]. All finite. Leading axes may be left out where they are 1; heads: ${heads}.`;
+    }
     case "weights": {
       const [each, axis] = input.axis === "q" ? ["query of the call", "queryLength"] : ["key", "keyLength"];
       return `A number for each ${each}, [batch, heads, ${axis}]. All finite. ${SHARED}`;

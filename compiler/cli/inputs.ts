@@ -60,8 +60,9 @@ export function readInputs(
   const counts = { batch, heads: env.heads, kvHeads: env.kvHeads };
   for (const input of floatInputs) {
     const sizes = { n: env.N, nq: env.NQ, headDim: module.shape.headDim };
-    const own = floatAxes({ space: module.space.kind }, input, sizes).inner;
-    values[input.name] = floats(input.name, own, counts, readTensorFile(pathOf(input.name, describe(input))));
+    const { inner, heads } = floatAxes({ space: module.space.kind }, input, sizes);
+    const most = heads === "kv" ? { ...counts, heads: counts.kvHeads } : counts;
+    values[input.name] = floats(input.name, inner, most, readTensorFile(pathOf(input.name, describe(input))));
   }
   for (const input of module.inputs) {
     const file = (name: string): Tensor => readTensorFile(pathOf(name, describe(input)));
@@ -94,6 +95,8 @@ function describe(input: Input | FloatInput): string {
       return `a score for each block of ${input.n} queries and ${input.m} keys`;
     case "channels":
       return "a number for each channel";
+    case "centroids":
+      return `the first ${input.n} centroids of the ${input.axis === "q" ? "queries" : "keys"}`;
     case "weights":
       return input.axis === "q" ? "a number for each query" : "a number for each key";
     case "pooled":

@@ -436,6 +436,9 @@ export interface MessageParams {
   ATTN2369: {
     found: string | number;
   };
+  ATTN2370: {
+    found: string | number;
+  };
   ATTN3001: {
     what: string | number;
     rule: string | number;
@@ -4548,6 +4551,41 @@ attention a {
     keep  top(8)
   }
   attend c | q - k < 64
+}
+\`\`\`
+`,
+  },
+  ATTN2370: {
+    title: `No first centroids`,
+    severity: "error",
+    message: `\`from\` of \`cluster\` takes an input of kind \`centroids\`, as many as there are clusters, and {found}`,
+    hint: `declare \`input c : centroids(k, n)\` for clusters of keys, or \`input c : centroids(q, n)\` for those of queries, and write \`cluster(n, iters: t, from: c)\``,
+    page: `\`cluster(n, iters: t, from: c)\` starts the k-means of n clusters around n vectors of the caller, for each head: those that it left
+behind in an earlier call, or what was made offline. Without \`from\` it starts around tokens that are spread evenly.
+
+\`\`\`attn wrong
+attention a {
+  space  seq full
+  input  c : centroids(q, 64)
+  select s {
+    unit  q: token, k: cluster(64, iters: 1, from: c)
+    score dot(q, mean(k))
+    keep  top(8)
+  }
+  attend s
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq full
+  input  c : centroids(k, 64)
+  select s {
+    unit  q: token, k: cluster(64, iters: 1, from: c)
+    score dot(q, mean(k))
+    keep  top(8)
+  }
+  attend s
 }
 \`\`\`
 `,

@@ -111,12 +111,14 @@ export type Input =
  * - `scores`: a score for each block of n queries and m keys: rows count from the block of the first query of the call.
  * - `channels`: headDim numbers.
  * - `weights`: a number for each of the N keys, or for each of the NQ queries of the call.
+ * - `centroids`: n vectors of headDim numbers; heads are 1, the kv heads or, of queries, the query heads.
  * - `pooled`: a vector of headDim numbers for each window of n keys that fits whole, every `stride` keys.
  */
 export type FloatInput =
   | { readonly kind: "scores"; readonly name: string; readonly n: number; readonly m: number }
   | { readonly kind: "channels"; readonly name: string }
   | { readonly kind: "weights"; readonly name: string; readonly axis: "q" | "k" }
+  | { readonly kind: "centroids"; readonly name: string; readonly axis: "q" | "k"; readonly n: number }
   | { readonly kind: "pooled"; readonly name: string; readonly n: number; readonly stride: number };
 
 /** An axis of the index space; the last one is fastest. */

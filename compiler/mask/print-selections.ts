@@ -41,6 +41,8 @@ export function printFloatInput(input: FloatInput): string {
       return `scores(${input.n}, ${input.m})`;
     case "pooled":
       return `pooled(${input.n}, ${input.stride})`;
+    case "centroids":
+      return `centroids(${input.axis}, ${input.n})`;
     case "weights":
       return `weights(${input.axis})`;
     case "channels":

@@ -100,7 +100,8 @@ export type Tensor = { readonly axes: TensorAxes } & (
   /**
    * An input of floats by the caller, for each of its heads (query heads, kv heads or one, as the call has it; the axes
    * say query heads): `scores(n, m)` has rows of unit n and keys of unit m, `channels` has dim alone, `weights` single
-   * rows or keys alone, `pooled(n, s)` has keys of unit n and stride s, and dim.
+   * rows or keys alone, `centroids` n centroids and dim (of kv heads where they are of keys), `pooled(n, s)` keys of unit n and
+   * stride s, and dim.
    */
   | { readonly kind: "input"; readonly name: string }
   /** The first centroids [query or kv heads, n centroids, dim]: the vectors of the queries or keys i * length / n, rounded down. */

@@ -137,11 +137,15 @@ function declareTensor(name: string, expr: Expr, place: Place): void {
   place.names.set(name, { kind: "tensor", expr, place: { ...place, names: new Map(place.names) } });
 }
 
+const isAxis = (expr: Expr): boolean => expr.kind === "name" && (expr.name === "q" || expr.name === "k");
+
 function declareInputs(clause: InputClause, place: Place): void {
   const { type } = clause;
   const name = type.kind === "call" ? type.callee.name : type.kind === "name" ? type.name : "";
-  const sized = ["blocks", "csr", "scores", "pooled"].includes(name);
-  const sizes = sized && type.kind === "call" ? type.args.map((arg) => fixed(evaluate(arg.value, place))) : [];
+  const sized = ["blocks", "csr", "scores", "pooled", "centroids"].includes(name);
+  // An axis may stand before the sizes.
+  const numbers = type.kind === "call" && sized ? type.args.filter((arg) => !isAxis(arg.value)) : [];
+  const sizes = numbers.map((arg) => fixed(evaluate(arg.value, place)));
   const first = type.kind === "call" ? type.args[0]?.value : undefined;
   const axis = first?.kind === "name" && first.name === "q" ? "q" : "k";
   for (const { name: input } of clause.names) {

@@ -52,6 +52,7 @@ export function inputElement(input: FloatInput, { row, column, dim }: Place): In
       return dim!;
     case "weights":
       return input.axis === "q" ? row! : column!;
+    case "centroids":
     case "pooled":
       return add(mul(column!, shape("headDim")), dim!);
   }

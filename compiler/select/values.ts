@@ -135,7 +135,8 @@ function queryOf(node: TensorNode, at: Cursor): Int {
 function inputOf({ module }: ValueContext, node: Extract<TensorNode, { kind: "input" }>, at: Cursor): Real {
   const input = module.floatInputs?.find(({ name }) => name === node.name);
   if (input === undefined) throw new Error(`no input of floats is called ${node.name}`);
-  const head = headFor(at, "query");
+  // A head of the input goes by the query heads that it serves.
+  const head = node.axes.heads === "kv" ? mul(headFor(at, "kv"), groupSize) : headFor(at, "query");
   switch (input.kind) {
     case "scores":
       return { kind: "input", input, at: { head, row: at.row!, column: at.column! } };
@@ -143,6 +144,7 @@ function inputOf({ module }: ValueContext, node: Extract<TensorNode, { kind: "in
       return { kind: "input", input, at: { head, dim: at.dim! } };
     case "weights":
       return { kind: "input", input, at: input.axis === "q" ? { head, row: at.row! } : { head, column: at.column! } };
+    case "centroids":
     case "pooled":
       return { kind: "input", input, at: { head, column: at.column!, dim: at.dim! } };
   }

@@ -90,6 +90,7 @@ export function errorAt(span: Span): Typed {
 const floatInputs = {
   gate: ["a tensor of gates", "multiply an output by one: `output g[0] * a`"],
   pooled: ["a tensor of pooled keys or values", "attend from it: `attend end(k) <= q from ck, cv`"],
+  centroids: ["a tensor of centroids", "start clusters from it: `cluster(n, iters: t, from: c)`"],
 } as const;
 
 function checkName(expr: NameExpr, context: Context): Typed {
@@ -122,7 +123,7 @@ function checkName(expr: NameExpr, context: Context): Typed {
           report(context, "ATTN2343", span, { name });
           return errorAt(span);
         }
-        if (symbol.input.kind === "gate" || symbol.input.kind === "pooled") {
+        if (symbol.input.kind === "gate" || symbol.input.kind === "pooled" || symbol.input.kind === "centroids") {
           const [what, instead] = floatInputs[symbol.input.kind];
           report(context, "ATTN2110", span, { name, what, instead });
           return errorAt(span);

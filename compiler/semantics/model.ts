@@ -74,14 +74,26 @@ export type Curve = "morton" | "hilbert" | "gilbert";
 
 /** `gate` and `pooled` are floats, which no mask reads: see the branches. `scores`, `channels`, `weights` and `pooled` are for selections. */
 export type InputKind =
-  "ids" | "order" | "bits" | "blocks" | "columns" | "diagonals" | "csr" | "gate" | "pooled" | "scores" | "channels" | "weights";
+  | "ids"
+  | "order"
+  | "bits"
+  | "blocks"
+  | "columns"
+  | "diagonals"
+  | "csr"
+  | "gate"
+  | "pooled"
+  | "scores"
+  | "channels"
+  | "weights"
+  | "centroids";
 
 export interface InputModel {
   readonly name: string;
   readonly kind: InputKind;
-  /** `blocks`, `csr` and `scores`: n and m. `gate`: how many. `pooled`: keys of a window, and from one window's first to the next's. */
+  /** `blocks`, `csr` and `scores`: n and m. `gate` and `centroids`: how many. `pooled`: keys of a window, and from one window's first to the next's. */
   readonly sizes: readonly Typed[];
-  /** `ids`: the axis that it has one id per token of. */
+  /** `ids`: the axis that it has one id per token of; `centroids`: the tokens that they are near to. */
   readonly axis: "q" | "k";
   readonly span: Span;
 }

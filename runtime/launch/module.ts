@@ -34,6 +34,7 @@ export type FloatInputSpec =
   | { readonly kind: "scores"; readonly name: string; readonly n: number; readonly m: number }
   | { readonly kind: "channels"; readonly name: string }
   | { readonly kind: "weights"; readonly name: string; readonly axis: "q" | "k" }
+  | { readonly kind: "centroids"; readonly name: string; readonly axis: "q" | "k"; readonly n: number }
   | { readonly kind: "pooled"; readonly name: string; readonly n: number; readonly stride: number };
 
 /**

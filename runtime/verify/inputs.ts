@@ -80,14 +80,15 @@ export function randomFloats(
   random: Random,
 ): VerifyInput {
   const batch = sizes.sharedInputs ? 1 : sizes.batch;
-  const heads = random.pick([1, sizes.kvHeads, sizes.heads]);
-  const { inner } = floatAxes(sizes, spec, { n: sizes.keys, nq: sizes.queries, headDim: sizes.headDim });
+  const { inner, heads: own } = floatAxes(sizes, spec, { n: sizes.keys, nq: sizes.queries, headDim: sizes.headDim });
+  const heads = random.pick([1, sizes.kvHeads, own === "kv" ? sizes.kvHeads : sizes.heads]);
   const shape = [batch, heads, ...inner];
   const normal = (): number => random.normal();
   const number = {
     scores: () => Math.abs(normal()),
     weights: () => 0.25 + Math.abs(normal()),
     channels: normal,
+    centroids: normal,
     pooled: normal,
   };
   const data = new Float32Array(shape.reduce((product, size) => product * size, 1));

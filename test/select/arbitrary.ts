@@ -289,7 +289,9 @@ export function callOf(
           ? { q: NQ, k: N }[input.axis]
           : input.kind === "scores"
             ? blocks(input.n) * Math.ceil(N / input.m)
-            : Math.max(0, Math.floor((N - input.n) / input.stride) + 1) * headDim;
+            : input.kind === "centroids"
+              ? input.n * headDim
+              : Math.max(0, Math.floor((N - input.n) / input.stride) + 1) * headDim;
     const entries = i % 2 === 0 ? batch : 1;
     return [input.name, { batch: entries, heads: given, data: numbers(entries * given * size) }] as const;
   });

@@ -94,6 +94,13 @@ test("units", () => {
   expect(clusters("q: cluster(4, iters: 2), k: cluster(9, iters: 0)")).toEqual([]);
   expect(clusters("k: cluster(0, iters: 17)")).toEqual(['ATTN3001 "0"', 'ATTN3001 "17"']);
   expect(clusters("q: tile(4), k: cluster(40000, iters: 1)")).toEqual(['ATTN3001 "40000"']);
+  expect(
+    clauses("input c : centroids(8)\nselect s { unit k: cluster(9, iters: 0, from: c); score size(k); keep top(1) }\nattend s | q == k"),
+  ).toEqual(['ATTN2370 "cluster(9, iters: 0, from: c)"']);
+  expect(clauses("input c : centroids(b, 8)\nattend local(8)")).toEqual(['ATTN2211 "centroids(b, 8)"']);
+  expect(clauses("input c : centroids\nattend local(8)")).toEqual(['ATTN2211 "centroids"']);
+  expect(clauses("input c : centroids(8)\nattend c")).toEqual(['ATTN2110 "c"']);
+  expect(clauses("input c : centroids(8)\nprobe p = dot(q.last(1), c)\nattend local(8)")).toEqual(['ATTN2110 "c"']);
   expect(units("diag: cluster(9, iters: 1)")).toEqual(['ATTN2315 "cluster(9, iters: 1)"']);
   expect(units("k: block(64), k: token")).toEqual(['ATTN2202 "k"']);
   expect(units("k: token, diag: token")).toEqual(['ATTN2316 "unit k: token, diag: token"']);

@@ -204,6 +204,8 @@ function describeFloats(spec: CallFloats, space: CudaModule["space"]): string {
       return `[batch, heads, blocks of ${spec.n} queries, ceil(keys / ${spec.m})] scores${from}.`;
     case "channels":
       return "[batch, heads, head_dim] numbers.";
+    case "centroids":
+      return `[batch, heads, ${spec.n}, head_dim]: the first centroids, finite; heads: 1${spec.axis === "q" ? ", the kv heads or the query heads" : " or the kv heads"}.`;
     case "weights":
       return spec.axis === "q" ? "[batch, heads, queries]: a number for each query." : "[batch, heads, keys]: a number for each key.";
     case "pooled":

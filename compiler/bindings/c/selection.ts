@@ -42,7 +42,8 @@ ${selections
   .join("")}${floats
     .map((input) => {
       const size = floatElements(input, module);
-      return `  if (!place_floats("${input.field}", p->${input.field}, ${size}, p->batch, p->heads, p->kv_heads, &places->${input.field})) return ATTNC_BAD_CALL;\n`;
+      const most = input.kind === "centroids" && input.axis === "k" ? "p->kv_heads" : "p->heads";
+      return `  if (!place_floats("${input.field}", p->${input.field}, ${size}, p->batch, ${most}, p->kv_heads, &places->${input.field})) return ATTNC_BAD_CALL;\n`;
     })
     .join("")}`;
 }
@@ -57,6 +58,8 @@ function floatElements(spec: CallFloats, { space }: CudaModule): string {
     }
     case "channels":
       return "static_cast<size_t>(p->head_dim)";
+    case "centroids":
+      return `static_cast<size_t>(${spec.n}) * p->head_dim`;
     case "weights":
       return `static_cast<size_t>(p->${spec.axis === "q" ? "queries" : "keys"})`;
     case "pooled":

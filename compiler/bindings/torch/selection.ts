@@ -31,6 +31,11 @@ function floatAxes(input: CallFloats, space: CudaModule["space"]): readonly (rea
     }
     case "channels":
       return [["head_dim", "sizes.head_dim"]];
+    case "centroids":
+      return [
+        ["centroids", String(input.n)],
+        ["head_dim", "sizes.head_dim"],
+      ];
     case "weights":
       return [input.axis === "q" ? ["queries", "sizes.queries"] : ["keys", "sizes.keys"]];
     case "pooled":
@@ -45,6 +50,8 @@ const floatDocs: Readonly<Record<CallFloats["kind"], (input: never) => string>> 
   scores: ({ n, m }: { n: number; m: number }) =>
     `A score for each block of ${n} queries and ${m} keys. float32 [batch, heads, rows, columns]`,
   channels: () => "A number for each channel. float32 [batch, heads, head_dim]",
+  centroids: ({ n, axis }: { n: number; axis: "q" | "k" }) =>
+    `The first ${n} centroids of ${axis === "q" ? "queries" : "keys"}. float32 [batch, heads, ${n}, head_dim]`,
   weights: ({ axis }: { axis: "q" | "k" }) =>
     axis === "q" ? "A number for each query. float32 [batch, heads, queries]" : "A number for each key. float32 [batch, heads, keys]",
   pooled: ({ n, stride }: { n: number; stride: number }) =>
@@ -57,7 +64,7 @@ export const floatArguments = ({ floats }: CallFields): readonly Argument[] =>
     schema: "Tensor",
     annotation: "torch.Tensor",
     tensor: true,
-    doc: `${floatDocs[input.kind](input as never)}, or without the leading axes; heads: 1, the kv heads or the query heads.`,
+    doc: `${floatDocs[input.kind](input as never)}, or without the leading axes; heads: 1${input.kind === "centroids" && input.axis === "k" ? " or the kv heads" : ", the kv heads or the query heads"}.`,
   }));
 
 export const floatChecks = ({ floats }: CallFields, space: CudaModule["space"]): readonly string[] =>

@@ -54,7 +54,7 @@ export function inputOf(input: InputModel, sizes: readonly number[]): Input {
 }
 
 /** Whether selections may read an input. */
-export const isFloatInput = ({ kind }: InputModel): boolean => ["scores", "channels", "weights", "pooled"].includes(kind);
+export const isFloatInput = ({ kind }: InputModel): boolean => ["scores", "channels", "weights", "centroids", "pooled"].includes(kind);
 
 /** An input of floats as the IR declares it. */
 export function floatInputOf({ name, kind, axis }: InputModel, sizes: readonly number[]): FloatInput {
@@ -65,6 +65,8 @@ export function floatInputOf({ name, kind, axis }: InputModel, sizes: readonly n
       return { kind, name };
     case "weights":
       return { kind, name, axis };
+    case "centroids":
+      return { kind, name, axis, n: sizes[0]! };
     case "pooled":
       return { kind, name, n: sizes[0]!, stride: sizes[1]! };
     default:

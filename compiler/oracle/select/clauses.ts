@@ -71,13 +71,19 @@ export const isTile = (expr: Expr): boolean => expr.kind === "call" && expr.call
 const isCluster = (expr: CallExpr): boolean => expr.callee.name === "cluster";
 
 function clusterOf(expr: CallExpr, place: Place): ClusterText {
-  const args = matchArgs(expr.args, ["n", "iters", "ids"]);
+  const args = matchArgs(expr.args, ["n", "iters", "ids", "from"]);
   const count = fixed(evaluate(args.get("n")!, place));
-  const ids = args.get("ids");
-  if (ids === undefined) return { count, updates: fixed(evaluate(args.get("iters")!, place)) };
-  const input = ids.kind === "name" ? place.names.get(ids.name) : undefined;
-  if (input?.kind !== "input") throw new OracleError("clusters are read from an input of ids");
+  const [ids, from] = ["ids", "from"].map((name) => inputNamed(args.get(name), place));
+  if (ids === undefined) return { count, updates: fixed(evaluate(args.get("iters")!, place)), from };
+  const { input } = ids;
   return { count, updates: 0, ids: (point, position) => idAt(input.value, point, position) };
+}
+
+function inputNamed(expr: Expr | undefined, place: Place): ClusterText["from"] {
+  if (expr === undefined) return undefined;
+  const input = expr.kind === "name" ? place.names.get(expr.name) : undefined;
+  if (expr.kind !== "name" || input?.kind !== "input") throw new OracleError("clusters are read from inputs");
+  return { name: expr.name, input };
 }
 
 /** `token` is 1, and so is a token of a cluster; `block(n)`, `page(n)` and `tile(n)` are n. */

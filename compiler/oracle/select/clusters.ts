@@ -3,8 +3,9 @@ import type { Place } from "../scope.js";
 import { allWays, type Arithmetic } from "./arithmetic.js";
 import { binaryTensor, constantTensor } from "./elementwise.js";
 import { keep, type KeepRule } from "./keep.js";
+import { floatInput } from "./float-input.js";
 import { dot, reduce, regroup } from "./reduce.js";
-import type { ClusterText, OracleTensors, Scene } from "./scene.js";
+import { sceneOf, type ClusterText, type OracleTensors, type Scene } from "./scene.js";
 import type { SelectedHead } from "./select.js";
 import { build, forEachPlace, Tensor, zeros, type Axis, type Unit } from "./tensor.js";
 import { elements, positionsOf } from "./units.js";
@@ -13,6 +14,7 @@ import { elements, positionsOf } from "./units.js";
 export interface Step {
   readonly axis: "q" | "k";
   readonly count: number;
+  readonly from?: ClusterText["from"];
   /** How often centroids were made anew before. */
   readonly step: number;
 }
@@ -21,14 +23,14 @@ export interface Step {
 export type Assigned = (b: number, h: number) => readonly number[];
 
 /** By what a step is known among the selections of a call. */
-export const stepKey = ({ axis, count, step }: Step): string => `clusters ${axis} ${count} ${step}`;
+export const stepKey = ({ axis, count, step, from }: Step): string => `clusters ${axis} ${count} ${step} ${from?.name ?? ""}`;
 
 /** The steps of a k-means, the first one around tokens; none of clusters that the caller says. */
-export const stepsOf = (axis: "q" | "k", { count, updates, ids }: ClusterText): readonly Step[] =>
-  ids !== undefined ? [] : Array.from({ length: updates + 1 }, (_, step) => ({ axis, count, step }));
+export const stepsOf = (axis: "q" | "k", { count, updates, ids, from }: ClusterText): readonly Step[] =>
+  ids !== undefined ? [] : Array.from({ length: updates + 1 }, (_, step) => ({ axis, count, step, from }));
 
 /** The clusters that a unit of a selection counts in, as units of positions. */
-export function clusterUnits(axis: "q" | "k", { count, updates, ids }: ClusterText, place: Place, { point, positions }: Scene): Axis {
+export function clusterUnits(axis: "q" | "k", { count, updates, ids, from }: ClusterText, place: Place, { point, positions }: Scene): Axis {
   const first = axis === "q" ? positions.first : 0;
   if (ids !== undefined) {
     const length = axis === "q" ? positions.queries : positions.keys;
@@ -38,7 +40,7 @@ export function clusterUnits(axis: "q" | "k", { count, updates, ids }: ClusterTe
       first,
     );
   }
-  const assigned = place.selected.entries.get(stepKey({ axis, count, step: updates }))?.assigned;
+  const assigned = place.selected.entries.get(stepKey({ axis, count, step: updates, from }))?.assigned;
   if (assigned === undefined) throw new OracleError("clusters are read before they are made");
   return membersOf(assigned(point.b, point.h), count, first);
 }
@@ -62,7 +64,7 @@ const ONE: KeepRule = { rule: "top", amount: 1, onTop: false };
  * the one with the greatest x . c - c . c / 2. `before` are the clusters of the step before, whose means are the centroids.
  */
 export function assign(
-  { axis, count, step }: Step,
+  { axis, count, step, from }: Step,
   place: Place,
   tensors: OracleTensors,
   { b, h }: { readonly b: number; readonly h: number },
@@ -72,7 +74,7 @@ export function assign(
   const ways = checked ? allWays : allWays.slice(0, 1);
   const tokens = vectors(axis, place, tensors, b, h, ways);
   const length = tokens.axes.k!.length;
-  let centroids = seeds(tokens, count, ways);
+  let centroids = from === undefined ? seeds(tokens, count, ways) : floatInput(from.input, place, sceneOf(place, tensors, b, h, ways));
   for (let i = 0; i < step; i++) centroids = means(tokens, before[i]!(b, h), centroids, ways);
   const rows = new Tensor({ q: tokens.axes.k!, dim: tokens.axes.dim! }, tokens.ways, tokens.slack);
   const norms = reduce("sum", binaryTensor("*", centroids, centroids, ways), "dim", positionsOf(place, { b, h, kvh: 0 }), ways);

@@ -22,7 +22,8 @@ import { diagonals, dot, reduce, regroup, smooth, softmax, weighted, type Fold }
 import type { Scene, UnitSizes } from "./scene.js";
 import { build, type AxisName, type Tensor } from "./tensor.js";
 import { distanceUnits, keyUnits, lastQueries, queryUnits, windows } from "./units.js";
-import { floatInput, keyVectors, queryVectors, unitsAlong } from "./views.js";
+import { floatInput } from "./float-input.js";
+import { keyVectors, queryVectors, unitsAlong } from "./views.js";
 
 /** A tensor expression, and the units of the selection that it stands in: none outside. */
 interface Context {

@@ -1,5 +1,5 @@
 import type { Expr } from "../../syntax/ast.js";
-import type { Place } from "../scope.js";
+import type { Meaning, Place } from "../scope.js";
 import { nextStamp, type Point } from "../values.js";
 import type { Arithmetic } from "./arithmetic.js";
 import type { Tensor } from "./tensor.js";
@@ -27,10 +27,12 @@ export interface UnitSizes {
   readonly clusters?: Readonly<Partial<Record<"q" | "k", ClusterText>>> | undefined;
 }
 
-/** `cluster(count, iters: updates)`, or `cluster(count, ids: ids)` */
+/** `cluster(count, iters: updates, from: …)`, or `cluster(count, ids: …)` */
 export interface ClusterText {
   readonly count: number;
   readonly updates: number;
+  /** The input that has the first centroids. */
+  readonly from?: { readonly name: string; readonly input: Extract<Meaning, { kind: "input" }> } | undefined;
   /** The cluster of the token at a position, as the caller says it. */
   readonly ids?: ((point: Point, position: number) => number) | undefined;
 }

@@ -18,6 +18,7 @@ const kinds: readonly InputKind[] = [
   "scores",
   "channels",
   "weights",
+  "centroids",
 ];
 /** Kinds of the language that this version does not compile. */
 const laterKinds = ["bias", "factor"];
@@ -83,6 +84,12 @@ function readType(clause: InputClause, context: Context): Pick<InputModel, "kind
       const axis = args.length === 0 ? "k" : axisOf(args[0]!);
       return axis === undefined || args.length > 1 ? wrong(kind, type.span, context) : { kind, sizes: [], axis };
     }
+    case "centroids": {
+      const axis = args.length === 1 ? "k" : args.length === 2 ? axisOf(args[0]!) : undefined;
+      if (axis === undefined) return wrong(kind, type.span, context);
+      const size = checkConstantInt(args.at(-1)!.value, context, "the number of centroids");
+      return size.type.kind === "error" ? undefined : { kind, sizes: [size], axis };
+    }
     case "bits":
       if (args.length === 0 || (args.length === 2 && axisOf(args[0]!) === "q" && axisOf(args[1]!) === "k"))
         return { kind, sizes: [], axis: "k" };
@@ -120,6 +127,7 @@ const forms: Readonly<Record<InputKind, string>> = {
   scores: "`scores(n, m)`, with a number for each block of n queries and m keys",
   channels: "`channels`",
   weights: "`weights` or `weights(k)`, a number for each key, or `weights(q)`, one for each query of the call",
+  centroids: "`centroids(n)` or `centroids(k, n)`, n vectors for the keys of each head, or `centroids(q, n)` for its queries",
   gate: "`gate(n)`, with n numbers for each query and head",
   pooled: "`pooled(n, s)`, with a vector for each window of n keys, one every s keys",
 };

@@ -68,7 +68,7 @@ export interface UnitModel {
   readonly span: Span;
 }
 
-/** `cluster(n, iters: t)`: k-means of the queries of a head, or of the keys of a kv head; `cluster(n, ids: doc)`. */
+/** `cluster(n, iters: t, from: c)`: k-means of the queries of a head, or of the keys of a kv head; `cluster(n, ids: doc)`. */
 export interface ClustersModel {
   readonly count: Typed;
   readonly by: KMeansModel | { readonly kind: "ids"; readonly input: InputModel };
@@ -79,6 +79,8 @@ export interface KMeansModel {
   readonly kind: "k-means";
   /** How often centroids become the means of their clusters. */
   readonly updates: Typed;
+  /** The first centroids; without it those of tokens that are spread evenly. */
+  readonly from?: InputModel | undefined;
 }
 
 /** The units of a selection: `k` or `diag`, and `q` beside `k` where each unit of queries chooses for itself. */

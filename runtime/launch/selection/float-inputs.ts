@@ -40,13 +40,17 @@ export function floatAxes(
         return [queryBlocks(module, call, spec.n), Math.ceil(call.n / spec.m)];
       case "channels":
         return [call.headDim];
+      case "centroids":
+        return [spec.n, call.headDim];
       case "weights":
         return [spec.axis === "q" ? call.nq : call.n];
       case "pooled":
         return [Math.max(0, Math.floor((call.n - spec.n) / spec.stride) + 1), call.headDim];
     }
   };
-  return { name: spec.name, inner: inner(), heads: true, note: " of float32" };
+  // Keys are those of a kv head.
+  const heads = spec.kind === "centroids" && spec.axis === "k" ? "kv" : true;
+  return { name: spec.name, inner: inner(), heads, note: " of float32" };
 }
 
 /** Finds the batch entries and heads of a float input. Throws ATTN5206. */
@@ -91,7 +95,10 @@ export function floatWords(module: AttentionModule, spec: FloatInputSpec, call: 
       field: `${spec.name}[${wrong}]`,
       expected: "a finite number of float32",
       found: String(data[wrong]),
-      remedy: "Replace it: a score of -1e30, say, is below those of all other units.",
+      remedy:
+        spec.kind === "centroids"
+          ? "Replace its vector, say by that of a token."
+          : "Replace it: a score of -1e30, say, is below those of all other units.",
     });
   }
   return { data: floats, shape };

@@ -193,6 +193,25 @@ test.each(Object.entries(clustered))("clusters, %s: interpreter and oracle agree
   }
 });
 
+/** Clusters around centroids of the caller: those of a kv head, of all heads, of query heads. */
+const warm: Readonly<Record<string, string>> = {
+  "clusters of keys": "space seq full\ninput ck : centroids(6)\nselect c { unit q: token, k: cluster(6, iters: 0, from: ck); score dot(q, mean(k)); keep top(2) }\nattend c",
+  "clusters of both": "space seq cross\ninput cq : centroids(q, 2 + 2)\ninput ck : centroids(k, 6)\nselect c { unit q: cluster(4, iters: 1, from: cq), k: cluster(6, iters: 2, from: ck); score softmax(dot(mean(q), mean(k)) * scale + log(size(k))); keep top_p(0.6) }\nselect d { unit q: token, k: cluster(6, iters: 1); score dot(q, mean(k)); keep top(1) }\nattend c | d",
+}; // prettier-ignore
+
+test.each(Object.entries(warm))("centroids of the caller, %s: interpreter and oracle agree", (_, body) => {
+  for (const own of [1, kvHeads]) {
+    const shapes = { cq: [1, own === 1 ? heads : kvHeads, 4, headDim], ck: [own === 1 ? batch : 1, own, 6, headDim] };
+    const { checks, difference } = interpreted(bodyOf(body), launchOf(37, 12, own === 1, shapes), batch);
+    expect(
+      checks.filter((check) => !check.ok),
+      `${own} heads`,
+    ).toEqual([]);
+    expect(checks.length).toBeGreaterThan(1);
+    expect(difference).toBe(undefined);
+  }
+});
+
 /** Clusters that the caller says: some tokens are in none, and some clusters are empty. */
 const told: Readonly<Record<string, string>> = {
   "tokens choose sentences": "space seq causal\ninput doc : ids\nselect c { unit q: token, k: cluster(5, ids: doc); score dot(q, mean(k)) + end(k) - start(k); group max over h; keep top(2) }\nattend c | q - k < 3",
