@@ -10,7 +10,7 @@ import { nodeHost } from "./host.js";
 import type { Operator } from "./operators.js";
 import { readSource } from "./sources.js";
 import { verifyCases } from "./verify-plan.js";
-import { checkSelections, givenSelections } from "./verify-selections.js";
+import { anyBits, checkSelections, givenSelections } from "./verify-selections.js";
 
 /** How much is verified. */
 export interface VerifyEffort {
@@ -67,7 +67,7 @@ export async function verifyKernel(
   const maskOf = (call: VerifyCall, selected?: Selected): MaskPredicate => {
     const launch = launchOf(call);
     const tokens = launch.N;
-    const mask = oracleMask(program, module.name, { ...launch, selected });
+    const mask = oracleMask(program, module.name, { ...launch, selected, unselected: anyBits(Math.max(tokens, launch.NQ)) });
     // The module numbers queries from 0; the oracle speaks of positions.
     const first = windows?.space === "self" ? tokens - call.queries : 0;
     return first === 0 ? mask : (b, h, q, k) => mask(b, h, q + first, k);

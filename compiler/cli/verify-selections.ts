@@ -69,6 +69,14 @@ function readsOf(program: OracleProgram, module: MaskModule, launch: OracleLaunc
   return (b, h) => byMask(b, h) || byOthers.some((reads) => reads(b, h));
 }
 
+const matrixOf = (size: number, word: (i: number) => number): OracleBits => ({
+  ...{ batch: 1, heads: 1, rows: size, columns: size },
+  words: Uint32Array.from({ length: size * Math.ceil(size / 32) }, (_, i) => word(i)),
+});
+
+/** Bits without a pattern, for the selections that a module does not make because they decide nothing. */
+export const anyBits = (size: number): OracleBits => matrixOf(size, (i) => mixSeeds(i, size));
+
 /** Whether the mask of a head reads a selection: whether it differs between one of nothing and one of everything. */
 function maskReads(
   program: OracleProgram,
@@ -77,17 +85,19 @@ function maskReads(
   call: VerifyCall,
   name: string,
 ): Reads {
-  const filled = (word: number): OracleBits => {
-    const rows = Math.max(launch.N, launch.NQ);
-    return { batch: 1, heads: 1, rows, columns: launch.N, words: new Uint32Array(rows * Math.ceil(launch.N / 32)).fill(word) };
-  };
+  const size = Math.max(launch.N, launch.NQ);
+  const filled = (word: number): OracleBits => matrixOf(size, () => word);
   // Whatever the others are, it is read where one way of filling them shows it.
   const others = [0, 0xffffffff].map((word) =>
     Object.fromEntries(selections.flatMap(({ name, kind }) => (kind === "order" ? [] : [[name, filled(word)]]))),
   );
   const masks = others.map((all) =>
     [0, 0xffffffff].map((word) =>
-      oracleMask(program, attention, { ...launch, selected: { ...launch.selected, ...all, [name]: filled(word) } }),
+      oracleMask(program, attention, {
+        ...launch,
+        selected: { ...launch.selected, ...all, [name]: filled(word) },
+        unselected: anyBits(size),
+      }),
     ),
   );
   const { firstPosition, queries } = call;

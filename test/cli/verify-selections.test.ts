@@ -31,6 +31,16 @@ const folder = folderWith({
   attend s
 }
 `,
+  "alike.attn": `attention alike {
+  space  seq causal
+  input  c : channels
+  let    near = sum(dot(mean(q), k), over: k) > 0
+  select gone { unit k: token; score sum(dot(q * c, k), over: q); keep top(2) }
+  select s { unit q: block(4), k: block(4); score dot(mean(q), mean(k)); keep top(2) }
+  select t { unit q: block(4), k: block(4); score dot(mean(q), mean(k)); keep top(1 + 1); among gone | all }
+  attend s | t & q - k > 3 | gone & none | (t if near else t)
+}
+`,
   "later.attn": `attention later {
   space  seq causal
   input  c : channels
@@ -51,6 +61,12 @@ const verify = async (file: string) => {
   const report = json(result) as { results: readonly { ok: boolean; cases: readonly Case[] }[] };
   return { code: result.code, ...report.results[0]! };
 };
+
+test("selections that decide nothing are not made; two that say the same are two", async () => {
+  const { code, ok, cases } = await verify("alike.attn");
+  expect({ code, ok }).toEqual({ code: 0, ok: true });
+  expect(cases[0]!.selections.map(({ name }) => name)).toEqual(["s", "t"]);
+});
 
 test("cases say what each selection and flag chose", async () => {
   const { code, ok, cases } = await verify("picked.attn");

@@ -4,8 +4,8 @@ import { changes, nextStamp } from "../values.js";
 import { readSelects, type SelectText } from "./clauses.js";
 
 /*
- * Two uses of a pattern, or two patterns, may ask for one selection: it is made once. Which ones are the same is read off
- * a text that has numbers and definitions in the place of names.
+ * Two uses of a pattern may ask for one selection: it is made once. Which ones are the same is read off a text that has
+ * numbers and definitions in the place of names.
  */
 
 /** What a selection says, in full. */

@@ -51,14 +51,16 @@ export interface SelectionBook {
   readonly tensors?: OracleTensors | undefined;
   /** Matrices that are read instead of making a selection, by name. */
   readonly given: Readonly<Record<string, OracleBits>>;
+  /** Bits that stand for any other. */
+  readonly others?: OracleBits | undefined;
   /** Compute also in float32, to know what rounding does. */
   readonly checked: boolean;
   /** By all that they say, in the order of their first use. */
   readonly entries: Map<string, Entry>;
 }
 
-export function emptyBook(launch: Pick<OracleLaunch, "tensors" | "selected">, checked: boolean): SelectionBook {
-  return { tensors: launch.tensors, given: launch.selected ?? {}, checked, entries: new Map() };
+export function emptyBook(launch: Pick<OracleLaunch, "tensors" | "selected" | "unselected">, checked: boolean): SelectionBook {
+  return { tensors: launch.tensors, given: launch.selected ?? {}, others: launch.unselected, checked, entries: new Map() };
 }
 
 /** Gives the selections of a mask names of their own, which none of `taken` has: the second `c` is `c_2`. */
@@ -94,7 +96,7 @@ export function levelTerm({ clause, place }: SelectMeaning, level: number): Term
 }
 
 const one = (place: Place, text: SelectText, least: boolean): Term =>
-  once(place.selected, selectionKey(text, place, least), () => madeSelection(text, place, least));
+  once(place.selected, `${baseName(text.name, place)} ${selectionKey(text, place, least)}`, () => madeSelection(text, place, least));
 
 /** What says the same is one selection. */
 function once({ entries }: SelectionBook, key: string, make: () => Entry): Term {
@@ -145,7 +147,7 @@ function madeSelection(whole: SelectText, place: Place, least: boolean): Entry {
   };
   const has = (p: Point): boolean => {
     const [row, column] = matrix.bitOf(p);
-    const given = selected.given[entry.name];
+    const given = givenOf(selected, entry);
     if (given !== undefined) return givenBit(given, p.b, headOf(given, p, place), row, column);
     return row >= 0 && column >= 0 && column < matrix.columns && bits(p.b)[p.h]![row * matrix.columns + column] === 1;
   };
@@ -200,7 +202,9 @@ const clusterMatrix = (rows: number, columns: number): MatrixShape => ({
 export function flagTerm(expr: Expr, place: Place): Term {
   const meaning = expr.kind === "name" ? place.names.get(expr.name) : undefined;
   const named = meaning?.kind === "tensor" && expr.kind === "name" ? { ...meaning, name: expr.name } : { expr, place, name: "flag" };
-  return once(place.selected, `flag ${spelled(named.expr, named.place)}`, () => madeFlag(named.expr, named.place, named.name));
+  return once(place.selected, `flag ${baseName(named.name, named.place)} ${spelled(named.expr, named.place)}`, () =>
+    madeFlag(named.expr, named.place, named.name),
+  );
 }
 
 function madeFlag(expr: Expr, place: Place, name: string): Entry {
@@ -221,11 +225,14 @@ function madeFlag(expr: Expr, place: Place, name: string): Entry {
     known: (own) => ({ kind: "flag", name: own, decide: (b, h) => decided(b)[h]! }),
   };
   const has = (p: Point): boolean => {
-    const given = selected.given[entry.name];
+    const given = givenOf(selected, entry);
     return given === undefined ? decided(p.b)[p.h]!.holds : givenBit(given, p.b, headOf(given, p, place), 0, 0);
   };
   return entry;
 }
+
+/** Bits that a mask reads in the place of what would be selected. */
+const givenOf = ({ given, others }: SelectionBook, { name }: Entry): OracleBits | undefined => given[name] ?? others;
 
 function tensorsOf({ tensors }: SelectionBook, name: string): OracleTensors {
   if (tensors === undefined) throw new OracleError(`${name} is made from tensors that are not given`);

@@ -136,10 +136,10 @@ export class Selections {
     return steps.at(-1)!.assigns;
   }
 
-  /** The bit of a pair. What two uses of a pattern, or two clauses, say alike is selected once, under the name of the first. */
+  /** The bit of a pair. What two uses of a pattern say alike is selected once. */
   private bit(item: SelectionItem, base: string, least: boolean): BoolExpr {
     const said = item.kind === "flag" ? { ...item, value: this.table.key(item.value) } : { ...item, score: this.table.key(item.score) };
-    const key = JSON.stringify([said, least]);
+    const key = JSON.stringify([base, said, least]);
     let index = this.known.get(key);
     if (index === undefined) {
       index = this.items.length;
