@@ -2,9 +2,9 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generateTypeScript } from "../../compiler/bindings/typescript.js";
+import { launchModule } from "../../compiler/driver/launch.js";
 import type { MaskModule } from "../../compiler/mask/ir.js";
 import { runtimeSources } from "../bindings/runtime-sources.js";
-import { compiled } from "../bindings/modules.js";
 import { moduleOf } from "../semantics/compile.js";
 
 export const ROOT = join(import.meta.dirname, "../..");
@@ -22,6 +22,7 @@ export async function buildExample(name: string, source: string, standalone: boo
   const mask = moduleOf(readFileSync(join(folder, source), "utf8"));
   const options = { version: "0.0.0-test", source, js: true, ...(standalone ? { standalone: runtimeSources() } : {}) };
   mkdirSync(join(folder, "generated"));
-  for (const file of await generateTypeScript([compiled(mask)], options)) writeFileSync(join(folder, "generated", file.name), file.text);
+  for (const file of await generateTypeScript([{ mask, launch: launchModule(mask) }], options))
+    writeFileSync(join(folder, "generated", file.name), file.text);
   return { folder, mask, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }

@@ -7,8 +7,9 @@ import { expect } from "vitest";
 import { softwareTest } from "../device/software.js";
 import { buildExample, ROOT } from "./example.js";
 
-softwareTest("examples/node: the script runs and its own check holds", async () => {
-  const { folder, remove } = await buildExample("node", "packed.attn", false);
+/** What the script of an example says, run as its README says to. It fails where the script's own check does. */
+async function said(name: string, source: string): Promise<string> {
+  const { folder, remove } = await buildExample(name, source, false);
   try {
     // The package as it is installed, but for the sources in place of what is built from them.
     const installed = join(folder, "node_modules/attnc");
@@ -20,9 +21,20 @@ softwareTest("examples/node: the script runs and its own check holds", async () 
 
     const loader = pathToFileURL(join(ROOT, "node_modules/tsx/dist/esm/index.mjs")).href;
     const { stdout } = await promisify(execFile)(process.execPath, ["--import", loader, "main.js", "software"], { cwd: folder });
-    expect(stdout).toMatch(/^Device: .*\(software\)$/m);
-    expect(stdout).toMatch(/^Head 5, query 660: sees keys 650 to 660; off by \d.\de-\d+ from plain loops\.$/m);
+    return stdout;
   } finally {
     remove();
   }
+}
+
+softwareTest("examples/node: the script runs and its own check holds", async () => {
+  const text = await said("node", "packed.attn");
+  expect(text).toMatch(/^Device: .*\(software\)$/m);
+  expect(text).toMatch(/^Head 5, query 660: sees keys 650 to 660; off by \d.\de-\d+ from plain loops\.$/m);
+});
+
+softwareTest("examples/decoding: the script runs and its own check holds", async () => {
+  const text = await said("decoding", "pages.attn");
+  expect(text.match(/^Step \d: 48 of 126 pages, (chosen|reused); \d+% of the mass\.$/gm)).toHaveLength(6);
+  expect(text).toMatch(/^Off by \d.\de-\d+ from plain loops over the chosen pages\.$/m);
 });
