@@ -38,8 +38,8 @@ export interface LoadedBranched {
 export async function loadBranched(executor: Executor, mask: BranchedMask, tuned: boolean): Promise<LoadedBranched> {
   if (executor.gpu !== undefined) return onDevice(webGpu(executor.gpu, mask, tuned));
   if (executor.onDevice) {
-    const { cuda, kernel } = executor as CudaExecutor;
-    return onDevice((await import("./cuda-executor.js")).loadCudaBranched(cuda, mask, kernel));
+    const { cuda, options } = executor as CudaExecutor;
+    return onDevice((await import("./cuda-executor.js")).loadCudaBranched(cuda, mask, options));
   }
   const operators = await Promise.all(mask.branches.map(({ module }) => executor.load(module)));
   return interpreted(mask, operators);

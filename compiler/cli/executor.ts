@@ -86,7 +86,7 @@ export interface ExecutorOptions {
 /** Opens a device by the name the command line gave it. Rejects with an AttnError where there is none. */
 export async function openExecutor(choice: DeviceChoice, options: ExecutorOptions = {}): Promise<Executor> {
   if (choice === "interpreter") return interpreter(options.order);
-  if (choice === "cuda") return (await import("./cuda-executor.js")).openCudaExecutor(options.kernel);
+  if (choice === "cuda") return (await import("./cuda-executor.js")).openCudaExecutor({ kernel: options.kernel, order: options.order });
   if (options.use !== "times") (await import("../../runtime/device/polling.js")).sleepWhileWaiting();
   const { openDevice } = await import("../../runtime/device/open.js");
   const gpu = await openDevice(choice);

@@ -10,10 +10,10 @@ import { timedCall } from "./timed.js";
 import type { Timed, TimedProblem } from "./timed.js";
 
 /** An operator on a CUDA device, timed by the device between two events of its stream. */
-export async function timedOnCuda({ cuda, kernel }: CudaExecutor, problem: TimedProblem): Promise<Timed> {
+export async function timedOnCuda({ cuda, options }: CudaExecutor, problem: TimedProblem): Promise<Timed> {
   const { module, env, batch } = problem;
   const { heads, valueDim, dtype } = module.shape;
-  const operator = await loadCudaAttention(cuda, module, kernel);
+  const operator = await loadCudaAttention(cuda, module, { ...options, order: problem.order });
   const memory = allocations(cuda);
   const upload = (values: Float32Array): bigint => memory.upload(toDeviceElements(dtype, values));
   const elements = batch * heads * env.NQ * valueDim;

@@ -17,7 +17,7 @@ export interface TimedProblem {
   readonly q: Float32Array<ArrayBuffer>;
   readonly k: Float32Array<ArrayBuffer>;
   readonly v: Float32Array<ArrayBuffer>;
-  /** Which go first on WebGPU, where queries choose blocks of keys. */
+  /** Which go first on a GPU, where queries choose blocks of keys. */
   readonly order?: PairOrder | undefined;
 }
 

@@ -58,6 +58,11 @@ function printFor(module: MaskModule, headDims: readonly number[], dtypes: reado
 }
 
 function withSource(module: MaskModule, { kernels: { kernels, stages }, selection }: Printed, source: string): CudaModule {
-  const spec = { uniforms: uniformFields(module), variants: [], selection: selection && selectionSpec(module, selection) };
+  const spec = {
+    uniforms: uniformFields(module),
+    variants: [],
+    keyOrder: kernels.some(({ keyOrder }) => keyOrder !== undefined),
+    selection: selection && selectionSpec(module, selection),
+  };
   return { ...attentionModule(module, spec), cuda: { source, kernels, ...(stages === undefined ? {} : { stages }) } };
 }

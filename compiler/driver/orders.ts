@@ -18,9 +18,10 @@ export function expectedOrders(module: MaskModule, env: MaskEnv, { tileQ, tileK 
   const { N, NQ, heads, kvHeads } = env;
   const self = module.space.kind === "self";
   const most = mostOf(Math.ceil(N / unit), mostChosen(chosen));
+  const tile = { tileQ, tileK, heads: 1 };
   const pairs = expectedPairs({
-    ...{ queries: NQ, keys: N, offset: self ? N - NQ : 0, causal: self && module.space.causal },
-    ...{ unit, most, group: grouped && chosen.heads !== "query" ? heads / kvHeads : 1, tileQ, tileK },
+    ...{ keyTile: tile, queryTile: tile, queries: NQ, keys: N, offset: self ? N - NQ : 0, causal: self && module.space.causal },
+    ...{ unit, most, group: grouped && chosen.heads !== "query" ? heads / kvHeads : 1 },
   });
   const tiles = (count: number): number => Math.ceil(count / (tileQ * tileK));
   return {

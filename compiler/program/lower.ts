@@ -71,6 +71,12 @@ export function lowerKeyOrder(
   return { chosen: program, rest: { ...others, body: [...others.body.filter(({ op }) => !ENDS.has(op)), ...keepPart] } };
 }
 
+/** As {@link lowerKeyOrder}; undefined too where blocks fill less than half a tile and leave most of its work undone. */
+export function fullKeyOrder(...of: Parameters<typeof lowerKeyOrder>): KeyOrderPrograms | undefined {
+  const programs = lowerKeyOrder(...of);
+  return programs !== undefined && 2 * programs.chosen.chosen!.unit >= programs.chosen.tileK ? programs : undefined;
+}
+
 const ENDS: ReadonlySet<Stmt["op"]> = new Set<Stmt["op"]>(["normalize", "store", "storeLse"]);
 
 /** The pass over the tiles of a walk; `unit` keys at a time where it is over the blocks that queries chose. */

@@ -13,6 +13,8 @@ import { usedLaunchVariables } from "./print/uniforms.js";
 export interface Kernels {
   readonly uniforms: readonly UniformField[];
   readonly variants: readonly KernelVariant[];
+  /** Kernels that are no variants have a key order. */
+  readonly keyOrder?: boolean | undefined;
   readonly selection?: SelectionSpec | undefined;
 }
 
@@ -51,9 +53,9 @@ export function attentionModule(module: MaskModule, kernels: Kernels): Attention
 
 const hasQueryPlaces = ({ layout, space }: MaskModule): boolean => layout?.tokens.q !== undefined && space.kind === "self";
 
-/** Where a variant has kernels for it. */
-function keyOrderSpec(module: MaskModule, { variants }: Kernels): Pick<AttentionModule, "keyOrder"> {
-  const order = variants.some((variant) => variant.keyOrder !== undefined) ? keyOrder(module) : undefined;
+/** Where there are kernels for it. */
+function keyOrderSpec(module: MaskModule, { variants, keyOrder: turns }: Kernels): Pick<AttentionModule, "keyOrder"> {
+  const order = turns === true || variants.some((variant) => variant.keyOrder !== undefined) ? keyOrder(module) : undefined;
   if (order === undefined) return {};
   const { selection: name, unit, grouped } = order;
   const chosen = module.selections!.find((each) => each.name === name);

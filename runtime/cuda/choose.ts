@@ -81,6 +81,15 @@ export function chooseKernel(module: Choice, shape: Dims, dtype: CudaDtype, devi
   )!;
 }
 
+/**
+ * The kernel whose tiles key order has beside a chosen one: that one, or else the best that the device can run and that rounds
+ * as it does. Undefined where the module has none.
+ */
+export function keyOrderKernel(module: Choice, shape: Dims, chosen: CudaKernel, device: CudaProperties): CudaKernel | undefined {
+  const able = [chosen, ...fittingKernels(module, shape, chosen.dtype)];
+  return able.find((each) => each.keyOrder !== undefined && each.weights === chosen.weights && obstacle(each, device) === undefined);
+}
+
 /** Whether a module's source is to be compiled for exactly this architecture, as kernels that use only its features need. */
 export const needsArchitectureOnly = ({ cuda }: CudaModule, device: CudaProperties): boolean =>
   cuda.kernels.some((kernel) => kernel.architectureOnly && kernel.architecture === device.architecture);

@@ -43,6 +43,12 @@ export interface CudaKernel {
   readonly packsHeads: boolean;
   /** The type to which softmax weights are rounded before the product with the values, where tensor cores take them so; f32 otherwise. */
   readonly weights?: CudaDtype | undefined;
+  /**
+   * Kernels that go through the keys block by block, with this one's tiles, threads and shared memory, and `rest`, the tiles
+   * of what is left of the mask: see \`launch/key-order\`. They take the uniforms, q, k, v, the aux words, the fields of the
+   * order, the lists and the parts.
+   */
+  readonly keyOrder?: { readonly chosen: string; readonly rest?: string | undefined } | undefined;
   /** Present where keys and values come by bulk tensor copies. */
   readonly tensorMaps?: TensorMapBoxes | undefined;
 }

@@ -10,12 +10,14 @@ import { orderTable } from "../launch/curves.js";
 import { AttnError } from "../launch/errors.js";
 import { checkInputNames } from "../launch/input-names.js";
 import { withOrderInputs } from "../launch/orders.js";
+import { checkOrder, type PairOrder } from "../launch/key-order/plan.js";
 import { checkSelectionBytes } from "../launch/selection/selections.js";
 import type { AttentionArrays, AttentionOutput } from "../launch/run.js";
 import { scalarWords, uniformWords } from "../launch/uniform-words.js";
-import { chooseKernel, needsArchitectureOnly } from "./choose.js";
+import { chooseKernel, keyOrderKernel, needsArchitectureOnly } from "./choose.js";
 import type { CudaDevice, CudaFunction, CudaProgram, CudaStream, DevicePointer } from "./device.js";
 import { locateInputs, type CudaInputs, type LocatedInputs } from "./inputs.js";
+import { cudaKeyOrder, type CudaKeyOrder } from "./key-order.js";
 import { allocations, constantWords, streamMemory } from "./memory.js";
 import type { CudaDtype, CudaKernel, CudaModule } from "./module.js";
 import { mostKeys } from "./most-keys.js";
@@ -58,6 +60,11 @@ export interface CudaAttentionOptions {
   /** What nvcc made of the module's source for this device: it is loaded instead of compiling the source. */
   readonly cubin?: Uint8Array | undefined;
   /**
+   * The order of pairs where queries choose blocks of keys: `keys` takes key order wherever there is room for its parts,
+   * `queries` never. By default each launch counts and takes the cheaper one.
+   */
+  readonly order?: PairOrder | undefined;
+  /**
    * The most bytes that the intermediate results of selections may take: 1 GiB by default. Calls that need more are run in
    * parts, one after another.
    */
@@ -88,6 +95,8 @@ export interface CudaAttention {
    * Float32Array, or for 16-bit dtypes also as Uint16Array of bits. Rejects with an {@link AttnError}.
    */
   run(arrays: AttentionArrays, call: AttentionCall): Promise<AttentionOutput>;
+  /** The order that the last launch of a stream chose, for measurements: waits for it and reads it back. */
+  lastOrder(stream?: CudaStream): Promise<Exclude<PairOrder, "auto">>;
   /** Frees the operator's own memory, once what was launched has ended. */
   destroy(): void;
 }
@@ -105,6 +114,8 @@ interface OperatorParts {
   readonly kernel: CudaKernel;
   readonly program: CudaProgram;
   readonly selectionBytes: number | undefined;
+  /** Absent where pairs are always in query order. */
+  readonly keyOrder: CudaKeyOrder | undefined;
 }
 
 /** A launch that was checked. */
@@ -153,7 +164,7 @@ function gridOf(module: CudaModule, kernel: CudaKernel, call: ResolvedCall, devi
 export const destroyedError = (name: string): AttnError =>
   new AttnError("ATTN5107", { field: "operator", expected: "an operator in use", found: `${name}, destroyed`, remedy: "Make a new one." });
 
-function makeOperator({ device, module, shape, dtype, kernel, program, selectionBytes }: OperatorParts): CudaAttention {
+function makeOperator({ device, module, shape, dtype, kernel, program, selectionBytes, keyOrder }: OperatorParts): CudaAttention {
   /** The module with what the launcher itself makes among its inputs. */
   const full = withOrderInputs(module);
   const attend: CudaFunction = program.function(kernel.symbol, kernel.sharedBytes);
@@ -169,6 +180,8 @@ function makeOperator({ device, module, shape, dtype, kernel, program, selection
   const constants = constantWords(device);
   const memory = streamMemory(device);
   const scratch = streamMemory(device);
+  /** Streams whose last launch may have taken key order. */
+  const mayTurn = new Set<CudaStream>();
   let destroyed = false;
   const checkUsable = (): void => {
     if (destroyed) throw destroyedError(module.name);
@@ -230,7 +243,18 @@ function makeOperator({ device, module, shape, dtype, kernel, program, selection
       const aux = fillAux(planned, stream);
       const pointers = [q, k, v, aux, out, lse ?? 0n].map(pointerBytes);
       const { threads, sharedBytes } = kernel;
-      device.launch(attend, { blocks, threads, sharedBytes, parameters: [wordBytes(words), ...pointers, ...maps], stream });
+      const whole = (keysFirst: DevicePointer): void => {
+        const turn = module.keyOrder === undefined ? [] : [pointerBytes(keysFirst)];
+        device.launch(attend, { blocks, threads, sharedBytes, parameters: [wordBytes(words), ...pointers, ...turn, ...maps], stream });
+      };
+      const order = keyOrder?.plan(resolved, inputs.layout);
+      if (order === undefined) {
+        mayTurn.delete(stream);
+        whole(0n);
+        return;
+      }
+      mayTurn.add(stream);
+      keyOrder!.launch(order, { call: resolved, layout: inputs.layout, aux, q, k, v, out, lse }, whole, stream);
     },
     select(tensors, call, stream = 0n) {
       fillAux(plan(tensors, call, ["q", "k"]), stream);
@@ -240,10 +264,16 @@ function makeOperator({ device, module, shape, dtype, kernel, program, selection
       checkUsable();
       return runOnArrays(operator, arrays, call);
     },
+    // A promise even of what fails at once.
+    async lastOrder(stream = 0n) {
+      checkUsable();
+      return mayTurn.has(stream) && keyOrder!.keysFirst(stream) ? "keys" : "queries";
+    },
     destroy() {
       if (destroyed) return;
       destroyed = true;
       device.synchronize();
+      keyOrder?.free();
       own.free();
       constants.free();
       memory.free();
@@ -255,7 +285,7 @@ function makeOperator({ device, module, shape, dtype, kernel, program, selection
 
 /**
  * Makes an operator of a compiled module on a device: chooses a kernel and compiles the module's source, once
- * for each device. Rejects with an {@link AttnError}: ATTN5103, ATTN5201, ATTN5303 to ATTN5306.
+ * for each device. Rejects with an {@link AttnError}: ATTN5103, ATTN5201, ATTN5212, ATTN5303 to ATTN5306.
  */
 export async function createCudaAttention(
   device: CudaDevice,
@@ -266,6 +296,8 @@ export async function createCudaAttention(
   const resolved = resolveShape(module, shape);
   const { selectionBytes } = options;
   checkSelectionBytes(selectionBytes);
+  const order = options.order ?? "auto";
+  checkOrder(order);
   const dtype = options.dtype ?? module.dtype;
   const kernel = chooseKernel(module, resolved, dtype, device.properties, options.kernel);
   const program = await loadProgram(device, {
@@ -274,5 +306,7 @@ export async function createCudaAttention(
     architectureOnly: needsArchitectureOnly(module, device.properties),
     cubin: options.cubin,
   });
-  return makeOperator({ device, module, shape: resolved, dtype, kernel, program, selectionBytes });
+  const keys = order === "queries" ? undefined : keyOrderKernel(module, resolved, kernel, device.properties);
+  const keyOrder = keys && cudaKeyOrder(device, module, program, dtype, kernel, keys, order);
+  return makeOperator({ device, module, shape: resolved, dtype, kernel, program, selectionBytes, keyOrder });
 }

@@ -17,7 +17,7 @@ import { GrowingBuffer } from "./growing-buffer.js";
 import { layoutAux, type AuxLayout } from "./input-layout.js";
 import { checkInputNames } from "./input-names.js";
 import { dispatchKeyOrder, KeyOrderBuffers, keyOrderPipelines, type KeyOrderPipelines } from "./key-order/launch.js";
-import { checkOrder, keyOrderOf, type PairOrder } from "./key-order/plan.js";
+import { checkOrder, keyOrderOf, type OrderKernels, type PairOrder } from "./key-order/plan.js";
 import { encodeKeyList } from "./key-lists.js";
 import type { AttentionModule, KernelVariant } from "./module.js";
 import { orderBuffers, withOrderInputs } from "./orders.js";
@@ -251,7 +251,8 @@ export class AttentionOperator {
     const total = tiles * resolved.heads * resolved.batch;
     const groups = foldWorkgroups(total, this.device);
     const { split: ways, keyOrder } = this.parts;
-    const order = keyOrder && keyOrderOf(this.module, this.variant, resolved, aux, groups, keyOrder.order, this.device.limits);
+    const order =
+      keyOrder && keyOrderOf(this.module, orderKernels(this.variant), resolved, aux, groups, keyOrder.order, this.device.limits);
     const split =
       order === undefined && ways !== undefined
         ? splitOf(this.variant, resolved, tiles, this.module.uneven === true, ways.options, this.device.limits)
@@ -332,6 +333,12 @@ export class AttentionOperator {
     this.selection?.destroy();
     for (const buffer of Object.values(this.orders)) buffer.destroy();
   }
+}
+
+/** Tiles of both orders have the queries of one head, but for those of a group in key order. */
+function orderKernels({ tileQ, tileK, valueDim, keyOrder }: KernelVariant): OrderKernels {
+  const tile = { tileQ, tileK, heads: 1 };
+  return { keyTile: tile, queryTile: tile, valueDim, rest: keyOrder?.rest !== undefined };
 }
 
 /** The kernel that won here, where it is one that can be used. */

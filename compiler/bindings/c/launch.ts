@@ -73,6 +73,7 @@ export function printHost({ mask, module }: HostPart, linkage: string): string {
   const call = `${stem}_call`;
   const keys = mostKeys(module.lists?.length ?? 0);
   const maps = usesMaps(module);
+  const turns = module.keyOrder !== undefined;
   return `${printScalarKernel(mask)}namespace {
 
 const Kernel kernels[] = {
@@ -128,7 +129,7 @@ ${maps ? MAPS : ""}  void* out = p->out;
   const void* q = p->q;
   const void* k = p->k;
   const void* v = p->v;
-  void* arguments[] = {&u, &q, &k, &v, &aux, &out, &lse${maps ? ", &maps[0], &maps[1], &maps[2]" : ""}};
+${turns ? QUERIES_FIRST : ""}  void* arguments[] = {&u, &q, &k, &v, &aux, &out, &lse${turns ? ", &keys_first" : ""}${maps ? ", &maps[0], &maps[1], &maps[2]" : ""}};
   return launch(kernel->function, blocks, kernel->threads, arguments, kernel->shared_bytes, stream) ? ATTNC_OK : ATTNC_CUDA_ERROR;
 }
 
@@ -154,6 +155,9 @@ function printKernel(k: CudaKernel): string {
   const values = [k.headDim, k.valueDim, k.tileQ, k.threads, k.sharedBytes, k.persistent, k.packsHeads, queryRows, keyRows, innerElements];
   return `{reinterpret_cast<const void*>(&${k.symbol}), ${dtypeConstants[k.dtype]}, ${values.join(", ")}}`;
 }
+
+/** Launches of C have query order alone. */
+const QUERIES_FIRST = "  const unsigned int* keys_first = nullptr;\n";
 
 const MAPS = `  CUtensorMap maps[3] = {};
   if (kernel->key_rows > 0) {

@@ -1,4 +1,5 @@
 import type { TileProgram } from "../../program/ir.js";
+import type { KeyOrderPrograms } from "../../program/lower.js";
 import type { CudaDtype, CudaKernel, TensorMapBoxes } from "../../../runtime/cuda/module.js";
 
 /** What a kernel is made for. */
@@ -28,6 +29,8 @@ export interface Instance<S extends CudaSchedule = CudaSchedule> {
   readonly schedule: S;
   readonly problem: CudaProblem;
   readonly kernel: CudaKernel;
+  /** The programs of its kernels of key order, where it has them. */
+  readonly keys?: KeyOrderPrograms | undefined;
 }
 
 /**
@@ -50,8 +53,21 @@ export interface Family<S extends CudaSchedule = CudaSchedule> {
   readonly parameters: string;
   /** Widths of the warpgroup products of a kernel, where it has some. */
   productWidths?(instance: Instance<S>): readonly number[];
+  /**
+   * The type of a tile that is made from a `Place`, and that statements are put to, where the family has such: it has kernels
+   * of key order too then.
+   */
+  tile?(instance: Instance<S>): string;
   /** The body of a kernel, from the statements of its program. */
   body(instance: Instance<S>): string;
 }
 
 export const elementType: Readonly<Record<CudaDtype, string>> = { f32: "float", f16: "f16", bf16: "bf16" };
+
+/** A kernel with the family that prints it. */
+export interface FamilyInstance extends Instance {
+  readonly family: Family;
+}
+
+/** The macro that says whether a family's kernels are compiled for the architecture at hand. */
+export const guardOf = ({ name }: Family): string => `ATTNC_HAS_${name.toUpperCase()}`;

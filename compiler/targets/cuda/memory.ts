@@ -42,6 +42,18 @@ __device__ __forceinline__ void load_shared(const float* from, float (&x)[COUNT]
   }
 }
 
+// Of the numbers of 256 threads, the sums up to each: all threads take part, and may read all of them after.
+__device__ __forceinline__ void running_sums(unsigned int* sums, int lane, unsigned int own) {
+  sums[lane] = own;
+  for (int distance = 1; distance < 256; distance *= 2) {
+    block_barrier();
+    const unsigned int left = lane >= distance ? sums[lane - distance] : 0u;
+    block_barrier();
+    sums[lane] += left;
+  }
+  block_barrier();
+}
+
 // The natural logarithm of a row's sum of exponentials, from its maximum and sum in base 2.
 __device__ __forceinline__ float lse_of(float max, float sum) {
   return sum == 0.0f ? __uint_as_float(0xff800000u) : 0.6931471805599453f * (max + log2f(sum));

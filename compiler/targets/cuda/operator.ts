@@ -1,6 +1,6 @@
 import type { MaskModule } from "../../mask/ir.js";
-import type { TileProgram } from "../../program/ir.js";
-import { lower } from "../../program/lower.js";
+import { fullKeyOrder, lower } from "../../program/lower.js";
+import type { KeyOrderPrograms } from "../../program/lower.js";
 import { symbolStem } from "../../../runtime/cuda/module.js";
 import type { CudaDtype, CudaKernel, CudaModule } from "../../../runtime/cuda/module.js";
 import { gatheredLists } from "../../tiles/walks.js";
@@ -11,7 +11,7 @@ import { packsHeads } from "./pattern.js";
 import { cudaSelection } from "./select/source.js";
 import type { CudaSelection } from "./select/source.js";
 import { printOperator, printSource } from "./source.js";
-import type { FamilyInstance, OperatorText } from "./source.js";
+import type { OperatorText } from "./source.js";
 
 /** The kernels of an operator, with their text before it has become a source. */
 export interface PrintedKernels extends Omit<CudaModule["cuda"], "source"> {
@@ -34,10 +34,14 @@ export function printKernels(
     if (reason !== undefined) throw new Error(`no CUDA kernel for dims ${problem.headDim}, ${problem.valueDim}: ${reason}`);
     const possible = families.flatMap((family) => {
       const schedule = family.schedule(problem);
-      return schedule === undefined ? [] : [{ family, schedule, problem, kernel: kernelOf(module, problem, family, schedule) }];
+      if (schedule === undefined) return [];
+      const shaped = shapedFor(module, problem);
+      const keys = family.tile === undefined ? undefined : fullKeyOrder(shaped, schedule, module);
+      const kernel = kernelOf(module, problem, family, schedule, keys);
+      return [{ family, schedule, problem, keys, kernel, program: () => lower(shaped, schedule, module) }];
     });
     const picked = pick(possible.map(({ kernel }) => kernel));
-    return possible.filter(({ kernel }) => picked.includes(kernel)).map((each) => ({ ...each, program: programOf(module, each) }));
+    return possible.filter(({ kernel }) => picked.includes(kernel)).map((each) => ({ ...each, program: each.program() }));
   });
   return {
     operator: printOperator(module, uniformFields(module), instances, selection),
@@ -62,17 +66,24 @@ export function refusal(problem: CudaProblem): string | undefined {
   return undefined;
 }
 
-function programOf(module: MaskModule, { problem: { headDim, valueDim }, schedule }: Omit<FamilyInstance, "program">): TileProgram {
-  const shaped: MaskModule = { ...module, shape: { ...module.shape, headDim, valueDim } };
-  return lower(shaped, schedule, module);
-}
+const shapedFor = (module: MaskModule, { headDim, valueDim }: CudaProblem): MaskModule => ({
+  ...module,
+  shape: { ...module.shape, headDim, valueDim },
+});
 
-function kernelOf(module: MaskModule, problem: CudaProblem, family: Family, schedule: CudaSchedule): CudaKernel {
+function kernelOf(
+  module: MaskModule,
+  problem: CudaProblem,
+  family: Family,
+  schedule: CudaSchedule,
+  keys: KeyOrderPrograms | undefined,
+): CudaKernel {
   const { dtype, headDim, valueDim } = problem;
   const { tileQ, tileK, threads, sharedBytes, persistent, tensorMaps } = schedule;
+  const symbol = `${symbolStem(module.name)}_${family.name}_${dtype}_d${headDim}${valueDim === headDim ? "" : `x${valueDim}`}`;
   return {
     name: `${family.name}-${dtype}`,
-    symbol: `${symbolStem(module.name)}_${family.name}_${dtype}_d${headDim}${valueDim === headDim ? "" : `x${valueDim}`}`,
+    symbol,
     architecture: family.architecture,
     architectureOnly: family.architectureOnly,
     dtype,
@@ -86,6 +97,9 @@ function kernelOf(module: MaskModule, problem: CudaProblem, family: Family, sche
     packsHeads: packsHeads(module),
     ...(family.roundsWeights ? { weights: dtype } : {}),
     ...(tensorMaps === undefined ? {} : { tensorMaps }),
+    ...(keys === undefined
+      ? {}
+      : { keyOrder: { chosen: `${symbol}_chosen`, ...(keys.rest === undefined ? {} : { rest: `${symbol}_rest` }) } }),
   };
 }
 

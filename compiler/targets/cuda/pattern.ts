@@ -1,4 +1,4 @@
-import type { IntExpr, MaskModule } from "../../mask/ir.js";
+import type { BoolExpr, IntExpr, MaskModule } from "../../mask/ir.js";
 import * as m from "../../mask/make.js";
 import { children, some } from "../../mask/walk.js";
 import type { MaskNode } from "../../mask/walk.js";
@@ -36,7 +36,7 @@ const size = (node: MaskNode): number => children(node).reduce((sum, child) => s
  * What is particular to a pattern, as C++: `Place` says which rows a block computes and answers for
  * pairs; `KeyTiles` goes through the key tiles of a tile of queries.
  */
-export function printPattern(module: MaskModule, order: Order): string {
+export function printPattern(module: MaskModule, order: Order, packs: boolean = packsHeads(module)): string {
   const walks = keyWalks(module);
   const lists = walks.filter(isGathered);
   const rest = walks.find((each) => each.list === undefined);
@@ -47,10 +47,19 @@ export function printPattern(module: MaskModule, order: Order): string {
 __device__ __forceinline__ bool ${lists.length === 0 ? "looks" : "looks_all"}(int q, int k) const {
   return k < u.keys && ${printBool(mask, cpp)};
 }${lists.map((each, i) => `\n\n${printListedLooks(each, i)}`).join("")}`;
-  const place = printPlace(module, order, lists);
-  const helpers = printHelpers(module, looks + walk + place);
+  const place = printPlace(module, order, lists, packs);
+  return `${printPatternStruct(module, masks, looks, looks + walk + place, lists.length > 0)}
+${place}
+
+${walk}
+`;
+}
+
+/** `Pattern`, with what answers for pairs (`looks`, of these masks) and the functions that this and `used` call. */
+export function printPatternStruct(module: MaskModule, masks: readonly BoolExpr[], looks: string, used: string, listed = false): string {
+  const helpers = printHelpers(module, used);
   return `// Masks with up to ${MOST_UNROLLED} operations are written out for each pair of a thread.
-[[maybe_unused]] constexpr int MASK_UNROLL = ${Math.max(...masks.map(size)) <= MOST_UNROLLED && lists.length === 0 ? 32 : 1};
+[[maybe_unused]] constexpr int MASK_UNROLL = ${Math.max(...masks.map(size)) <= MOST_UNROLLED && !listed ? 32 : 1};
 
 struct Pattern {
   const Uniforms& u;
@@ -62,10 +71,6 @@ struct Pattern {
 
 ${indent(helpers === "" ? looks : `${helpers}\n\n${looks}`)}
 };
-
-${place}
-
-${walk}
 `;
 }
 
@@ -128,9 +133,8 @@ function printLists(lists: readonly Gathered[]): { readonly members: string; rea
 }
 
 /** The rows of a block: which queries they are, and at which positions. */
-function printPlace(module: MaskModule, order: Order, lists: readonly Gathered[]): string {
+function printPlace(module: MaskModule, order: Order, lists: readonly Gathered[], packs: boolean): string {
   const { members, fill, functions } = printLists(lists);
-  const packs = packsHeads(module);
   const { q, k } = module.layout?.tokens ?? {};
   const heads = packs ? "u.kv_heads" : "u.heads";
   const tile = order === "last first" ? "u.tiles - 1 - id % u.tiles" : "id % u.tiles";
@@ -331,9 +335,10 @@ ${indent(whole.lines.join("\n"), 4)}
 const tilesOf = (i: number): string =>
   `end_${i} = first_${i} < end_${i} ? (end_${i} + TILE_K - 1) / TILE_K : 0;\nfirst_${i} = first_${i} / TILE_K;`;
 
-function conditionIn(scalars: ScalarPrinter, cond: TileCond): { readonly lines: readonly string[]; readonly text: string } {
+/** A condition as text, with what has to be computed for the key tile before it. */
+export function conditionIn(scalars: ScalarPrinter, cond: TileCond): { readonly lines: readonly string[]; readonly text: string } {
   const text = scalars.print(cond);
   return { lines: scalars.inner.splice(0).map(declaration), text };
 }
 
-const declaration = ({ name, type, text }: SharedValue): string => `const ${type} ${name} = ${text};`;
+export const declaration = ({ name, type, text }: SharedValue): string => `const ${type} ${name} = ${text};`;

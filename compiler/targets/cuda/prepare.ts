@@ -80,24 +80,17 @@ const printKeyLists = (operator: string): string => /* cpp */ `
 // How many columns of a row are set, and behind that the columns, rising: rows, words, base, row stride, list, list stride.
 extern "C" __global__ void __launch_bounds__(256) ${symbolStem(operator)}_prepare_key_lists(const Prepare prepare, const int* source, unsigned int* aux, const int* indices) {
   extern __shared__ __align__(1024) unsigned char shared_memory[];
-  int* sums = reinterpret_cast<int*>(shared_memory);
+  unsigned int* sums = reinterpret_cast<unsigned int*>(shared_memory);
   const int lane = threadIdx.x;
   const unsigned int* row = aux + prepare.p[2] + blockIdx.x * prepare.p[3];
   unsigned int* list = aux + prepare.p[4] + blockIdx.x * prepare.p[5];
-  int before = 0;
+  unsigned int before = 0u;
   for (int first = 0; first < prepare.p[1]; first += 256) {
     const int i = first + lane;
     unsigned int bits = i < prepare.p[1] ? row[i] : 0u;
-    const int own = __popc(bits);
-    sums[lane] = own;
-    for (int distance = 1; distance < 256; distance *= 2) {
-      block_barrier();
-      const int left = lane >= distance ? sums[lane - distance] : 0;
-      block_barrier();
-      sums[lane] += left;
-    }
-    block_barrier();
-    int at = 1 + before + sums[lane] - own;
+    const unsigned int own = __popc(bits);
+    running_sums(sums, lane, own);
+    unsigned int at = 1 + before + sums[lane] - own;
     while (bits != 0u) {
       list[at] = static_cast<unsigned int>(i * 32 + __ffs(static_cast<int>(bits)) - 1);
       at += 1;
@@ -106,6 +99,6 @@ extern "C" __global__ void __launch_bounds__(256) ${symbolStem(operator)}_prepar
     before += sums[255];
     block_barrier();
   }
-  if (lane == 0) list[0] = static_cast<unsigned int>(before);
+  if (lane == 0) list[0] = before;
 }
 `;

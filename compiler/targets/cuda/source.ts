@@ -5,19 +5,15 @@ import { MASKED } from "../../program/ir.js";
 import { symbolStem } from "../../../runtime/cuda/module.js";
 import type { UniformField } from "../../../runtime/launch/module.js";
 import { printUniforms } from "./dialect.js";
-import { elementType } from "./family.js";
-import type { Family, Instance } from "./family.js";
+import { elementType, guardOf } from "./family.js";
+import type { Family, FamilyInstance } from "./family.js";
 import { MEMORY } from "./memory.js";
 import { indent } from "../print/indent.js";
+import { printKeyOrder } from "./key-order/source.js";
 import { printPattern } from "./pattern.js";
 import { PREPARE_STRUCT, printPrepare } from "./prepare.js";
 import { printPrimitives } from "./primitives/index.js";
 import type { CudaSelection } from "./select/source.js";
-
-/** A kernel with the family that prints it. */
-export interface FamilyInstance extends Instance {
-  readonly family: Family;
-}
 
 /** The text of one operator's kernels, and what it takes of the primitives. */
 export interface OperatorText {
@@ -37,6 +33,7 @@ export function printOperator(
   const [first] = instances;
   if (first === undefined) throw new Error("a source without kernels");
   const families = [...new Set(instances.map(({ family }) => family))];
+  const turns = instances.some(({ keys }) => keys !== undefined);
   const text = [
     printUniforms(fields),
     "",
@@ -45,8 +42,9 @@ export function printOperator(
       whereItRuns(family),
       family.text.trim(),
       "",
-      ...instances.filter((each) => each.family === family).map(printKernel),
+      ...instances.filter((each) => each.family === family).map((each) => printKernel(each, turns)),
     ]),
+    ...(turns ? [printKeyOrder(module, instances)] : []),
     ...(selection === undefined ? [] : [selection.source]),
     printPrepare(module.name, gatheredLists(module).length > 0, selection !== undefined).trim(),
     "",
@@ -109,16 +107,15 @@ function whereItRuns(family: Family): string {
 `;
 }
 
-const guardOf = ({ name }: Family): string => `ATTNC_HAS_${name.toUpperCase()}`;
-
-function printKernel({ family, ...instance }: FamilyInstance): string {
+/** Where an operator has kernels of key order too, its others leave at once if the word behind the tensors says that keys go first. */
+function printKernel({ family, ...instance }: FamilyInstance, turns: boolean): string {
   const { schedule, problem, kernel } = instance;
   const T = elementType[problem.dtype];
   const guard = guardOf(family);
   return `// ${kernel.name}: tiles of ${schedule.tileQ} queries and ${schedule.tileK} keys.
-extern "C" __global__ void __launch_bounds__(${guard} ? ${schedule.threads} : 32, 1) ${kernel.symbol}(const Uniforms u, const ${T}* query, const ${T}* key, const ${T}* value, const unsigned int* aux, ${T}* output, float* lse${family.parameters}) {
+extern "C" __global__ void __launch_bounds__(${guard} ? ${schedule.threads} : 32, 1) ${kernel.symbol}(const Uniforms u, const ${T}* query, const ${T}* key, const ${T}* value, const unsigned int* aux, ${T}* output, float* lse${turns ? ", const unsigned int* keys_first" : ""}${family.parameters}) {
 #if ${guard}
-${indent(family.body(instance))}
+${turns ? "  if (keys_first != nullptr && *keys_first != 0u) return;\n" : ""}${indent(family.body(instance))}
 #endif
 }
 `;

@@ -3,16 +3,16 @@ import { elementType } from "./family.js";
 import type { Instance } from "./family.js";
 import { indent } from "../print/indent.js";
 
-/**
- * The body of a kernel whose block computes one tile of queries: the tile, a struct by its name with its
- * template's sizes after the dims, and the statements put to it.
- */
-export function printTileBody(tile: string, { program, schedule, problem }: Instance, sizes: readonly number[]): string {
-  const { dtype, headDim, valueDim } = problem;
-  const parameters = [elementType[dtype], headDim, valueDim, ...sizes].join(", ");
+/** The type of a tile: a struct by its name, with its template's sizes after the dims. */
+export function tileType(tile: string, { problem: { dtype, headDim, valueDim } }: Instance, sizes: readonly number[]): string {
+  return `${tile}<${[elementType[dtype], headDim, valueDim, ...sizes].join(", ")}>`;
+}
+
+/** The body of a kernel whose block computes one tile of queries: the tile, of this type, and the statements put to it. */
+export function printTileBody(tile: string, { program, schedule }: Instance): string {
   return `extern __shared__ __align__(1024) unsigned char shared_memory[];
 const Place place(u, aux, blockIdx.x, ${schedule.tileQ});
-${tile}<${parameters}> tile(u, query, key, value, output, lse, place, shared_memory);
+${tile} tile(u, query, key, value, output, lse, place, shared_memory);
 if (!place.any_query()) return;
 ${printStatements(program.body)}`;
 }
@@ -21,7 +21,7 @@ ${printStatements(program.body)}`;
  * The statements of a tile program as calls of a tile's operations, which each family of kernels has
  * under the same names: it decides where operands are and who owns what.
  */
-function printStatements(body: readonly Stmt[]): string {
+export function printStatements(body: readonly Stmt[]): string {
   // The tiles of all walks go through one loop.
   const first = body.find(({ op }) => op === "keyTiles");
   return body
@@ -81,6 +81,8 @@ export function operation(stmt: Stmt): string {
       return "tile.normalize();";
     case "store":
       return "tile.store_output();";
+    case "storePart":
+      return "tile.store_part(slots);";
     case "storeLse":
       return "tile.store_lse();";
   }

@@ -1,5 +1,5 @@
 import type { MaskModule } from "../../mask/ir.js";
-import { lower, lowerKeyOrder } from "../../program/lower.js";
+import { fullKeyOrder, lower } from "../../program/lower.js";
 import type { KeyOrderPrograms } from "../../program/lower.js";
 import type { TileProgram } from "../../program/ir.js";
 import { chooseSchedule, legalSchedules, SHIPPED_PROFILES } from "../../schedule/profiles.js";
@@ -48,13 +48,10 @@ export function wgslVariants(module: MaskModule, dims: readonly Dims[], choice: 
     );
     return schedules.map((schedule) => {
       const program = lower(shaped, schedule, module);
-      return { program, schedule, variant: variantOf(program, schedule, fields, lowerKeyOrder(shaped, schedule, module)) };
+      return { program, schedule, variant: variantOf(program, schedule, fields, fullKeyOrder(shaped, schedule, module)) };
     });
   });
 }
-
-/** Blocks of less than half a tile of keys leave most of its work undone. */
-const fills = ({ chosen: { chosen, tileK } }: KeyOrderPrograms): boolean => 2 * chosen!.unit >= tileK;
 
 function featuresOf(schedule: Schedule): GPUFeatureName[] {
   const half: GPUFeatureName[] = schedule.half === "native" ? ["shader-f16"] : [];
@@ -87,6 +84,6 @@ function variantOf(
     wgsl: printKernel(program, schedule, fields),
     // A device that computes a few rows at a time has nothing to gain.
     ...(schedule.profile === "gpu" ? { split: printSplitKernels(program, schedule, fields) } : {}),
-    ...(keys !== undefined && fills(keys) ? { keyOrder: printKeyOrderKernels(keys, schedule, fields) } : {}),
+    ...(keys === undefined ? {} : { keyOrder: printKeyOrderKernels(keys, schedule, fields) }),
   };
 }

@@ -21,9 +21,12 @@ export const KEY_ORDER_FIELDS = [
   "bitsBatchStride",
   "bitsHeadStride",
   "bitsRowStride",
-  /** Sizes of tiles. */
+  /** Rows of a tile of key order, and the pairs that it computes of a block. */
   "tileQ",
-  "tileK",
+  "tilePairs",
+  /** Queries of a tile of query order, and the pairs that the tiles of a list head's heads compute of a block with them. */
+  "wholeRows",
+  "wholePairs",
   /** 1 where each query has a part of what is left of the mask, before those of its blocks; else 0. */
   "rest",
   /** Parts for which a list head has room, for each of its query heads. */

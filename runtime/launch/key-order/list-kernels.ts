@@ -104,9 +104,9 @@ ${MAIN}${WORD_OF_HEAD}
   }
   counts[lane] = before;
   var unions = 0u;
-  for (var first = i32(lane) * order.tileQ; first < order.rows; first += 256 * order.tileQ) {
+  for (var first = i32(lane) * order.wholeRows; first < order.rows; first += 256 * order.wholeRows) {
     var any = 0u;
-    for (var row = first; row < min(first + order.tileQ, order.rows); row++) {
+    for (var row = first; row < min(first + order.wholeRows, order.rows); row++) {
       any |= aux[bits + row * order.bitsRowStride + word];
     }
     unions += countOneBits(any);
@@ -186,9 +186,8 @@ ${MAIN}
   for (var i = 0; i < 256; i++) {
     unions_of_all += shares[i];
   }
-  let block = f32((order.unit + order.tileK - 1) / order.tileK * order.tileK * order.tileQ);
-  let by_queries = unions_of_all * f32(order.group) * block;
-  let by_keys = tiles_of_all * block + parts_of_all * f32(order.group * order.partCost);
+  let by_queries = unions_of_all * f32(order.wholePairs);
+  let by_keys = tiles_of_all * f32(order.tilePairs) + parts_of_all * f32(order.group * order.partCost);
   let keys_first = fits && (order.always != 0 || by_keys < by_queries);
   lists[0] = select(0u, 1u, keys_first);
   whole[0] = select(u32(order.wholeX), 0u, keys_first);

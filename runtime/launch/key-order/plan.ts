@@ -1,8 +1,8 @@
 import type { ResolvedCall } from "../call.js";
 import { AttnError } from "../errors.js";
 import type { AuxLayout } from "../input-layout.js";
-import type { AttentionModule, KernelVariant } from "../module.js";
-import { expectedPairs, mostOf, PART_COST } from "./expected.js";
+import type { AttentionModule } from "../module.js";
+import { blockPairs, expectedPairs, mostOf, PART_COST, queriesOf, type QueryTile } from "./expected.js";
 import type { KeyOrderField } from "./fields.js";
 
 /**
@@ -24,6 +24,19 @@ export function checkOrder(order: unknown): void {
     remedy: "Leave it out for the cheaper one.",
   });
 }
+
+/** The kernels of both orders, as far as a launch must know them to plan. */
+export interface OrderKernels {
+  /** Rows of a tile of key order are queries of all heads that share a list. */
+  readonly keyTile: Omit<QueryTile, "heads">;
+  readonly queryTile: QueryTile;
+  readonly valueDim: number;
+  /** There is a kernel for what is left of the mask without the selection. */
+  readonly rest: boolean;
+}
+
+/** The most bytes that a launch may bind. */
+export type OrderLimits = Pick<GPUSupportedLimits, "maxStorageBufferBindingSize" | "maxBufferSize">;
 
 /** A launch that may take key order. */
 export interface KeyOrderPlan {
@@ -48,28 +61,27 @@ const HEADER = 4;
  */
 export function keyOrderOf(
   module: AttentionModule,
-  variant: KernelVariant,
+  { keyTile, queryTile, valueDim, rest: hasRest }: OrderKernels,
   call: ResolvedCall,
   aux: AuxLayout,
   groups: readonly [x: number, y: number],
   order: PairOrder,
-  limits: Pick<GPUSupportedLimits, "maxStorageBufferBindingSize" | "maxBufferSize">,
+  limits: OrderLimits,
 ): KeyOrderPlan | undefined {
   const { keyOrder: spec } = module;
   if (spec === undefined || order === "queries" || call.nq === 0 || call.n === 0) return undefined;
   const { fields: bits } = aux.matrices.find((matrix) => matrix.spec.name === spec.selection)!;
-  const rest = variant.keyOrder!.rest === undefined ? 0 : 1;
+  const rest = hasRest ? 1 : 0;
   const listHeads = spec.grouped && bits.headCount !== call.heads ? call.kvHeads : call.heads;
   const group = call.heads / listHeads;
-  const { tileQ, tileK } = variant;
   const most = mostOf(bits.columns, spec.most);
   const offset = module.space === "self" ? call.n - call.nq : 0;
-  const problem = { queries: call.nq, keys: call.n, offset, causal: spec.causal, unit: spec.unit, most, group, tileQ, tileK };
-  const expected = expectedPairs(problem);
+  const problem = { queries: call.nq, keys: call.n, offset, causal: spec.causal, unit: spec.unit, most, group };
+  const expected = expectedPairs({ ...problem, keyTile, queryTile });
   if (order === "auto" && expected.keys >= expected.queries) return undefined;
 
   const room = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
-  const partBytes = 16 * (variant.valueDim / 4 + 1) * group;
+  const partBytes = 16 * (valueDim / 4 + 1) * group;
   const capacity = Math.min(call.nq * (most + rest), Math.floor(Math.min(room, MOST_SCRATCH) / partBytes));
   if (capacity < call.nq) return undefined;
   const totalHeads = listHeads * call.batch;
@@ -89,15 +101,18 @@ export function keyOrderOf(
       ...{ rows: call.nq, columns: bits.columns, unit: spec.unit },
       ...{ bitsHeads: bits.headCount, bitsBase: bits.base, bitsBatchStride: bits.batchStride },
       ...{ bitsHeadStride: bits.headStride, bitsRowStride: bits.rowStride },
-      ...{ tileQ, tileK, rest, capacity, rowBase, startBase, tileBase, unionBase, entryBase },
+      ...{ tileQ: keyTile.tileQ, rest, capacity, rowBase, startBase, tileBase, unionBase, entryBase },
+      tilePairs: blockPairs(spec.unit, keyTile),
+      wholeRows: queriesOf(queryTile),
+      wholePairs: Math.ceil((blockPairs(spec.unit, queryTile) * group) / queryTile.heads),
       partCost: PART_COST,
       always: order === "keys" ? 1 : 0,
-      mostTiles: bits.columns + Math.ceil((capacity * group) / tileQ),
+      mostTiles: bits.columns + Math.ceil((capacity * group) / keyTile.tileQ),
       ...{ wholeX: groups[0], wholeY: groups[1] },
     },
     slices: firsts.map((firstHead) => ({ firstHead, sliceHeads: Math.min(sliceHeads, totalHeads - firstHead) })),
     listsBytes,
-    valueDim: variant.valueDim,
+    valueDim,
     scratchBytes: partBytes * capacity * sliceHeads,
   };
 }

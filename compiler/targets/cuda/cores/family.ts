@@ -1,5 +1,5 @@
-import type { Family } from "../family.js";
-import { printTileBody } from "../statements.js";
+import type { Family, Instance } from "../family.js";
+import { printTileBody, tileType } from "../statements.js";
 import { coresSchedule } from "./schedule.js";
 import type { CoresSchedule } from "./schedule.js";
 import { CORES_TILE } from "./tile.js";
@@ -14,8 +14,11 @@ export const cores: Family<CoresSchedule> = {
   text: CORES_TILE,
   schedule: coresSchedule,
   parameters: "",
-  body(instance) {
-    const { schedule: s } = instance;
-    return printTileBody("CoresTile", instance, [s.tileQ, s.tileK, s.chunk, s.valueKeys]);
-  },
+  tile,
+  body: (instance) => printTileBody(tile(instance), instance),
 };
+
+function tile(instance: Instance<CoresSchedule>): string {
+  const { schedule: s } = instance;
+  return tileType("CoresTile", instance, [s.tileQ, s.tileK, s.chunk, s.valueKeys]);
+}

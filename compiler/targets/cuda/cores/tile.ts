@@ -263,6 +263,22 @@ struct CoresTile {
     }
   }
 
+  // The row's output and the log2 of its sum, as one of the parts that its query is merged from.
+  template <class Slots>
+  __device__ __forceinline__ void store_part(const Slots& slots) {
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+      if (!place.has_query(own_row + r)) continue;
+      float* part = slots.parts + slots.of(own_row + r) * (VALUE_DIM + 4);
+#pragma unroll
+      for (int g = 0; g < GROUPS; g++) {
+        const int column = (column_thread + g * 16) * 4;
+        if (column < VALUE_DIM) store_four(part + column, o[r][g]);
+      }
+      if (column_thread == 0) part[VALUE_DIM] = l[r] == 0.0f ? MASKED : m[r] + log2f(l[r]);
+    }
+  }
+
   __device__ __forceinline__ void store_lse() {
     if (u.write_lse == 0 || column_thread != 0) return;
 #pragma unroll

@@ -1,5 +1,5 @@
-import type { Family } from "../family.js";
-import { printTileBody } from "../statements.js";
+import type { Family, Instance } from "../family.js";
+import { printTileBody, tileType } from "../statements.js";
 import { mmaSchedule } from "./schedule.js";
 import type { MmaSchedule } from "./schedule.js";
 import { MMA_TILE } from "./tile.js";
@@ -14,8 +14,11 @@ export const mma: Family<MmaSchedule> = {
   text: MMA_TILE,
   schedule: mmaSchedule,
   parameters: "",
-  body(instance) {
-    const { schedule: s } = instance;
-    return printTileBody("MmaTile", instance, [s.warps, s.rowTiles, s.tileK, s.stages]);
-  },
+  tile,
+  body: (instance) => printTileBody(tile(instance), instance),
 };
+
+function tile(instance: Instance<MmaSchedule>): string {
+  const { schedule: s } = instance;
+  return tileType("MmaTile", instance, [s.warps, s.rowTiles, s.tileK, s.stages]);
+}

@@ -395,6 +395,25 @@ struct MmaTile {
     }
   }
 
+  // The row's output and the log2 of its sum, as one of the parts that its query is merged from.
+  template <class Slots>
+  __device__ __forceinline__ void store_part(const Slots& slots) {
+    copies_wait<0>();
+#pragma unroll
+    for (int i = 0; i < ROW_TILES; i++) {
+#pragma unroll
+      for (int half = 0; half < 2; half++) {
+        const int row = own_row + 16 * i + lane / 4 + 8 * half;
+        if (!place.has_query(row)) continue;
+        float* part = slots.parts + slots.of(row) * (VALUE_DIM + 4);
+#pragma unroll
+        for (int g = 0; g < VALUE_TILES; g++)
+          *reinterpret_cast<float2*>(part + 8 * g + 2 * (lane % 4)) = make_float2(o[i][g][2 * half], o[i][g][2 * half + 1]);
+        if (lane % 4 == 0) part[VALUE_DIM] = l[i][half] == 0.0f ? MASKED : m[i][half] + log2f(l[i][half]);
+      }
+    }
+  }
+
   __device__ __forceinline__ void store_lse() {
     if (u.write_lse == 0 || lane % 4 != 0) return;
 #pragma unroll
