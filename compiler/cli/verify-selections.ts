@@ -56,17 +56,19 @@ function missing(name: string, kind: SelectionCheck["kind"], problem: string): S
   return { name, kind, heads: 0, rows: 0, units: 0, kept: 0, swaps: 0, ok: false, worst };
 }
 
-/** Whether a head reads a selection: its mask does, or another selection that it reads. */
+/** Whether a head reads a selection: its mask does, or another selection that it reads. Nothing is looked at before it is asked. */
 function readsOf(program: OracleProgram, module: MaskModule, launch: OracleLaunch, call: VerifyCall, name: string): Reads {
   const { selections = [] } = module;
   const item = selections.find((each) => each.name === name)!;
   // Clusters are made for all heads.
   if (item.kind === "selection" && item.assigns !== undefined) return () => true;
-  const byMask = maskReads(program, module, launch, call, name);
-  const byOthers = selections
-    .filter((other) => readsSelection(other, item))
-    .map((other) => readsOf(program, module, launch, call, other.name));
-  return (b, h) => byMask(b, h) || byOthers.some((reads) => reads(b, h));
+  let found: readonly Reads[] | undefined;
+  const all = (): readonly Reads[] =>
+    (found ??= [
+      maskReads(program, module, launch, call, name),
+      ...selections.filter((other) => readsSelection(other, item)).map((other) => readsOf(program, module, launch, call, other.name)),
+    ]);
+  return (b, h) => all().some((reads) => reads(b, h));
 }
 
 const matrixOf = (size: number, word: (i: number) => number): OracleBits => ({

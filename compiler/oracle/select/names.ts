@@ -1,5 +1,5 @@
 import type { Expr } from "../../syntax/ast.js";
-import type { Place } from "../scope.js";
+import type { Meaning, Place } from "../scope.js";
 import { changes, nextStamp } from "../values.js";
 import { readSelects, type SelectText } from "./clauses.js";
 
@@ -7,6 +7,14 @@ import { readSelects, type SelectText } from "./clauses.js";
  * Two uses of a pattern may ask for one selection: it is made once. Which ones are the same is read off a text that has
  * numbers and definitions in the place of names.
  */
+
+type Definition = Extract<Meaning, { kind: "tensor" | "select" }>;
+
+/** Definitions that have been spelled in one mask: those that say the same have the same number. */
+export interface Spellings {
+  readonly definitions: Map<Definition, string>;
+  readonly texts: Map<string, string>;
+}
 
 /** What a selection says, in full. */
 export function selectionKey(text: SelectText, place: Place, least: boolean): string {
@@ -44,13 +52,26 @@ export function spelled(expr: Expr, place: Place): string {
   }
 }
 
+/** A number in the place of a definition: written out, one that reads others would have each of them in it, with all that they read. */
+function spelledDefinition(meaning: Definition, { selected: { spellings } }: Place): string {
+  let found = spellings.definitions.get(meaning);
+  if (found === undefined) {
+    const text =
+      meaning.kind === "tensor"
+        ? spelled(meaning.expr, meaning.place)
+        : readSelects(meaning.clause, meaning.place)
+            .map((each) => selectionKey(each, meaning.place, false))
+            .join();
+    const { texts } = spellings;
+    if (!texts.has(text)) texts.set(text, `#${texts.size}`);
+    spellings.definitions.set(meaning, (found = texts.get(text)!));
+  }
+  return found;
+}
+
 function spelledName(name: string, place: Place): string {
   const meaning = place.names.get(name);
-  if (meaning?.kind === "tensor") return spelled(meaning.expr, meaning.place);
-  if (meaning?.kind === "select")
-    return readSelects(meaning.clause, meaning.place)
-      .map((text) => selectionKey(text, meaning.place, false))
-      .join();
+  if (meaning?.kind === "tensor" || meaning?.kind === "select") return spelledDefinition(meaning, place);
   if (meaning?.kind !== "term") return name;
   const { term } = meaning;
   // What differs from pair to pair has no number; its name stands for it.

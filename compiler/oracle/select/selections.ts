@@ -10,7 +10,7 @@ import { readSelects, type SelectText } from "./clauses.js";
 import { evaluateTensor } from "./expressions.js";
 import { isCounted } from "./force.js";
 import { sceneOf, type OracleTensors } from "./scene.js";
-import { selectionKey, spelled } from "./names.js";
+import { selectionKey, spelled, type Spellings } from "./names.js";
 import { leastOf, selectHeads, type SelectedHead } from "./select.js";
 import { givenTokens, orderWords, sortedOrder, type OracleOrder } from "./sorted.js";
 import { origin } from "./tensor.js";
@@ -57,10 +57,18 @@ export interface SelectionBook {
   readonly checked: boolean;
   /** By all that they say, in the order of their first use. */
   readonly entries: Map<string, Entry>;
+  readonly spellings: Spellings;
 }
 
 export function emptyBook(launch: Pick<OracleLaunch, "tensors" | "selected" | "unselected">, checked: boolean): SelectionBook {
-  return { tensors: launch.tensors, given: launch.selected ?? {}, others: launch.unselected, checked, entries: new Map() };
+  return {
+    tensors: launch.tensors,
+    given: launch.selected ?? {},
+    others: launch.unselected,
+    checked,
+    entries: new Map(),
+    spellings: { definitions: new Map(), texts: new Map() },
+  };
 }
 
 /** Gives the selections of a mask names of their own, which none of `taken` has: the second `c` is `c_2`. */
