@@ -76,8 +76,11 @@ const matrixOf = (size: number, word: (i: number) => number): OracleBits => ({
   words: Uint32Array.from({ length: size * Math.ceil(size / 32) }, (_, i) => word(i)),
 });
 
-/** Bits without a pattern, for the selections that a module does not make because they decide nothing. */
-export const anyBits = (size: number): OracleBits => matrixOf(size, (i) => mixSeeds(i, size));
+/** Bits without a pattern, for the selections that a module does not make because they decide nothing: made when one is met. */
+export function anyBits(size: number): () => OracleBits {
+  let made: OracleBits | undefined;
+  return () => (made ??= matrixOf(size, (i) => mixSeeds(i, size)));
+}
 
 /** Whether the mask of a head reads a selection: whether it differs between one of nothing and one of everything. */
 function maskReads(

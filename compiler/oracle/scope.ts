@@ -27,7 +27,7 @@ export interface OracleLaunch extends HeadCounts {
   /** Bits of selections and flags, by name, that are read instead of making these. */
   readonly selected?: Readonly<Record<string, OracleBits>> | undefined;
   /** Bits that stand for every selection and flag that is not among those: such as the compiler has found to decide nothing. */
-  readonly unselected?: OracleBits | undefined;
+  readonly unselected?: (() => OracleBits) | undefined;
 }
 
 /** What a name means in a body. */

@@ -52,7 +52,7 @@ export interface SelectionBook {
   /** Matrices that are read instead of making a selection, by name. */
   readonly given: Readonly<Record<string, OracleBits>>;
   /** Bits that stand for any other. */
-  readonly others?: OracleBits | undefined;
+  readonly others?: (() => OracleBits) | undefined;
   /** Compute also in float32, to know what rounding does. */
   readonly checked: boolean;
   /** By all that they say, in the order of their first use. */
@@ -240,7 +240,7 @@ function madeFlag(expr: Expr, place: Place, name: string): Entry {
 }
 
 /** Bits that a mask reads in the place of what would be selected. */
-const givenOf = ({ given, others }: SelectionBook, { name }: Entry): OracleBits | undefined => given[name] ?? others;
+const givenOf = ({ given, others }: SelectionBook, { name }: Entry): OracleBits | undefined => given[name] ?? others?.();
 
 function tensorsOf({ tensors }: SelectionBook, name: string): OracleTensors {
   if (tensors === undefined) throw new OracleError(`${name} is made from tensors that are not given`);
