@@ -6,8 +6,9 @@ import { hasLse } from "../../compiler/mask/branched.js";
 import { sourceFile } from "../../compiler/source/file.js";
 import { bundledCommandLine, type BundledCommandLine } from "../cli/bundled.js";
 import { libraryFiles } from "../patterns/library.js";
-import { settingsOf } from "../patterns/pictures.js";
+import { optionsOf, settingsOf } from "../patterns/pictures.js";
 import { emulatedLibraries } from "./driver.js";
+import { smallGrids } from "./small-grids.js";
 
 const libraries = emulatedLibraries();
 
@@ -70,14 +71,17 @@ function targetsIn(dtype: "f32" | "f16" | "bf16", turn: Turn): readonly string[]
   });
 }
 
+/** Options of the command line with the parameters that an attention is verified with. */
+const settingsFor = (name: string): readonly string[] => [...settingsOf(name), ...optionsOf(smallGrids[name])];
+
 /**
- * The attentions that are verified together: with the parameters of their pictures, which suit short sequences. With its own
- * 1000 clusters a method would choose nothing among 97 tokens, and take minutes for it.
+ * The attentions that are verified together: with the parameters of their pictures, which suit short sequences, and with small
+ * grids. With its own 1000 clusters a method would choose nothing among 97 tokens, and take minutes for it.
  */
 function inGroups(all: readonly string[]): readonly { readonly targets: readonly string[]; readonly settings: readonly string[] }[] {
   const groups = new Map<string, { readonly targets: string[]; readonly settings: readonly string[] }>();
   for (const target of all) {
-    const settings = settingsOf(target.split("#")[1]!);
+    const settings = settingsFor(target.split("#")[1]!);
     const group = groups.get(settings.join()) ?? { targets: [], settings };
     group.targets.push(target);
     groups.set(settings.join(), group);

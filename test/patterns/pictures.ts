@@ -9,5 +9,8 @@ export const pictures = JSON.parse(readFileSync(file, "utf8")) as Readonly<
 >;
 
 /** Options of the command line with the parameters of an attention's picture. */
-export const settingsOf = (name: string): readonly string[] =>
-  Object.entries(pictures[name]?.set ?? {}).flatMap(([param, value]) => ["--set", `${param}=${value}`]);
+export const settingsOf = (name: string): readonly string[] => optionsOf(pictures[name]?.set);
+
+/** Options of the command line with parameters. */
+export const optionsOf = (set: Readonly<Record<string, number>> = {}): readonly string[] =>
+  Object.entries(set).flatMap(([param, value]) => ["--set", `${param}=${value}`]);
