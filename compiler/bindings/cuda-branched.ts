@@ -4,7 +4,7 @@ import type { BranchedMask } from "../mask/branched.js";
 import { addBranchedArrays, floatFields, ownFloats } from "./branched.js";
 import { wholeOperator, type CompiledCudaBranched } from "./c/whole.js";
 import type { CompiledCudaOperator } from "./c/operator.js";
-import { addOptions, addPointers, DESTROY, dtypesOf, launchMethod } from "./cuda-operator.js";
+import { addOptions, addPointers, DESTROY, dtypesOf, launchMethod, selectMethod } from "./cuda-operator.js";
 import { commentLine, dataText, objectText, templateText } from "./literals.js";
 import { cudaModuleText } from "./module-constant.js";
 import type { OperatorNames } from "./names.js";
@@ -19,6 +19,9 @@ export function cudaBranchedOperator(compiled: CompiledCudaBranched): CudaBranch
   const { branched: mask, launch } = compiled;
   return { ...wholeOperator(compiled), branched: { mask, launch } };
 }
+
+const SELECTS =
+  "Puts the selections of all branches into a stream, and neither their attentions nor the mix: what is selected goes to `tensors.selected`. Inputs that no selection reads may be left out.";
 
 /** Adds the types and the functions of an attention with branches on CUDA devices. */
 export function addCudaBranched(file: SourceFile, operator: CudaBranchedOperator, names: OperatorNames): void {
@@ -45,6 +48,7 @@ export function addCudaBranched(file: SourceFile, operator: CudaBranchedOperator
         names,
         `Puts one launch into a stream, on the app's memory: its attentions (${parts}), then what makes the output of theirs. No copy, no wait.`,
       ),
+      ...((mask.selections ?? []).length > 0 ? [selectMethod(names, SELECTS, mask.inputs.length + floats.length > 0)] : []),
       ...runMethods(mask, names),
       DESTROY,
     ],

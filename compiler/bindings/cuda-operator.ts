@@ -35,7 +35,7 @@ export function addCudaOperator(file: SourceFile, operator: CompiledCudaOperator
     ],
     methods: [
       launchMethod(names, "Puts one launch into a stream, on the app's memory: no copy, no wait."),
-      ...((mask.selections ?? []).length > 0 ? [selectMethod(names)] : []),
+      ...((mask.selections ?? []).length > 0 ? [selectMethod(names, SELECTS)] : []),
       ...runMethods(mask, names),
       DESTROY,
     ],
@@ -83,14 +83,19 @@ export const DESTROY: OptionalKind<MethodSignatureStructure> = {
   returnType: "void",
 };
 
-function selectMethod(names: OperatorNames): OptionalKind<MethodSignatureStructure> {
+const SELECTS = "Puts what comes before the kernel into a stream, and not the kernel: what is selected goes to `tensors.selected`.";
+
+/** The method that makes selections alone; `partial` where inputs may be left out. */
+export function selectMethod(names: OperatorNames, what: string, partial = false): OptionalKind<MethodSignatureStructure> {
+  const { pointers } = names;
+  const type = partial
+    ? `Omit<${pointers}, "v" | "out" | "lse" | "inputs"> & { readonly inputs?: Partial<${pointers}["inputs"]> }`
+    : `Omit<${pointers}, "v" | "out" | "lse">`;
   return {
     name: "select",
-    docs: [
-      "Puts what comes before the kernel into a stream, and not the kernel: what is selected goes to `tensors.selected`. Throws as {@link launch}.",
-    ],
+    docs: [`${what} Throws as {@link launch}.`],
     parameters: [
-      { name: "tensors", type: `Omit<${names.pointers}, "v" | "out" | "lse">` },
+      { name: "tensors", type },
       { name: "call", type: names.call },
       { name: "stream", type: "CudaStream", hasQuestionToken: true },
     ],

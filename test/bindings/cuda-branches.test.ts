@@ -4,7 +4,7 @@ import { openExecutor } from "../../compiler/cli/executor.js";
 import { cudaBranchedModule } from "../../compiler/driver/cuda-launch.js";
 import { compileCudaBranched, cudaBranchedSource } from "../../compiler/driver/cuda-source.js";
 import type { BranchedMask } from "../../compiler/mask/branched.js";
-import { createCudaBranchedAttention, type CudaDevice, type SelectedBits } from "../../runtime/cuda-node.js";
+import { createCudaBranchedAttention, type CudaBranchedAttention, type CudaDevice, type SelectedBits } from "../../runtime/cuda-node.js";
 import { nvccProblem, withoutNvcc } from "../cuda/nvcc.js";
 import { emulatedTest, useEmulatedGpu } from "../runtime/cuda/emulated.js";
 import { compile } from "../semantics/compile.js";
@@ -129,6 +129,25 @@ function inC(device: CudaDevice, program: ReturnType<typeof branchedCProgram>, o
   return found;
 }
 
+/** The selections without the attentions: gates and values are not needed, what the selection reads is. */
+function selectAlone(device: CudaDevice, operator: CudaBranchedAttention, { arrays, floats, lengths }: Problem, words: bigint): void {
+  const upload = (data: Float32Array): bigint => {
+    const pointer = device.allocate(data.byteLength);
+    device.upload(pointer, data);
+    return pointer;
+  };
+  const tensors = { q: upload(arrays.q), k: upload(arrays.k), selected: { best: words } };
+  const ck = { pointer: upload(floats["ck"]!), elements: floats["ck"]!.length };
+  const call = { queryLength: lengths.nq, keyLength: lengths.n };
+  operator.select({ ...tensors, inputs: { ck } }, call);
+  expect(() => operator.select({ ...tensors, inputs: {} }, call)).toThrow(/ATTN5205: ck/);
+  expect(() => operator.select({ ...tensors, inputs: { ck, g: ck, x: ck } }, call)).toThrow(/ATTN5205: x/);
+  expect(() => operator.select({ ...tensors, inputs: { ck }, selected: { worst: words } }, call)).toThrow(/ATTN5214: selected.worst/);
+  expect(() => operator.select({ ...tensors, inputs: { ck }, selected: { best: tensors.q } }, call)).toThrow(/ATTN5307/);
+  operator.destroy();
+  expect(() => operator.select({ ...tensors, inputs: { ck } }, call)).toThrow(/ATTN5107/);
+}
+
 emulatedTest(
   "gates: on arrays, and by the launcher in C",
   async (device) => {
@@ -142,6 +161,10 @@ emulatedTest(
     const words = device.allocate(best.words.byteLength);
     expect(inC(device, program, whole, { selected_best: words }).out).toEqual(out);
     const given = new Uint32Array(best.words.length);
+    device.download(given, words);
+    expect(given).toEqual(best.words);
+    device.upload(words, new Uint32Array(best.words.length));
+    selectAlone(device, await createCudaBranchedAttention(device, cudaBranchedModule(mask)), whole, words);
     device.download(given, words);
     expect(given).toEqual(best.words);
     for (const [field, value, message] of [

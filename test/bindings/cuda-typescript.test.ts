@@ -128,6 +128,9 @@ export async function use(pointer: bigint, array: Float32Array, ids: Int32Array,
   const nsa = await createNsa(device, {}, { dtype: "f16" });
   const ck = { pointer, shape: [1, 8, 3, 64] };
   nsa.launch({ ...tensors, inputs: { g: { pointer, elements: 8 }, ck, cv: ck }, selected: { best: pointer } }, { length: 64 }, 0n);
+  nsa.select({ q: pointer, k: pointer, inputs: { ck }, selected: { best: pointer } }, { length: 64 });
+  // @ts-expect-error: not an input
+  nsa.select({ q: pointer, k: pointer, inputs: { cx: ck } }, { length: 64 });
   const mixed = await nsa.run({ q: array, k: array, v: array, g: array, ck: array, cv: new Uint16Array(4), selected: true }, { length: 64 });
   console.log(mixed.selected.best.words, nsaRequirements()[0]!.dtype);
   // @ts-expect-error: a sum of branches has no lse

@@ -1,4 +1,12 @@
-import { callOf, checkBranchedNames, checkLse, floatTensors, inputsOf, type FloatTensor } from "../../launch/branches/inputs.js";
+import {
+  callOf,
+  checkBranchedNames,
+  checkLse,
+  floatTensors,
+  inputsOf,
+  selectionInputs,
+  type FloatTensor,
+} from "../../launch/branches/inputs.js";
 import type { BranchedArrays, BranchedOutput } from "../../launch/branches/run.js";
 import {
   resolveCall,
@@ -20,7 +28,7 @@ import { pointerBytes } from "../parameters.js";
 import { loadProgram } from "../program.js";
 import { checkOverlap, deviceRange, TENSOR_ALIGNMENT, type DeviceRange } from "../pointers.js";
 import type { CudaSelectionTensors } from "../selection.js";
-import { locateTensors } from "../tensors.js";
+import { locateTensors, type LocatedTensors, type TensorName } from "../tensors.js";
 import { CUDA_MIX_THREADS, type CudaBranchedModule } from "./module.js";
 import { runBranchedOnCuda } from "./run.js";
 
@@ -38,6 +46,12 @@ export interface CudaBranchedAttention<Output extends BranchedOutput = BranchedO
    * Otherwise as for one attention. Throws an {@link AttnError} that names the field before `out` and `lse` are written.
    */
   launch(tensors: CudaTensors, call: AttentionCall, stream?: CudaStream): void;
+  /**
+   * Puts the selections of all branches into a stream, and neither their attentions nor the mix: what they choose goes to
+   * `tensors.selected`. Of the inputs, those that selections do not read may be left out. For layers that only choose, and
+   * for timing. Throws as {@link launch}.
+   */
+  select(tensors: Omit<CudaTensors, "v" | "out" | "lse">, call: AttentionCall, stream?: CudaStream): void;
   /** Runs on plain arrays: uploads, launches, waits and reads back. Rejects with an {@link AttnError}. */
   run(arrays: BranchedArrays, call: AttentionCall): Promise<Output>;
   /** Frees the operator's own memory, once what was launched has ended. */
@@ -73,6 +87,22 @@ function layOut({ branches, mix }: CudaBranchedModule, dtype: CudaDtype, { batch
   return { outs, lses: mix.weighs.map(() => take(rows * 4)), bytes };
 }
 
+/** What a branch is given beside q, k and v. */
+type BranchInputs = Pick<CudaTensors, "inputs" | "selected" | "reuse">;
+
+/** A launch that was checked, as far as it concerns the whole. */
+interface Plan {
+  readonly call: ResolvedCall;
+  readonly located: LocatedTensors;
+  /** Gates and pooled tensors that are needed and have elements. */
+  readonly ranges: Readonly<Record<string, DeviceRange>>;
+  readonly inputsAt: (branch: number) => BranchInputs;
+}
+
+/** The records that name something. */
+const named = (records: Readonly<Record<string, object | undefined>>): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(Object.entries(records).filter(([, record]) => Object.values(record ?? {}).some((value) => value !== undefined)));
+
 /** Where a gate or a pooled tensor is. Throws ATTN5206 for another shape than that of the call, ATTN5208, ATTN5212 and ATTN5307. */
 function locateFloats(device: CudaDevice, { name, shape }: FloatTensor, bytes: number, given: CudaInput): DeviceRange | undefined {
   const { ref, extent } = shapedInput(name, given);
@@ -103,6 +133,31 @@ function mixUniforms(rows: number, width: number, writesLse: boolean, empty: num
 function makeOperator({ device, module, shape, dtype, operators, mix }: Parts): CudaBranchedAttention {
   const memory = streamMemory(device);
   let destroyed = false;
+
+  /** Checks all that the whole of a call has to do with; the branches check what they are given themselves. */
+  const plan = (tensors: Partial<CudaTensors>, call: AttentionCall, names: readonly TensorName[], needed?: ReadonlySet<string>): Plan => {
+    if (destroyed) throw destroyedError(module.name);
+    const resolved = resolveCall(module.call, shape, call);
+    const inputs = (tensors.inputs ?? {}) as Readonly<Record<string, CudaInput>>;
+    const floats = floatTensors(module, resolved);
+    const { selected, reuse } = tensors;
+    checkBranchedNames(module, floats, { ...inputs, ...named({ selected, reuse }) }, needed);
+    const located = locateTensors(device, dtype, resolved, tensors, names);
+    const ranges = Object.fromEntries(
+      floats.flatMap((each) => {
+        if (needed?.has(each.name) === false) return [];
+        const range = locateFloats(device, each, each.own ? DTYPE_BYTES[dtype] : 4, inputs[each.name]!);
+        return range === undefined ? [] : [[each.name, range] as const];
+      }),
+    );
+    checkOverlap({ ...ranges, ...located }, ["out", "lse"]);
+    const inputsAt = (i: number): BranchInputs => {
+      const { selected: wanted, reuse: given, ...others } = inputsOf(module, i, { ...inputs, selected, reuse });
+      return { inputs: others as CudaTensors["inputs"], ...({ selected: wanted, reuse: given } as CudaSelectionTensors) };
+    };
+    return { call: resolved, located, ranges, inputsAt };
+  };
+
   const operator: CudaBranchedAttention = {
     device,
     module,
@@ -110,20 +165,8 @@ function makeOperator({ device, module, shape, dtype, operators, mix }: Parts): 
     dtype,
     operators,
     launch(tensors, call, stream = 0n) {
-      if (destroyed) throw destroyedError(module.name);
-      const resolved = resolveCall(module.call, shape, call);
-      const inputs = (tensors.inputs ?? {}) as Readonly<Record<string, CudaInput>>;
-      const floats = floatTensors(module, resolved);
-      checkBranchedNames(module, floats, inputs);
       checkLse(module, tensors.lse);
-      const located = locateTensors(device, dtype, resolved, tensors, ["q", "k", "v", "out", "lse"]);
-      const ranges = Object.fromEntries(
-        floats.flatMap((each) => {
-          const range = locateFloats(device, each, each.own ? DTYPE_BYTES[dtype] : 4, inputs[each.name]!);
-          return range === undefined ? [] : [[each.name, range] as const];
-        }),
-      );
-      checkOverlap({ ...ranges, ...located }, ["out", "lse"]);
+      const { call: resolved, located, ranges, inputsAt } = plan(tensors, call, ["q", "k", "v", "out", "lse"]);
       const places = layOut(module, dtype, resolved);
       const base = memory.get(stream, Math.max(256, places.bytes));
       const at = (place: number): DevicePointer => base + BigInt(place);
@@ -137,14 +180,11 @@ function makeOperator({ device, module, shape, dtype, operators, mix }: Parts): 
         const weighed = module.mix.weighs.indexOf(i);
         const { windows } = branch;
         const keys = windows === undefined ? tensors : { k: ranges[windows.key]!, v: ranges[windows.value]! };
-        const { selected, reuse } = tensors;
-        const { selected: wanted, reuse: given, ...others } = inputsOf(module, i, { ...inputs, selected, reuse });
         operators[i]!.launch(
           {
             ...{ q: tensors.q, k: keys.k, v: keys.v, out: at(places.outs[i]!) },
             lse: weighed < 0 ? undefined : at(places.lses[weighed]!),
-            inputs: others as CudaTensors["inputs"],
-            ...({ selected: wanted, reuse: given } as CudaSelectionTensors),
+            ...inputsAt(i),
           },
           own,
           stream,
@@ -166,6 +206,15 @@ function makeOperator({ device, module, shape, dtype, operators, mix }: Parts): 
         sharedBytes: 0,
         parameters: [mixUniforms(rows, width, located.lse !== undefined, empty), ...pointers.map(pointerBytes)],
         stream,
+      });
+    },
+    select(tensors, call, stream = 0n) {
+      const { call: resolved, ranges, inputsAt } = plan(tensors, call, ["q", "k"], selectionInputs(module));
+      module.branches.forEach((branch, i) => {
+        const own = branch.module.selection === undefined ? undefined : callOf(branch, call, resolved);
+        if (own === undefined) return;
+        const k = branch.windows === undefined ? tensors.k : ranges[branch.windows.key]!;
+        operators[i]!.select({ q: tensors.q, k, ...inputsAt(i) }, own, stream);
       });
     },
     // A promise even of what fails at once.

@@ -31,11 +31,26 @@ export function floatTensors({ gates, branches }: BranchedRules, call: ResolvedC
   return [...tensors.values()];
 }
 
+/** What the selections of the branches read, by name: the inputs of those that have some, and the pooled keys that they attend from. */
+export const selectionInputs = ({ branches }: BranchedRules): ReadonlySet<string> =>
+  new Set(
+    branches.flatMap(({ module: { inputs, selection }, windows }) =>
+      selection === undefined
+        ? []
+        : [...[...inputs, ...selection.floatInputs].map(({ name }) => name), ...(windows === undefined ? [] : [windows.key])],
+    ),
+  );
+
 /**
- * Throws ATTN5205 for the first name that is not an input, or the first input that is missing, and ATTN5214 for a selection
- * that no branch makes.
+ * Throws ATTN5205 for the first name that is not an input, or the first input that is missing among those `needed`, all by
+ * default, and ATTN5214 for a selection that no branch makes.
  */
-export function checkBranchedNames(module: BranchedRules, floats: readonly FloatTensor[], given: Readonly<Record<string, unknown>>): void {
+export function checkBranchedNames(
+  module: BranchedRules,
+  floats: readonly FloatTensor[],
+  given: Readonly<Record<string, unknown>>,
+  needed?: ReadonlySet<string>,
+): void {
   const selections = module.branches.flatMap((branch) => (branch.module.selection === undefined ? [] : [branch.module.selection]));
   const declared = [...module.call.inputs, ...selections.flatMap(({ floatInputs }) => floatInputs)];
   const inputs = [...declared.map(({ name, kind }) => ({ name, what: kind as string })), ...floats];
@@ -57,7 +72,7 @@ export function checkBranchedNames(module: BranchedRules, floats: readonly Float
     if (selections.length === 0 || typeof record !== "object" || record === null) continue;
     checkSelectionNames({ name: module.name, selection: { matrices } }, field, record as Readonly<Record<string, unknown>>);
   }
-  const missing = inputs.find(({ name }) => given[name] === undefined);
+  const missing = inputs.find(({ name }) => given[name] === undefined && needed?.has(name) !== false);
   if (missing === undefined) return;
   throw new AttnError("ATTN5205", {
     field: missing.name,
