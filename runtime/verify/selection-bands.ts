@@ -86,12 +86,20 @@ export function massesOf({ scores, slack, forced }: ExpectedHead, counted: reado
     }
   }
   const total = truth.at(-1) ?? 0;
-  const own = counted.reduce((sum, i) => sum + slack[i]!, 0);
+  const own = counted.reduce((sum, i) => sum + massSlack(exact[i]!, plain, slack[i]!, i), 0);
   const product = amount * total;
   const rounding = Math.fround(amount) === amount && Math.fround(product) === product ? 0 : 2 * unit * Math.abs(product);
   const inexact = error === 0 && own === 0 ? 0 : unit * total;
   const band = 2 * ((1 + amount) * (error + own + inexact) + rounding);
   return { total, forced: counted.reduce((sum, i) => sum + (forced[i] === 1 ? massOf(exact[i]!) : 0), 0), band };
+}
+
+/** What single roundings may do to a mass: nothing to one of a score that is surely below 0 or surely NaN. */
+function massSlack(score: number, plain: readonly Float64Array[], slack: number, i: number): number {
+  const nans = plain.filter((values) => Number.isNaN(values[i]!)).length + Number(Number.isNaN(score));
+  if (nans > 0) return nans > plain.length ? 0 : Infinity;
+  if (score + slack <= 0 || score === Infinity) return 0;
+  return Number.isNaN(slack) ? Infinity : slack;
 }
 
 function prefixes(values: readonly number[], round: (x: number) => number = (x) => x): readonly number[] {

@@ -37,6 +37,8 @@ const raw = "unit q: token, k: block(4)\nscore dot(q, mean(k))\n";
 const soft = "unit q: block(8), k: block(8)\nscore softmax(dot(mean(q), mean(k)) * scale)\n";
 const columns = "unit k: token\nscore sum(softmax(dot(q.last(16), k) * scale), over: q)\n";
 const slashes = "unit diag: token\nscore sum(softmax(dot(q.last(16), k) * scale), over: diag)\n";
+/** Of products below 0 that is NaN, of those below 1 it is below 0. */
+const logs = "unit q: token, k: token\nscore log(dot(q, k))\n";
 const scores = { raw, soft, columns, slashes };
 const keeps = [
   "keep top(3)",
@@ -67,6 +69,13 @@ test.each(Object.keys(scores) as (keyof typeof scores)[])("%s: float32 selectors
   }
 });
 
+test("masses beside NaN: float32 selectors pass", () => {
+  for (const value of [whole, normal]) {
+    const expected = expectedOf(`${logs}keep top_p(0.8)`, { N: 33, NQ: 20, seed: 5, value });
+    for (const way of [1, 2]) expect(check(expected, {}, way)).toMatchObject({ ok: true });
+  }
+});
+
 /** A fault, and a selection of which some data show it. */
 const mutations: readonly (readonly [string, SelectorFaults, string, Data["value"]?])[] = [
   ["ties to the higher index", { tiesLast: true }, `${raw}keep top(3)`],
@@ -77,6 +86,7 @@ const mutations: readonly (readonly [string, SelectorFaults, string, Data["value
   ["one unit too few", { budgetMore: -1 }, `${raw}keep top(3)`, normal],
   ["a prefix that stops before the mass", { oneFewer: true }, `${columns}keep top_p(0.8)`, normal],
   ["a prefix that goes on after the mass", { oneMore: true }, `${columns}keep top_p(0.8)`, normal],
+  ["a prefix of scores that may be NaN or below 0", { oneFewer: true }, `${logs}keep top_p(0.8)`, normal],
   ["units that causality forbids", { ignoresCandidates: true }, `${raw}keep top(3)`, normal],
   ["the worst instead of the best", { ascending: true }, `${slashes}keep top(5)`, normal],
   ["a budget a row instead of a head", { perRow: true }, `${soft}keep top(9) over head`, normal],
