@@ -1,4 +1,5 @@
 import { AttnError } from "./errors.js";
+import { checkGiven } from "./given.js";
 import type { AttentionModule, LaunchVariable, ParamSpec } from "./module.js";
 
 /** Heads and dimensions of an operator; what is left out comes from the declaration. */
@@ -137,7 +138,8 @@ function checkLengthRule(module: AttentionModule, n: number, params: Readonly<Re
   });
 }
 
-function checkParam(spec: ParamSpec, integer: boolean, value: number | undefined): number {
+/** All parameters are integers: those, too, that only a selection or the host reads. */
+function checkParam(spec: ParamSpec, value: number | undefined): number {
   const given = value ?? spec.default;
   const field = `params.${spec.name}`;
   if (given === undefined) {
@@ -149,11 +151,10 @@ function checkParam(spec: ParamSpec, integer: boolean, value: number | undefined
     });
   }
   const bounded = spec.min === undefined || given >= spec.min;
-  const fits = integer ? Number.isInteger(given) && Math.abs(given) <= MAX_VALUE : Number.isFinite(given);
-  if (fits && bounded) return given;
+  if (Number.isInteger(given) && Math.abs(given) <= MAX_VALUE && bounded) return given;
   throw new AttnError("ATTN5203", {
     field,
-    expected: `${integer ? `an integer within ${MAX_VALUE} of 0` : "a finite number"}${spec.min === undefined ? "" : ` of at least ${spec.min}`}`,
+    expected: `an integer within ${MAX_VALUE} of 0${spec.min === undefined ? "" : ` of at least ${spec.min}`}`,
     found: String(given),
     remedy: "Pass a value in this range.",
   });
@@ -171,10 +172,7 @@ function resolveParams(module: AttentionModule, given: Readonly<Record<string, n
     });
   }
   const params: Record<string, number> = {};
-  for (const spec of module.params) {
-    const field = module.uniforms.find((uniform) => uniform.source.kind === "param" && uniform.source.name === spec.name);
-    params[spec.name] = checkParam(spec, field?.type === "i32", given[spec.name]);
-  }
+  for (const spec of module.params) params[spec.name] = checkParam(spec, given[spec.name]);
   return params;
 }
 
@@ -229,17 +227,18 @@ function resolveLaunch(module: AttentionModule, call: AttentionCall): Record<Lau
   return launch;
 }
 
-/** Checks a call against its module. Throws ATTN5201 to ATTN5204. */
+/** Checks a call against its module. Throws ATTN5201 to ATTN5204, and ATTN5212 where there is no call. */
 export function resolveCall(module: AttentionModule, shape: ResolvedShape, call: AttentionCall): ResolvedCall {
+  checkGiven("call", call, "the lengths of this call, such as { length: 1024 }");
   const batch = positiveInteger("ATTN5201", "batch", call.batch ?? 1);
   const { n, nq } = resolveLengths(module, call);
   const params = resolveParams(module, call.params ?? {});
   checkLengthRule(module, n, params);
   const scale = call.scale ?? 1 / Math.sqrt(shape.headDim);
-  if (!Number.isFinite(scale)) {
+  if (!Number.isFinite(Math.fround(scale))) {
     throw new AttnError("ATTN5203", {
       field: "scale",
-      expected: "a finite number",
+      expected: "a finite number of float32",
       found: String(call.scale),
       remedy: "Leave it out for 1 / sqrt(headDim).",
     });

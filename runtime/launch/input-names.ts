@@ -1,4 +1,5 @@
 import { AttnError } from "./errors.js";
+import { checkGiven } from "./given.js";
 import type { AttentionModule } from "./module.js";
 
 /** Names of the tensors that every module has. */
@@ -9,6 +10,7 @@ export const SELECTION_FIELDS: readonly string[] = ["selected", "reuse"];
 
 /** Throws the error for the first name that is not an input of the module, or the first input that is missing. */
 export function checkInputNames(module: AttentionModule, given: Readonly<Record<string, unknown>>): void {
+  checkGiven("tensors", given, "an object with q, k, v and the inputs");
   const inputs = [...module.inputs, ...(module.selection?.floatInputs ?? [])];
   const names = inputs.map((input) => input.name);
   const known = [...TENSOR_NAMES, ...names, ...(module.selection === undefined ? [] : SELECTION_FIELDS)];

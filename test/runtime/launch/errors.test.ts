@@ -84,6 +84,8 @@ softwareTest("lengths, parameters and launch variables are checked", async ({ de
     await fails({}, { length: N, params: { window: 0 } }),
     await fails({}, { length: N, params: { widow: 1 } }),
     await fails({}, { length: N, scale: NaN }),
+    await fails({}, { length: N, scale: 1e39 }),
+    await fails({}, undefined as never),
     await fails(layered, { length: N }),
     await fails(layered, { length: N, layer: 4 }),
     await fails(layered, { length: N, layer: 1, layers: 5 }),
@@ -107,6 +109,8 @@ softwareTest("lengths, parameters and launch variables are checked", async ({ de
     "ATTN5203 params.window",
     "ATTN5203 params.widow",
     "ATTN5203 scale",
+    "ATTN5203 scale",
+    "ATTN5212 call",
     "ATTN5204 layer",
     "ATTN5204 layer",
     "ATTN5204 layers",
@@ -127,6 +131,7 @@ softwareTest("arrays and inputs are checked", async ({ device }) => {
   const ids: InputSpec = { kind: "ids", name: "doc", axis: "k" };
   const bits: InputSpec = { kind: "bits", name: "map", rows: "q", columns: "k" };
   const codes = [
+    await failure(async () => (await createAttention(device, denseModule())).run(undefined as never, { length: N })),
     await fails([], { q: TENSORS.q.slice(1) }),
     await fails([], { q: [...TENSORS.q] }),
     await fails([], { q: new Uint16Array(TENSORS.q.length) }),
@@ -149,6 +154,7 @@ softwareTest("arrays and inputs are checked", async ({ device }) => {
     await fails([bits], { map: new Uint32Array(5) }),
   ];
   expect(codes).toEqual([
+    "ATTN5212 tensors",
     "ATTN5208 q",
     "ATTN5212 q",
     "ATTN5212 q",

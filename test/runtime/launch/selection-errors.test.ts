@@ -42,6 +42,13 @@ softwareTest("numbers that rank nothing are refused before a launch, by input, i
   expect(await run("gates")).toContain("ATTN5212: gate");
 });
 
+softwareTest("parameters that only selections read are integers as others are", async ({ device }) => {
+  const operator = await createAttention(device, selectingModule());
+  const run = (parity: number) => message(() => operator.run({ ...TENSORS, gate: GATE }, { length: N, params: { parity } }));
+  expect(await run(1.5)).toContain("ATTN5203: params.parity: expected an integer within 16777216 of 0 of at least 0, found 1.5");
+  expect(await run(2 ** 30)).toContain("ATTN5203: params.parity");
+});
+
 softwareTest("selections that are given back fit the call", async ({ device }) => {
   const operator = await createAttention(device, selectingModule());
   const run = (reuse: unknown) => message(() => operator.run({ ...TENSORS, gate: GATE, reuse } as never, { length: N }));
