@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { loadBranched } from "../../compiler/cli/branched-executor.js";
 import { openExecutor } from "../../compiler/cli/executor.js";
 import { cudaBranchedModule } from "../../compiler/driver/cuda-launch.js";
@@ -154,7 +154,12 @@ emulatedTest(
     const mask = maskOf(GATED);
     const program = branchedCProgram(mask, "sm_90a");
     const whole = problem(mask, 45, 20);
+    const uploads = vi.spyOn(device, "upload");
     const { out, selected } = await onNode(device, whole);
+    // The keys that a branch attends from and a selection scores are on the device once.
+    const ofKeys = uploads.mock.calls.filter(([, data]) => (data as Float32Array)[0] === whole.floats["ck"]![0]);
+    expect(ofKeys.length).toBe(1);
+    uploads.mockRestore();
     expect(greatestDifference(out, (await expected(whole)).out)).toBeLessThan(1e-5);
     const { best } = selected as { best: SelectedBits };
     expect(best).toMatchObject({ batch: 1, heads: HEADS, rows: 20, columns: 6 });

@@ -3,6 +3,7 @@ import { AttnError } from "../errors.js";
 import { tensorBytes } from "../host-tensors.js";
 import type { AttentionModule, Dtype } from "../module.js";
 import { selectedShapes } from "../selection/arrays.js";
+import { floatWords } from "../selection/float-inputs.js";
 import type { MatrixLayout } from "../selection/matrices.js";
 import { floatTensors, inputsOf, withShapes, type FloatTensor } from "./inputs.js";
 import type { BranchedRules } from "./module.js";
@@ -28,19 +29,38 @@ export function branchedBytes(
 }
 
 /**
- * The inputs and selections given back of a run, as they are uploaded: those of the call, then what the selections of each
- * branch read. A selection that several branches make is the same in all.
+ * The inputs and selections given back of a run, as they are uploaded, each once: those of the call, then what the selections
+ * of each branch read besides. A selection that several branches make is the same in all. What a branch attends from is among
+ * the tensors of {@link branchedBytes}: that its numbers are finite, as selections ask, is checked here. Throws ATTN5213.
  */
 export function uploadsOf(
   module: BranchedRules,
   floats: readonly FloatTensor[],
   arrays: Arrays,
+  call: ResolvedCall,
 ): readonly { readonly module: AttentionModule; readonly arrays: Arrays }[] {
   const shaped = withShapes(floats, arrays, (data, shape) => ({ data, shape }));
-  const selecting = module.branches.flatMap((branch, i) =>
-    branch.module.selection === undefined ? [] : [{ module: branch.module, arrays: inputsOf(module, i, shaped) }],
-  );
+  const attended = new Set(floats.map(({ name }) => name));
+  const known = new Set([...attended, ...module.call.inputs.map(({ name }) => name)]);
+  const isNew = ({ name }: { readonly name: string }): boolean => !known.has(name);
+  const selecting = module.branches.flatMap(({ module: branch }, i) => {
+    const { inputs, selection } = branch;
+    if (selection === undefined) return [];
+    const { floatInputs, matrices } = selection;
+    for (const spec of floatInputs) if (attended.has(spec.name)) floatWords(branch, spec, call, shaped[spec.name]);
+    const own = { floatInputs: floatInputs.filter(isNew), matrices: matrices.filter(isNew) };
+    const rest: AttentionModule = { ...branch, inputs: inputs.filter(isNew), selection: { ...selection, ...own } };
+    for (const { name } of [...rest.inputs, ...own.floatInputs, ...own.matrices]) known.add(name);
+    return [{ module: rest, arrays: givenTo(rest, inputsOf(module, i, shaped)) }];
+  });
   return [{ module: module.call, arrays: { ...arrays, reuse: undefined } }, ...selecting];
+}
+
+/** Arrays without the selections that a module does not make. */
+function givenTo({ selection }: AttentionModule, { reuse, ...others }: Arrays): Arrays {
+  const names = selection!.matrices.map(({ name }) => name);
+  const given = Object.entries((reuse ?? {}) as Arrays).filter(([name]) => names.includes(name));
+  return { ...others, reuse: Object.fromEntries(given) };
 }
 
 /** The shapes of all selections, each name once. */

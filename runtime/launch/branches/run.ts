@@ -37,7 +37,9 @@ export async function runBranched(operator: Runnable, arrays: BranchedArrays, ca
 
   const wanted = arrays.selected === true ? selectedOf(module, resolved) : [];
   const result = await runStaged(operator, (buffers) => {
-    const inputs = joined(uploadsOf(module, floats, arrays).map((each) => uploadInputs(each.module, each.arrays, resolved, buffers)));
+    const inputs = joined(
+      uploadsOf(module, floats, arrays, resolved).map((each) => uploadInputs(each.module, each.arrays, resolved, buffers)),
+    );
     const tensors = Object.fromEntries(Object.entries(data).map(([name, bytes]) => [name, buffers.upload(name, bytes)]));
     const out = buffers.create("out", outBytes, USAGE_STORAGE | USAGE_COPY_SRC);
     const lse = lseBytes === 0 ? undefined : buffers.create("lse", lseBytes, USAGE_STORAGE | USAGE_COPY_SRC);
