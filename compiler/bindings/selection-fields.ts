@@ -1,3 +1,4 @@
+import { lastCentroids } from "../mask/centroids.js";
 import { isOfClusters } from "../mask/clusters.js";
 import type { FloatInput, MaskModule } from "../mask/ir.js";
 import { rememberedQueries } from "../mask/reuse.js";
@@ -92,6 +93,14 @@ function remembered(mask: Selecting): readonly Remembered[] {
   });
 }
 
+/** What a launch gives out beside what it selected: where each k-means ends. */
+function ended(mask: Selecting): readonly Remembered[] {
+  return lastCentroids(mask).map(({ name, axis, heads, count, steps }) => ({
+    name,
+    doc: `The means of the clusters of \`${steps.at(-1)!.name}\`, to start from in a later launch: [batch, ${heads === "kv" ? "key-value" : "query"} heads, ${count}, headDim] for the ${axis === "q" ? "queries" : "keys"}, float32, as words.`,
+  }));
+}
+
 function whenGiven({ name, reuse }: Selection, mask: Selecting): string {
   if (reuse?.kind === "while") {
     const queries = rememberedQueries(mask).get(name)!;
@@ -125,7 +134,11 @@ export function selectionBufferFields(
   return [
     {
       name: "selected",
-      type: objectType([...selected, ...beside(types.selected)]),
+      type: objectType([
+        ...selected,
+        ...beside(types.selected),
+        ...ended(mask).map((each) => ({ ...each, type: types.selected, optional: true })),
+      ]),
       optional: true,
       doc: "Where what was selected is copied to.",
     },
@@ -175,6 +188,6 @@ export function selectedFields(mask: Selecting): readonly Field[] {
       type: "SelectedBits",
       doc: `What \`${item.name}\` chose: ${describeSelected(item)}`,
     })),
-    ...remembered(mask).map((each) => ({ ...each, type: "SelectedBits" })),
+    ...[...remembered(mask), ...ended(mask)].map((each) => ({ ...each, type: "SelectedBits" })),
   ];
 }

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { diagnostic } from "../diagnostics/report.js";
 import type { BitsValue, MaskEnv } from "../mask/evaluate.js";
 import type { MaskModule } from "../mask/ir.js";
+import { lastCentroids } from "../mask/centroids.js";
 import { wordsOf } from "../mask/layout/orders.js";
 import { lowerSelections } from "../select/lower.js";
 import { headsOf } from "../select/memory.js";
@@ -127,16 +128,20 @@ export function selectedPaths(values: readonly string[] | undefined, shapes: rea
 
 /**
  * What was selected as the contents of files: booleans, [batch, heads, rows, columns]. Of an order of keys that was made the
- * position of the key at each place, [batch, kv heads, keys], as an input of kind `order` has them.
+ * position of the key at each place, [batch, kv heads, keys], as an input of kind `order` has them; of centroids float32,
+ * [batch, heads, n, dim], as an input of kind `centroids` has them.
  */
 export function selectedFiles(
-  { selections = [] }: MaskModule,
+  module: MaskModule,
   keys: number,
   paths: ReadonlyMap<string, string>,
   selected: Readonly<Record<string, SelectedBits>>,
 ): ReadonlyMap<string, Uint8Array> {
+  const { selections = [] } = module;
+  const centroids = new Set(lastCentroids(module).map((each) => each.name));
   return new Map(
     [...paths].map(([name, path]) => {
+      if (centroids.has(name)) return [path, floatFile(selected[name]!)];
       const bits = bitsValue(selected[name]!);
       const { batch, heads, rows, columns, data } = bits;
       if (selections.some((selection) => selection.kind === "order" && selection.name === name))
@@ -144,4 +149,9 @@ export function selectedFiles(
       return [path, writeNpy({ dtype: "bool", shape: [batch, heads, rows, columns], data: data as Uint8Array })];
     }),
   );
+}
+
+/** Rows of words that are float32 numbers. */
+function floatFile({ batch, heads, rows, columns, words }: SelectedBits): Uint8Array {
+  return writeNpy({ dtype: "f32", shape: [batch, heads, rows, columns / 32], data: new Float32Array(Uint32Array.from(words).buffer) });
 }

@@ -86,7 +86,8 @@ function meanQuery(
   });
 }
 
-const wordsOf = ({ heads, rows, words }: OracleBits, headDim: number, b: number, h: number, row: number): readonly number[] => {
+/** A row of numbers that stand word for word in a matrix. */
+export const wordsOf = ({ heads, rows, words }: OracleBits, headDim: number, b: number, h: number, row: number): readonly number[] => {
   const start = ((b * heads + h) * rows + row) * headDim;
   return [...new Float32Array(Uint32Array.from(Array.from({ length: headDim }, (_, d) => words[start + d]!)).buffer)];
 };

@@ -14,6 +14,7 @@ import type { Reads, SelectionCheck } from "../../runtime/verify/selection.js";
 import type { VerifyTensors } from "../../runtime/verify/tensors.js";
 import { maskEnvOf } from "./executor.js";
 import { selectionShapes } from "./selections.js";
+import { centroidFaults } from "./verify-centroids.js";
 import { guardedSelections, queriesLike, rememberedFault, withRowsThatStay } from "./verify-guard.js";
 
 /** The selections of one call, by the oracle: checks what a run chose. */
@@ -33,6 +34,7 @@ export function checkSelections(
   const reuse = givenSelections(module, call, tensors);
   const guards = new Map(guardedSelections(module).map(([selection, queriesName]) => [selection.name, { selection, queriesName }]));
   const orders = Object.fromEntries(selections.flatMap(({ name, kind }) => (kind === "order" ? [[name, selected[name]!]] : [])));
+  const ended = centroidFaults(module, call, tensors, selected);
   return selections.flatMap(({ name, kind }) => {
     // What the caller gave back was not selected here.
     if (given.has(name)) return [];
@@ -41,7 +43,11 @@ export function checkSelections(
     if (kind === "order" || own.kind === "order") return [checkSelection(own, made, call)];
     const reads = readsOf(program, module, { ...launch, selected: orders }, call, name);
     const guard = guards.get(name);
-    if (guard === undefined || own.kind === "flag") return [checkSelection(own, made, call, reads)];
+    if (guard === undefined || own.kind === "flag") {
+      const check = checkSelection(own, made, call, reads);
+      const fault = ended.get(name);
+      return [check.ok && fault !== undefined ? { ...check, ok: false, worst: fault } : check];
+    }
     const [bits, queries] = [reuse[name], reuse[guard.queriesName]];
     const choice = bits === undefined || queries === undefined ? undefined : { ...guard, bits, queries };
     const some = choice === undefined ? own : withRowsThatStay(module, own, choice, call, tensors, made);

@@ -3,7 +3,7 @@ import { evaluateBool } from "../mask/evaluate.js";
 import type { BitsValue } from "../mask/evaluate.js";
 import { Evaluation } from "./evaluate.js";
 import type { Frame } from "./evaluate.js";
-import { ALWAYS, and, ONE, shape, ZERO } from "./int.js";
+import { ALWAYS, and, NEVER, ONE, shape, ZERO } from "./int.js";
 import { keepUnits } from "./interpret-keep.js";
 import { eachHead } from "./interpret-rows.js";
 import type { Bits, DotStage, PairsStage, SelectionProgram, SnapStage, Stage, Tensor, WordsStage } from "./ir.js";
@@ -177,7 +177,7 @@ function fillBits(stage: Stage & { readonly to: Bits }, evaluation: Evaluation, 
 /** Numbers as words of the rows that do not stay as they are. */
 function rememberWords(stage: WordsStage, evaluation: Evaluation, memory: Memory): void {
   const stored = bitsOf(stage.to, evaluation, memory);
-  const [value, stays] = [evaluation.real(stage.value), evaluation.cond(stage.stays)];
+  const [value, stays] = [evaluation.real(stage.value), evaluation.cond(stage.stays ?? NEVER)];
   const { columns, data } = stored;
   eachHead(stage, evaluation, (b, head, rows, frame) => {
     for (const row of rows) {

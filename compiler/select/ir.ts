@@ -131,6 +131,8 @@ export interface Bits extends Rows {
   readonly columns: Int;
   /** The selection for which it holds, word for word, the queries that its rows were chosen for. */
   readonly remembers?: string | undefined;
+  /** Whether its words are float32 numbers that a launch ends with. */
+  readonly numbers?: true | undefined;
 }
 
 export type KeepRule =
@@ -251,7 +253,12 @@ export type SnapStage = StageBase & {
 export type FlagStage = StageBase & { readonly kind: "flag"; readonly to: Bits; readonly value: Real };
 
 /** Numbers word for word in a matrix of the launch; rows for which `stays` holds keep what they have. */
-export type WordsStage = StageBase & { readonly kind: "words"; readonly to: Bits; readonly value: Real; readonly stays: Cond };
+export type WordsStage = StageBase & {
+  readonly kind: "words";
+  readonly to: Bits;
+  readonly value: Real;
+  readonly stays?: Cond | undefined;
+};
 
 /**
  * Sorts the keys of each segment by falling score; see `SortedOrder` of the selection IR for the rule, and for what stands in

@@ -1,9 +1,11 @@
 import type { MaskModule } from "../mask/ir.js";
 import type { OfClusters, Selection, SelectionHeads, SelectionItem, Tensor as TensorNode, TensorAxes } from "../mask/selection.js";
+import { lastCentroids } from "../mask/centroids.js";
 import { rememberedQueries } from "../mask/reuse.js";
 import { tensorChildren } from "../mask/selection-walk.js";
 import { arrange } from "./arrange.js";
 import { candidate, columnCount, COLUMN, DIM, HEAD, ROW, rowCount } from "./axes.js";
+import { lowerCentroids } from "./centroids.js";
 import { readBeyondCandidates, readElementwise } from "./candidates-only.js";
 import { fuse } from "./fuse.js";
 import { lowerGuard, withSkips, type Guard } from "./guard.js";
@@ -37,7 +39,11 @@ export function lowerSelections(module: MaskModule): SelectionProgram | undefine
     const reusable = each.kind === "selection" && each.reuse !== undefined;
     return { bits, reusable, ...(guard === undefined ? {} : { with: guard.queries.name }) };
   });
-  const matrices = [...chosen, ...[...guards].map(([name, { queries }]) => ({ bits: queries, reusable: true, with: name }))];
+  const matrices = [
+    ...chosen,
+    ...[...guards].map(([name, { queries }]) => ({ bits: queries, reusable: true, with: name })),
+    ...lastCentroids(module).map((each) => ({ bits: lowerCentroids(lowering, each), reusable: false })),
+  ];
   const names = matrices.map(({ bits }) => bits.name);
   const arranged = fuse(arrange(withSkips(withServes(lowering.stages, names), guards), module.space));
   const scratch = placeInScratch(arranged);

@@ -50,7 +50,7 @@ function statements(stage: Stage): readonly string[] {
     case "flag":
       return [`${printReal(stage.value)} is not 0`];
     case "words":
-      return [`words of ${printReal(stage.value)}`, `as before where ${printCond(stage.stays)}`];
+      return [`words of ${printReal(stage.value)}`, ...(stage.stays === undefined ? [] : [`as before where ${printCond(stage.stays)}`])];
   }
 }
 

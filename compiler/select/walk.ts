@@ -133,7 +133,7 @@ function condOf(value: Real): Cond | undefined {
 /** The conditions of a stage, those inside of numbers aside. */
 export function stageConds(stage: Stage): readonly Cond[] {
   if (stage.kind === "dot") return [stage.only, stage.wanted].filter((cond) => cond !== undefined);
-  if (stage.kind === "words") return [stage.stays];
+  if (stage.kind === "words") return stage.stays === undefined ? [] : [stage.stays];
   if (stage.kind !== "keep") return [];
   return [stage.candidate, stage.forced, stage.when, ...(stage.stays === undefined ? [] : [stage.stays])];
 }

@@ -29,6 +29,7 @@ export function selectionSpec(
       ...{ name: bits.name, heads: bits.heads, ...matrices[i]!, reusable },
       ...(other === undefined ? {} : { with: other }),
       ...(bits.remembers === undefined ? {} : { remembers: bits.remembers }),
+      ...(bits.numbers === undefined ? {} : { numbers: bits.numbers }),
     })),
     ...(reuse === undefined ? {} : { reuse }),
     scratch,

@@ -214,6 +214,8 @@ export interface SelectionSpec {
     readonly with?: string | undefined;
     /** The selection for which it holds, as words, the queries that were chosen for: zeros where they are not given back. */
     readonly remembers?: string | undefined;
+    /** Whether its words are float32 numbers that a launch ends with. */
+    readonly numbers?: true | undefined;
   }[];
   /** The rule for each matrix in one launch, in which no head differs from head 0; `either` for reusable ones where it is absent. */
   readonly reuse?: ((env: ScalarEnv) => readonly ReuseRule[]) | undefined;

@@ -41,6 +41,29 @@ attention given {
 }
 `;
 
+const CLUSTERS = `
+attention cold(iters = 1) {
+  space  seq full
+  select b {
+    unit  q: token, k: cluster(5, iters: iters)
+    score dot(q, mean(k))
+    keep  top(2)
+  }
+  attend b
+}
+
+attention warm(iters = 0) {
+  space  seq full
+  input  c : centroids(5)
+  select b {
+    unit  q: token, k: cluster(5, iters: iters, from: c)
+    score dot(q, mean(k))
+    keep  top(2)
+  }
+  attend b
+}
+`;
+
 const source = random(5);
 const normal = (count: number) => Float32Array.from({ length: count }, () => source.normal());
 const f32 = (shape: readonly number[], data: Float32Array) => writeNpy({ dtype: "f32", shape, data });
@@ -49,6 +72,7 @@ const holding = (value: number): Float32Array => gate.slice().fill(value, 7, 8);
 const folder = folderWith({
   "tops.attn": PROGRAM,
   "sorts.attn": SORTS,
+  "clusters.attn": CLUSTERS,
   "q.npy": f32([batch, heads, keys, dim], normal(batch * heads * keys * dim)),
   "k.npy": f32([batch, kvHeads, keys, dim], normal(batch * kvHeads * keys * dim)),
   "v.npy": f32([batch, kvHeads, keys, dim], normal(batch * kvHeads * keys * dim)),
@@ -166,4 +190,17 @@ test("an order that was made is written as positions, and is an order to give", 
   expect(places).not.toEqual([...Array(keys).keys()]);
   expect(await on("given", "--input", "o=order.npy")).toMatchObject({ code: 0 });
   expect(read("given.npy").data).toEqual(read("sorts.npy").data);
+});
+
+test("the centroids that a k-means ends with are written as numbers, and another one goes on from them", async () => {
+  const on = (name: string, ...options: readonly string[]) =>
+    attnc(folder, "run", `clusters.attn#${name}`, ...tensors, "--device", "interpreter", "--out", `${name}.npy`, ...options);
+  expect(await on("cold", "--selected", "k_centroids=c.npy")).toMatchObject({ code: 0 });
+  const { dtype, shape } = read("c.npy");
+  expect([dtype, shape]).toEqual(["f32", [batch, kvHeads, 5, dim]]);
+  expect(await on("warm", "--input", "c=c.npy")).toMatchObject({ code: 0 });
+  expect(await on("cold", "--set", "iters=2")).toMatchObject({ code: 0 });
+  expect(read("warm.npy").data).toEqual(read("cold.npy").data);
+  const wrong = await on("warm", "--input", "c=q.npy");
+  expect(wrong.stderr).toContain("c has the shape");
 });

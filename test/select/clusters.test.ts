@@ -36,6 +36,14 @@ function columnsOf({ rows, columns, data }: { rows: number; columns: number; dat
   });
 }
 
+/** Rows of words as numbers. */
+function numbersOf({ data }: { data: Uint8Array }): Float32Array {
+  const words = Uint32Array.from({ length: data.length / 32 }, (_, i) =>
+    data.subarray(i * 32, (i + 1) * 32).reduce((word, bit, j) => (word | (bit << j)) >>> 0, 0),
+  );
+  return new Float32Array(words.buffer);
+}
+
 function pointsOf(N: number, seed: number): readonly (readonly number[])[] {
   const source = random(seed);
   return Array.from({ length: N }, () => DIMS.map(() => source.integer(-9, 9)));
@@ -43,7 +51,7 @@ function pointsOf(N: number, seed: number): readonly (readonly number[])[] {
 
 const lengths = fc.record({ N: fc.integer({ min: 1, max: 700 }), count: fc.integer({ min: 1, max: 12 }), seed: fc.nat(1000) });
 
-test("the first centroids are tokens spread evenly, the next ones means, and each token is in the nearest cluster", () => {
+test("the first centroids are tokens spread evenly, the next ones means, and each token is in the nearest cluster; the means of the last clusters come back", () => {
   fc.assert(
     fc.property(lengths, ({ N, count, seed }) => {
       const points = pointsOf(N, seed);
@@ -61,7 +69,17 @@ test("the first centroids are tokens spread evenly, the next ones means, and eac
         const members = points.filter((_, token) => first[token] === cluster);
         return members.length === 0 ? seed : DIMS.map((d) => members.reduce((sum, point) => sum + point[d]!, 0) / members.length);
       });
-      columnsOf(bits.k_clusters_1!).forEach((cluster, token) => {
+      const last = columnsOf(bits.k_clusters_1!);
+      const centroids = numbersOf(bits.k_centroids!);
+      means.forEach((before, cluster) => {
+        const members = points.filter((_, token) => last[token] === cluster);
+        DIMS.forEach((d) => {
+          const mean = members.length === 0 ? before[d]! : members.reduce((sum, point) => sum + point[d]!, 0) / members.length;
+          // Sums of these whole numbers are exact.
+          expect(centroids[cluster * headDim + d]).toBe(Math.fround(mean));
+        });
+      });
+      last.forEach((cluster, token) => {
         const distances = means.map((mean) => distance(points[token]!, mean));
         // Coordinates below 10, sums below 7000: float32 is off by less.
         expect(distances[cluster]! - Math.min(...distances)).toBeLessThan(1e-3);

@@ -186,11 +186,12 @@ function describe(spec: CallInput, space: CudaModule["space"]): string {
 function printSelectionFields({ floats, selections }: CallFields, module: CudaModule): string {
   return [
     ...floats.map((input) => `${cComment(describeFloats(input, module.space), "  ")}  attnc_floats ${input.field};\n`),
-    ...selections.map(({ name, field, reusable, remembers }) => {
+    ...selections.map(({ name, field, reusable, remembers, numbers }) => {
       const { heads } = module.selection!.matrices.find((each) => each.name === name)!;
       const axes = `[batch, ${{ query: "heads", kv: "kv_heads", one: "1" }[heads]}, rows, ceil(columns / 32)] words`;
-      const what = remembers ? `${axes} that are the float32 numbers of queries` : `${axes} of a bit for each unit`;
-      const selected = `${cComment(`Where ${remembers ? name : `what ${name} chose`} is copied to, ${what}, or NULL.`, "  ")}  unsigned int* selected_${field};\n`;
+      const floats = remembers ? "queries" : numbers ? "centroids" : undefined;
+      const what = floats === undefined ? `${axes} of a bit for each unit` : `${axes} that are the float32 numbers of ${floats}`;
+      const selected = `${cComment(`Where ${floats !== undefined ? name : `what ${name} chose`} is copied to, ${what}, or NULL.`, "  ")}  unsigned int* selected_${field};\n`;
       if (!reusable) return selected;
       return `${selected}${cComment(`${remembers ? name : `What ${name} chose`} in an earlier launch, in place of a new choice, or NULL; its columns where they are fewer than now, else 0.`, "  ")}  const unsigned int* reuse_${field};\n  int reuse_${field}_columns;\n`;
     }),

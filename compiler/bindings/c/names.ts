@@ -18,6 +18,8 @@ export interface CallSelection {
   readonly withField?: string | undefined;
   /** Whether it holds the queries that a selection was made for. */
   readonly remembers: boolean;
+  /** Whether it holds numbers that a launch ends with. */
+  readonly numbers: boolean;
 }
 
 /** Fields of the struct that a C caller fills, after the tensors and lengths. */
@@ -49,8 +51,8 @@ export function callFields(mask: MaskModule, module: AttentionModule): CallField
       ...(mask.orders ?? []).map(({ name }): CallInput => ({ kind: "ids", name, axis: "k", field: fieldName(name) })),
     ],
     floats: (module.selection?.floatInputs ?? []).map((spec) => ({ ...spec, field: fieldName(spec.name) })),
-    selections: (module.selection?.matrices ?? []).map(({ name, reusable, with: other, remembers }) => ({
-      ...{ name, reusable, field: fieldName(name), remembers: remembers !== undefined },
+    selections: (module.selection?.matrices ?? []).map(({ name, reusable, with: other, remembers, numbers }) => ({
+      ...{ name, reusable, field: fieldName(name), remembers: remembers !== undefined, numbers: numbers === true },
       ...(other === undefined ? {} : { withField: fieldName(other) }),
     })),
   };

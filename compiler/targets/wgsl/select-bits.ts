@@ -102,7 +102,7 @@ export function printRemember(stage: WordsStage, sizes: Sizes): StageText {
   text.line(`let element = i32(group) * ${THREADS} + lane;`);
   text.block(`if (element >= ${values.int(total)})`, () => text.line("return;"));
   takeApart(text, values, "element", axes, stage.to.heads);
-  text.block(`if ${values.cond(stage.stays)}`, () => text.line("return;"));
+  if (stage.stays !== undefined) text.block(`if ${values.cond(stage.stays)}`, () => text.line("return;"));
   const value = values.real(stage.value);
   text.line(`${bitWord(values, stage.to, "row", "dim")} = bitcast<u32>(${value});`);
   return { threads: THREADS, workgroups: ceilDiv(total, int(THREADS)), body: text.toString() };

@@ -1,5 +1,6 @@
 import { headEvaluator } from "../../../compiler/mask/index.js";
 import type { BitsValue, MaskEnv } from "../../../compiler/mask/evaluate.js";
+import { lastCentroids } from "../../../compiler/mask/centroids.js";
 import type { MaskModule } from "../../../compiler/mask/ir.js";
 import { oracleMask, oracleSelections, type OracleBits, type OracleInput, type OracleLaunch } from "../../../compiler/oracle/oracle.js";
 import { interpretSelections } from "../../../compiler/select/interpret.js";
@@ -44,7 +45,10 @@ export function interpreted(text: string, launch: Launch, batch = 1, files: Read
     (module.selections ?? []).flatMap((item) => (item.kind === "selection" && item.assigns ? [item.name] : [])),
   );
   const reads = (name: string) => (makesClusters.has(name) ? () => true : byMask(name));
-  const checks = Object.entries(packed).map(([name, bits]) => {
+  // What a k-means ends with is no selection.
+  const ended = new Set(lastCentroids(module).map(({ name }) => name));
+  const chosen = Object.entries(packed).filter(([name]) => !ended.has(name));
+  const checks = chosen.map(([name, bits]) => {
     const own = expected.get(name);
     if (own === undefined) throw new Error(`the oracle knows no ${name}, but ${[...expected.keys()].join(", ")}`);
     return checkSelection(own, bits, { batch, heads, kvHeads }, reads(name));

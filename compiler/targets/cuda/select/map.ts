@@ -57,7 +57,7 @@ export function printRemember(stage: WordsStage, sizes: Sizes): StageText {
   text.line(`const int element = group * ${THREADS} + lane;`);
   text.line(`if (element >= ${values.int(total)}) return;`);
   printTakeApart(cppKernel, text, values, "element", axes, to.heads);
-  text.line(`if (${values.cond(stays)}) return;`);
+  if (stays !== undefined) text.line(`if (${values.cond(stays)}) return;`);
   const found = values.real(value);
   text.line(`*word_at(b, head, row, dim) = __float_as_uint(${found});`);
   return { threads: THREADS, blocks: ceilDiv(total, int(THREADS)), sharedBytes: 0, members: [wordMember(to, sizes)], run: text.toString() };
