@@ -9,7 +9,7 @@ import { nvcc, nvccVersion, withoutNvcc } from "./nvcc.js";
 
 /**
  * Registers, spills and shared memory of the kernels by ptxas: simple and long masks, ranges, lists, scalars,
- * rows that are gathered, and selections.
+ * rows that are gathered, selections, and key order.
  */
 const OPERATORS = [
   { file: "windows.attn", name: "sliding_window", dims: [32, 64, 96, 128, 256] },
@@ -18,6 +18,7 @@ const OPERATORS = [
   { file: "caller_maps.attn", name: "block_lists", dims: [64, 128] },
   { file: "caller_maps.attn", name: "vertical_slash", dims: [128] },
   { file: "probed_columns.attn", name: "minference_vertical_slash", dims: [128] },
+  { file: "block_means.attn", name: "moba", dims: [128] },
 ] as const;
 
 const ARCHITECTURES = ["sm_80", "sm_90a", "sm_100a"] as const;
@@ -42,7 +43,7 @@ function rowsOf(log: string): readonly Row[] {
       registers: Number(registers),
       spills: Number(stores) + Number(loads),
     }))
-    .filter(({ symbol }) => !/_(prepare_\w+|write_words|copy_bits)$/.test(symbol))
+    .filter(({ symbol }) => !/_(prepare_\w+|write_words|copy_bits|order_\w+|merge_parts_\w+)$/.test(symbol))
     .sort((a, b) => (a.symbol < b.symbol ? -1 : 1));
 }
 
@@ -60,7 +61,10 @@ describe.skipIf(withoutNvcc)(withoutNvcc ? `kernels under nvcc (skipped: ${witho
         symbol: stage.typed ? `${stage.symbol}_f16` : stage.symbol,
         ...{ sharedBytes: stage.sharedBytes, architecture: 75, architectureOnly: false },
       }));
-      const kernels = [...module.cuda.kernels, ...stages];
+      const ordered = module.cuda.kernels.flatMap((kernel) =>
+        Object.values(kernel.keyOrder ?? {}).map((symbol: string) => ({ ...kernel, symbol })),
+      );
+      const kernels = [...module.cuda.kernels, ...ordered, ...stages];
       expect(rows.length).toBe(kernels.length);
       expect(rows.filter(({ spills }) => spills > 0)).toEqual([]);
       const shared = new Map(kernels.map((kernel) => [kernel.symbol, kernel]));
