@@ -74,9 +74,11 @@ function shapeRules({ space, maxLength, fixed }: CudaModule): readonly Rule[] {
 function parameterRules(mask: MaskModule, module: CudaModule): readonly Rule[] {
   const { params, launch } = callFields(mask, module);
   const ofParams = params.flatMap(({ field, type, min }) => [
-    type === "int"
-      ? { field, condition: `p->${field} >= -${MOST} && p->${field} <= ${MOST}`, expected: `a number within ${MOST} of 0` }
-      : { field, condition: `isfinite(p->${field})`, expected: "a finite number" },
+    {
+      field,
+      condition: `${type === "int" ? "" : `floor(p->${field}) == p->${field} && `}p->${field} >= -${MOST} && p->${field} <= ${MOST}`,
+      expected: `${type === "int" ? "a" : "a whole"} number within ${MOST} of 0`,
+    },
     ...(min === undefined ? [] : [atLeast(field, min)]),
   ]);
   const ofLaunch = launch.map((field) =>
