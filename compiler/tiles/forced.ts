@@ -21,8 +21,8 @@ export function withForced(module: MaskModule): BoolExpr {
 
 /**
  * The mask with all bits of each selection set of which every query of the call keeps a unit: the first key of the unit is one that
- * causality allows the query, because no unit of queries straddles two of keys. Where what is left is causality alone, every
- * query sees that key. So it is with what a later selection is made among: each row then has a candidate left.
+ * causality allows the query, because the space has none or because no unit of queries straddles two of keys. Where what is left is
+ * causality alone, every query sees that key. So it is with what a later selection is made among: each row then has a candidate left.
  */
 export function* withChosen(module: MaskModule): Iterable<BoolExpr> {
   const context = boundsContext(module, MAX_LENGTH);
@@ -32,8 +32,8 @@ export function* withChosen(module: MaskModule): Iterable<BoolExpr> {
   const withAll = (mask: BoolExpr, name: string): BoolExpr =>
     simplifyBool(mapBits(mask, (bit) => (bit.input === name ? m.bool(true) : bit)));
   for (const { name, rows, columns, keep, among } of ownSelections(module)) {
-    const seen = rows !== undefined && columns.kind === "keys" && seesWhatItKeeps(rows, columns, module.space);
-    if (!seen || keep.scope !== "row" || !keepsOne(keep, positive)) continue;
+    const seen = !module.space.causal || (rows !== undefined && seesWhatItKeeps(rows, columns));
+    if (!seen || columns.kind !== "keys" || keep.scope !== "row" || !keepsOne(keep, positive)) continue;
     if (among !== undefined && !chosen.some((earlier) => keyOf(withAll(among, earlier)) === causality)) continue;
     chosen.push(name);
     yield withAll(module.mask, name);
@@ -44,12 +44,12 @@ export function* withChosen(module: MaskModule): Iterable<BoolExpr> {
 export const causalityKey = ({ causal }: MaskModule["space"]): string => keyOf(simplifyBool(causal ? m.le(m.k, m.q) : m.bool(true)));
 
 /**
- * Whether every query of a row sees a key of each unit that the row may keep: the unit's first one where no unit of queries
- * straddles two of keys. A tile of places has keys, of which causality allows some query of the row the first.
+ * Whether causality lets every query of a row see a key of each unit that the row may keep: the unit's first one where no unit of
+ * queries straddles two of keys. A tile of places has keys, of which causality allows some query of the row the first.
  */
-function seesWhatItKeeps(rows: NonNullable<Selection["rows"]>, columns: Selection["columns"], { causal }: MaskModule["space"]): boolean {
+function seesWhatItKeeps(rows: NonNullable<Selection["rows"]>, columns: Selection["columns"]): boolean {
   if (rows.of === undefined && columns.of === undefined) return columns.unit % rows.unit === 0;
-  return !causal || (rows.of === undefined && rows.unit === 1);
+  return rows.of === undefined && rows.unit === 1;
 }
 
 /** Whether a rule keeps a unit of each row, whatever the scores are. */

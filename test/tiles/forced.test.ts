@@ -39,6 +39,14 @@ test("what keeps nothing, or what a query does not see, proves nothing", () => {
   expect(proved(`${select("q: token, k: block(64)", "top(3)", "; reuse every 4 steps")}\nattend c`)).toBe(false);
 });
 
+test("without causality every query sees what is kept", () => {
+  expect(proved(`${select("q: block(128), k: block(64)", "top(1)")}\nattend c`, "seq full")).toBe(true);
+  expect(proved(`${select("k: block(64)", "top(3)")}\nattend c`, "seq full")).toBe(true);
+  expect(proved(`${select("k: token", "fraction(0.1)")}\nattend c`, "seq cross")).toBe(true);
+  expect(proved(`${select("k: block(64)", "top_p(0.9)")}\nattend c`, "seq full")).toBe(false);
+  expect(proved(`${select("k: block(64)", "top(3)")}\nattend c & k > 3`, "seq full")).toBe(false);
+});
+
 test("what is forced is seen", () => {
   expect(proved(`${select("k: block(64)", "top(3)", "; force first(1)")}\nattend c`)).toBe(true);
   expect(proved(`${select("q: block(32), k: block(64)", "threshold(1)", "; force local(1)")}\nattend c`)).toBe(true);
