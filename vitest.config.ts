@@ -11,7 +11,7 @@ export default defineConfig({
     // Left to itself vitest keeps one core free, which is half of them on small machines.
     maxWorkers: availableParallelism(),
     sequence: { sequencer: LongestFirst },
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
   },
 });

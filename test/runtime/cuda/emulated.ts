@@ -30,7 +30,7 @@ export function useEmulatedGpu(): void {
 let device: Promise<CudaDevice> | undefined;
 
 /** A test on the emulated GPU, skipped where it cannot be built; its name then says why. */
-export function emulatedTest(name: string, body: (device: CudaDevice) => void | Promise<void>, timeout = 60_000): void {
+export function emulatedTest(name: string, body: (device: CudaDevice) => void | Promise<void>, timeout = 300_000): void {
   if (typeof libraries === "string") test.skip(`${name} [skipped: ${libraries}]`, () => undefined);
   else test(name, async () => body(await (device ??= openCudaDevice())), timeout);
 }
