@@ -2,6 +2,7 @@ import { toMaskInput } from "../compiler/cli/input-forms.js";
 import { fixedLength, runtimeParams } from "../compiler/cli/lengths.js";
 import type { MaskEnv } from "../compiler/mask/evaluate.js";
 import type { MaskModule } from "../compiler/mask/ir.js";
+import { envOfCall, ofCall } from "../compiler/mask/windows.js";
 import { interpretSelections } from "../compiler/select/interpret.js";
 import { lowerSelections } from "../compiler/select/lower.js";
 import { fixedCounts } from "../compiler/targets/manifest.js";
@@ -42,10 +43,12 @@ export function pictureCall(module: MaskModule, settings: PictureSettings): Mask
   return selects ? { ...env, inputs: { ...inputs, ...selectedBits(module, env) } } : env;
 }
 
-function selectedBits(module: MaskModule, env: MaskEnv): ReturnType<typeof interpretSelections> {
+/** Selections are those of the call, also where the keys of a mask are windows. */
+function selectedBits(module: MaskModule, own: MaskEnv): ReturnType<typeof interpretSelections> {
+  const env = envOfCall(module, own);
   const { N, heads, kvHeads } = env;
   const source = random(2);
-  const sizes = { batch: 1, heads, kvHeads, queries: N, keys: N, lastPosition: N, headDim: HEAD_DIM, space: module.space.kind };
+  const sizes = { batch: 1, heads, kvHeads, queries: N, keys: N, lastPosition: N, headDim: HEAD_DIM, space: ofCall(module).space.kind };
   const floats = (module.floatInputs ?? []).map((spec) => {
     const value = randomFloats(spec, sizes, source);
     if (value.kind !== "floats") throw new Error(`${spec.name} is no input of floats`);

@@ -2,6 +2,7 @@ import type { BranchedMask } from "../mask/branched.js";
 import { wholeModule } from "../mask/branched.js";
 import type { MaskEnv } from "../mask/evaluate.js";
 import type { MaskModule } from "../mask/ir.js";
+import { ofCall } from "../mask/windows.js";
 import { windowCount } from "../../runtime/launch/branches/module.js";
 import type { SelectedBits } from "../../runtime/launch/selection/lists.js";
 import { readBranchedInputs } from "./branched-inputs.js";
@@ -60,9 +61,11 @@ export async function branchedCall(
     if (names.every((name) => name in selected)) continue;
     const progress = new Progress();
     progress.update(`${module.name}: selecting`);
-    const own = { ...env, params: among(env.params ?? {}, module.params) };
+    // Selections are those of the call, whose keys its windows are of.
+    const tokens = module.windows === undefined ? {} : { [module.windows.tokens]: env.N };
+    const own = { ...env, params: { ...among(env.params ?? {}, module.params), ...tokens } };
     const request = {
-      operator: { ...operatorOf(branched), module },
+      operator: { ...operatorOf(branched), module: ofCall(module) },
       env: own,
       phase: flags.phase,
       scale: flags.scale,

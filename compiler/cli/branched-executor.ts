@@ -98,7 +98,8 @@ export async function runBranch(
   const { tokens } = module.windows!;
   const keys = windowCount(module.windows!, call.keys);
   if (keys === 0) return undefined;
-  const tensors = { q, k: floats[from.key]!, v: floats[from.value]!, ...results };
+  const callKeys = module.selections === undefined ? {} : { callKeys: k };
+  const tensors = { q, k: floats[from.key]!, v: floats[from.value]!, ...callKeys, ...results };
   return operator.run(tensors, { ...call, keys, params: { ...params, [tokens]: call.keys }, inputs });
 }
 

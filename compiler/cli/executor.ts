@@ -5,6 +5,7 @@ import { interpretKeyOrder } from "../program/interpret-key-order.js";
 import { lower, lowerKeyOrder } from "../program/lower.js";
 import type { MaskEnv } from "../mask/evaluate.js";
 import type { Dtype, MaskModule } from "../mask/ir.js";
+import { ofCall } from "../mask/windows.js";
 import type { AttentionModule } from "../../runtime/launch/module.js";
 import type { PairOrder } from "../../runtime/launch/key-order/plan.js";
 import { createAttention } from "../../runtime/launch/operator.js";
@@ -153,7 +154,12 @@ export async function loadKernel(
 
 /** The environment of one call for the mask's own evaluation. */
 export function maskEnvOf(module: MaskModule, call: ExecutorCall): MaskEnv {
-  const lengths = { N: call.keys, NQ: call.queries, space: module.space.kind };
+  const { windows } = module;
+  const lengths = {
+    N: windows === undefined ? call.keys : call.params[windows.tokens]!,
+    NQ: call.queries,
+    space: ofCall(module).space.kind,
+  };
   const phase = call.phase === undefined ? undefined : module.phases.indexOf(call.phase);
   const inputs = Object.fromEntries(module.inputs.map((spec) => [spec.name, toMaskInput(spec, call.inputs[spec.name]!, lengths)]));
   const { heads, kvHeads, params, layer, layers, step, steps } = call;

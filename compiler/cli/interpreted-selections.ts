@@ -1,6 +1,7 @@
 import type { BitsValue, MaskEnv } from "../mask/evaluate.js";
 import type { MaskModule } from "../mask/ir.js";
 import { reuseRules } from "../mask/reuse.js";
+import { envOfCall } from "../mask/windows.js";
 import { interpretSelections } from "../select/interpret.js";
 import { lowerSelections } from "../select/lower.js";
 import type { FloatsValue } from "../select/memory.js";
@@ -18,7 +19,8 @@ export function interpretedSelections(
 ): (tensors: VerifyTensors, call: ExecutorCall, env: MaskEnv) => Readonly<Record<string, BitsValue>> {
   const program = lowerSelections(module);
   if (program === undefined) return () => ({});
-  return ({ q, k }, call, env) => {
+  return ({ q, k: ownKeys, callKeys: k = ownKeys }, call, ownEnv) => {
+    const env = envOfCall(module, ownEnv);
     const { batch, scale, reuse = {} } = call;
     const floats = Object.fromEntries(
       (module.floatInputs ?? []).map(({ name }): [string, FloatsValue] => {
@@ -28,7 +30,7 @@ export function interpretedSelections(
       }),
     );
     const { N: n, NQ: nq, params = {}, layer = 0, layers = 0, step = 0, steps = 0, phase = 0 } = env;
-    const shapes = selectionShapes(module, env, batch);
+    const shapes = selectionShapes(module, ownEnv, batch);
     const rules = { name: module.name, selection: { matrices: shapes, reuse: reuseRules(module) } };
     const names = reusedNames(rules, { n, nq, params, launch: { layer, layers, step, steps, phase } }, reuse);
     const given = Object.fromEntries(

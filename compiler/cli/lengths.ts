@@ -33,7 +33,7 @@ export function lengthsOf(module: MaskModule, flags: LengthFlags, params: Readon
 /** Where keys are windows, `--seq` is still the number of tokens: there are as many keys as windows fit. */
 function windowLengths(name: string, windows: KeyWindows, tokens: number, NQ: number): { N: number; NQ: number } {
   if (tokens < windows.n) badOption("--seq", String(tokens), `at least ${windows.n}, the length of a window of ${name}`);
-  if (windows.space === "self" && NQ > tokens) badOption("--q-seq", String(NQ), `at most ${tokens}, the number of tokens`);
+  if (windows.space.kind === "self" && NQ > tokens) badOption("--q-seq", String(NQ), `at most ${tokens}, the number of tokens`);
   return { N: windowCount(windows, tokens), NQ };
 }
 

@@ -4,6 +4,7 @@ import type { BitsValue, MaskEnv } from "../mask/evaluate.js";
 import type { MaskModule } from "../mask/ir.js";
 import { lastCentroids } from "../mask/centroids.js";
 import { wordsOf } from "../mask/layout/orders.js";
+import { envOfCall } from "../mask/windows.js";
 import { lowerSelections } from "../select/lower.js";
 import { headsOf } from "../select/memory.js";
 import { sizeEvaluator } from "../select/sizes.js";
@@ -32,8 +33,8 @@ export interface SelectionShape {
 export function selectionShapes(module: MaskModule, env: MaskEnv, batch: number): readonly SelectionShape[] {
   const program = lowerSelections(module);
   if (program === undefined) return [];
-  const { heads, kvHeads, N, NQ } = env;
-  const sizes = wholeEnv(module.space.kind, program.parts, { batch, heads, kvHeads, headDim: module.shape.headDim, N, NQ });
+  const { heads, kvHeads, N, NQ } = envOfCall(module, env);
+  const sizes = wholeEnv(program.module.space.kind, program.parts, { batch, heads, kvHeads, headDim: module.shape.headDim, N, NQ });
   return program.matrices.map(({ bits, reusable, with: other }) => {
     const [rows, columns] = sizeEvaluator([bits.rows, bits.columns])(sizes);
     return { name: bits.name, batch, heads: headsOf(bits.heads, env), rows: rows!, columns: columns!, reusable, with: other };

@@ -1,5 +1,6 @@
 import { oracleMask, readProgram } from "../oracle/oracle.js";
 import type { MaskPredicate, OracleLaunch, OracleProgram } from "../oracle/oracle.js";
+import { ofCall } from "../mask/windows.js";
 import { unvisitedKeys } from "../tiles/visit.js";
 import { parse } from "../syntax/parser.js";
 import { verifyOperator } from "../../runtime/verify/operator.js";
@@ -54,9 +55,16 @@ export async function verifyKernel(
   });
   const cases = request.quick ? planned.filter((one) => QUICK_CASES.test(one.name)) : planned;
   const { windows } = module;
+  const selecting = ofCall(module);
+  /** A call as its selections see it. */
+  const ofKeys = (call: VerifyCall): VerifyCall => {
+    if (windows === undefined) return call;
+    const keys = call.params[windows.tokens]!;
+    return { ...call, keys, firstPosition: windows.space.kind === "self" ? keys - call.queries : 0 };
+  };
   const selects = module.selections !== undefined;
   const launchOf = (call: VerifyCall): OracleLaunch => ({
-    N: windows === undefined ? call.keys : call.params[windows.tokens]!,
+    N: ofKeys(call).keys,
     NQ: call.queries,
     heads: call.heads,
     kvHeads: call.kvHeads,
@@ -66,10 +74,9 @@ export async function verifyKernel(
   });
   const maskOf = (call: VerifyCall, selected?: Selected): MaskPredicate => {
     const launch = launchOf(call);
-    const tokens = launch.N;
-    const mask = oracleMask(program, module.name, { ...launch, selected, unselected: anyBits(Math.max(tokens, launch.NQ)) });
+    const mask = oracleMask(program, module.name, { ...launch, selected, unselected: anyBits(Math.max(launch.N, launch.NQ)) });
     // The module numbers queries from 0; the oracle speaks of positions.
-    const first = windows?.space === "self" ? tokens - call.queries : 0;
+    const first = windows === undefined ? 0 : ofKeys(call).firstPosition;
     return first === 0 ? mask : (b, h, q, k) => mask(b, h, q + first, k);
   };
   await verifyOperator(
@@ -79,11 +86,13 @@ export async function verifyKernel(
       dtype: module.shape.dtype,
       weights: kernel.weights,
       space: module.space.kind,
+      windowsOf:
+        windows === undefined || !selects ? undefined : (one) => ({ keys: one.params[windows.tokens]!, space: windows.space.kind }),
       inputs: module.inputs,
       floatInputs: module.floatInputs,
       mask: maskOf,
       checkSelected: selects
-        ? (call, tensors, selected) => checkSelections(program, module, launchOf(call), call, tensors, selected)
+        ? (call, tensors, selected) => checkSelections(program, selecting, launchOf(call), ofKeys(call), tensors, selected)
         : undefined,
       unused: selects
         ? undefined
@@ -93,7 +102,7 @@ export async function verifyKernel(
             return (b, g, k) => unvisited[(b * call.kvHeads + g) * call.keys + k] === 1;
           },
       run: (tensors, call) => {
-        const reuse = givenSelections(module, call, tensors);
+        const reuse = givenSelections(selecting, ofKeys(call), tensors);
         return kernel.run(tensors, { ...call, ...call.launch, ...(Object.keys(reuse).length === 0 ? {} : { reuse }) });
       },
     },

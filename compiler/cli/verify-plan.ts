@@ -45,13 +45,26 @@ export function verifyCases(module: MaskModule, request: VerifyRequest): readonl
     launches: launches(module, fixed.layers),
     params,
     selects: module.selections !== undefined,
-    choosing: request.choose && freeLength ? choosingLength(module) : undefined,
+    choosing: request.choose && freeLength ? choosingKeys(module) : undefined,
   });
   return cases.map((one) => ({
     ...affordable(one, module, request.pairs),
     ...(request.batch === undefined ? {} : { batch: request.batch }),
-    ...(module.windows === undefined ? {} : { params: { ...one.params, ...tokensOf(module.windows, one) } }),
+    ...(module.windows === undefined ? {} : overWindows(module.windows, one)),
   }));
+}
+
+/** As many keys as make the selections choose: where keys are windows, as many windows as these have. */
+function choosingKeys(module: MaskModule): number | undefined {
+  const length = choosingLength(module);
+  return length === undefined ? undefined : Math.ceil(length / (module.windows?.stride ?? 1));
+}
+
+/** The number of tokens; there are no more queries than tokens where they stand among them. */
+function overWindows(windows: KeyWindows, one: VerifyCase): Pick<VerifyCase, "params" | "queries"> {
+  const tokens = tokensOf(windows, one);
+  const most = windows.space.kind === "self" ? tokens[windows.tokens]! : one.queries;
+  return { params: { ...one.params, ...tokens }, queries: Math.min(one.queries, most) };
 }
 
 /** As many tokens as have so many windows, and a few that are in none. */

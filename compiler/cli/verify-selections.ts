@@ -28,7 +28,7 @@ export function checkSelections(
 ): readonly SelectionCheck[] {
   const given = new Set(givenNames(module, call));
   // Where one selection reads another, that one is taken as the run chose it: what rounding may swap there changes nothing here.
-  const own = { headDim: call.headDim, q: tensors.q, k: tensors.k };
+  const own = { headDim: call.headDim, q: tensors.q, k: tensors.callKeys ?? tensors.k };
   const expected = oracleSelections(program, module.name, { ...launch, tensors: own, selected });
   const { selections = [] } = module;
   const reuse = givenSelections(module, call, tensors);

@@ -439,6 +439,16 @@ export interface MessageParams {
   ATTN2370: {
     found: string | number;
   };
+  ATTN2371: {
+    name: string | number;
+    block: string | number;
+    n: string | number;
+    stride: string | number;
+  };
+  ATTN2372: {
+    name: string | number;
+    what: string | number;
+  };
   ATTN3001: {
     what: string | number;
     rule: string | number;
@@ -4586,6 +4596,61 @@ attention a {
     keep  top(8)
   }
   attend s
+}
+\`\`\`
+`,
+  },
+  ATTN2371: {
+    title: `A window in two blocks`,
+    severity: "error",
+    message: `\`{name}\` chooses blocks of {block} keys, and a window of {n} keys, one every {stride}, may lie in two of them`,
+    hint: `windows that lie in one block each are \`pooled(n, n)\` with n a divisor of {block}`,
+    page: `Where a branch attends from windows of keys, a selection in its mask says of each window whether its block was chosen. So each
+window must lie in one block: a new one begins every s keys, s divides the block, and no window is longer than s.
+
+\`\`\`attn wrong
+attention a {
+  space  seq full
+  input  ck, cv : pooled(32, 16)
+  select b { unit q: block(64), k: block(64); score dot(mean(q), mean(k)); keep top(4) }
+  attend b from ck, cv
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq full
+  input  ck, cv : pooled(16, 16)
+  select b { unit q: block(64), k: block(64); score dot(mean(q), mean(k)); keep top(4) }
+  attend b from ck, cv
+}
+\`\`\`
+`,
+  },
+  ATTN2372: {
+    title: `A selection that tells nothing of windows`,
+    severity: "error",
+    message: `\`{name}\` is of {what}, and the keys of this branch are windows`,
+    hint: `choose blocks of neighbouring keys: \`unit k: block(64)\``,
+    page: `Where a branch attends from windows of keys, a selection in its mask is read for the block of keys that a window lies in.
+Single keys, distances and clusters are no such blocks: of the keys of a window some may be chosen and others not. Under a
+\`layout\` units may be runs of its places, and a window is one of positions; so it is with a boolean that comes from tensors.
+
+\`\`\`attn wrong
+attention a {
+  space  seq causal
+  input  ck, cv : pooled(16, 16)
+  select b { unit diag: block(64); score sum(softmax(dot(q, k) * scale), over: diag); keep top(4) }
+  attend b & end(k) <= q from ck, cv
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq causal
+  input  ck, cv : pooled(16, 16)
+  select b { unit q: block(64), k: block(64); score dot(mean(q), mean(k)); keep top(4) }
+  attend b & end(k) <= q from ck, cv
 }
 \`\`\`
 `,

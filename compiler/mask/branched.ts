@@ -4,10 +4,10 @@
  */
 
 import type { Factor, Mix } from "../../runtime/launch/branches/mixture.js";
-import type { BoolExpr, FloatInput, HostScalar, Input, IntExpr, MaskModule, RuntimeParam, Shape, Space } from "./ir.js";
+import type { BoolExpr, FloatInput, HostExpr, HostScalar, Input, IntExpr, MaskModule, RuntimeParam, Shape, Space } from "./ir.js";
 import * as m from "./make.js";
 import type { SelectionItem } from "./selection.js";
-import { mapLeaves, mapTables } from "./walk.js";
+import { mapHost, mapLeaves, mapTables } from "./walk.js";
 
 export type { Factor, Mix } from "../../runtime/launch/branches/mixture.js";
 
@@ -97,9 +97,14 @@ export function wholeModule(mask: BranchedMask): MaskModule {
   const tables: MaskModule["tables"][number][] = [];
   const masks = mask.branches.map(({ module }): BoolExpr => {
     const [slots, first] = [scalars.length, tables.length];
-    scalars.push(...module.scalars.map((scalar) => ({ ...scalar, expr: mapTables(scalar.expr, (table) => table + first) })));
+    // What a branch over windows is told as a parameter is the number of keys here.
+    const isTokens = (node: IntExpr | HostExpr): boolean => node.kind === "param" && node.name === module.windows?.tokens;
+    const inHost = (expr: HostExpr): HostExpr => mapHost(expr, (node) => (isTokens(node) ? { kind: "var", name: "N" } : node));
+    scalars.push(...module.scalars.map((scalar) => ({ ...scalar, expr: mapTables(inHost(scalar.expr), (table) => table + first) })));
     tables.push(...module.tables);
-    return mapLeaves(module.mask, (leaf): IntExpr => (leaf.kind === "scalar" ? m.scalar(leaf.slot + slots) : leaf));
+    const inMask = (leaf: IntExpr): IntExpr =>
+      leaf.kind === "scalar" ? m.scalar(leaf.slot + slots) : isTokens(leaf) ? m.variable("N") : leaf;
+    return mapLeaves(module.mask, inMask);
   });
   const { floatInputs, selections } = mask;
   return {

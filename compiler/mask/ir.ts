@@ -165,13 +165,13 @@ export interface Layout {
 /**
  * What `k` counts in a branch that attends from pooled tensors: the windows of `n` keys, one every `stride` keys, that fit
  * whole among the keys of the call, whose number is the parameter `tokens`. Queries are numbered from 0; in a self space
- * (of the call) query i stands at position `tokens - NQ + i`.
+ * (of the call) query i stands at position `tokens - NQ + i`. Selections are made over the call's own `space` and keys.
  */
 export interface KeyWindows {
   readonly n: number;
   readonly stride: number;
   readonly tokens: string;
-  readonly space: "self" | "cross";
+  readonly space: Space;
 }
 
 /** One attention operator, ready for tile analysis. */

@@ -4,8 +4,11 @@ import { placeOf } from "./layout/placed.js";
 import * as m from "./make.js";
 import type { SelectionItem } from "./selection.js";
 
-/** The bit of a pair in what was selected: how each matrix is laid out stands at {@link Selection}. */
-export function bitOfPair(item: SelectionItem, space: Space): BoolExpr {
+/**
+ * The bit of a pair in what was selected: how each matrix is laid out stands at {@link Selection}. Where `k` counts windows, one
+ * every `stride` keys, it is that of the block of keys that the window lies in.
+ */
+export function bitOfPair(item: SelectionItem, space: Space, stride = 1): BoolExpr {
   const zero = m.int(0);
   if (item.kind !== "selection") return m.bit(item.name, zero, zero);
   const { columns, rows, snap } = item;
@@ -14,7 +17,7 @@ export function bitOfPair(item: SelectionItem, space: Space): BoolExpr {
     return m.bit(item.name, zero, column);
   }
   const byKey = isOfClusters(columns);
-  const column = blockOf(columns.of === undefined || byKey ? m.k : placeOf("k"), byKey ? 1 : (snap ?? columns.unit));
+  const column = blockOf(columns.of === undefined || byKey ? m.k : placeOf("k"), (byKey ? 1 : (snap ?? columns.unit)) / stride);
   if (rows === undefined) return m.bit(item.name, zero, column);
   if (isOfClusters(rows)) return m.bit(item.name, m.sub(m.q, firstQuery(space)), column);
   if (rows.of !== undefined) return m.bit(item.name, blockOf(placeOf("q"), rows.unit), column);

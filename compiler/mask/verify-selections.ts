@@ -3,9 +3,11 @@ import { givenIds } from "./clusters.js";
 import { clustersIn, moduleSelectionExpressions, realsOf, realSlots, tensorOf, unitMasks, walkModuleTensors } from "./selection-walk.js";
 import type { ColumnAxis, RowAxis, SelectionItem, Tensor, TensorAxes } from "./selection.js";
 import { some, type MaskNode } from "./walk.js";
+import { ofCall } from "./windows.js";
 
 /** What is structurally wrong with the selections of a module, in words. */
-export function verifySelections(module: MaskModule): readonly string[] {
+export function verifySelections(reading: MaskModule): readonly string[] {
+  const module = ofCall(reading);
   const selections = module.selections ?? [];
   const problems: string[] = [];
   const names = [...module.inputs, ...(module.floatInputs ?? []), ...selections].map(({ name }) => name);

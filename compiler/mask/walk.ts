@@ -126,14 +126,22 @@ export function mapLeaves(expr: MaskNode, change: (leaf: IntExpr) => IntExpr): M
 
 /** The host expression with its table indices renumbered. */
 export function mapTables(expr: HostExpr, change: (table: number) => number): HostExpr {
-  const map = (e: HostExpr): HostExpr => mapTables(e, change);
+  return mapHost(expr, (node) => (node.kind === "table" ? { ...node, table: change(node.table) } : node));
+}
+
+/** The host expression with each node replaced by what `change` makes of it, from the leaves up. */
+export function mapHost(expr: HostExpr, change: (node: HostExpr) => HostExpr): HostExpr {
+  return change(mapHostChildren(expr, (child) => mapHost(child, change)));
+}
+
+function mapHostChildren(expr: HostExpr, map: (child: HostExpr) => HostExpr): HostExpr {
   switch (expr.kind) {
     case "number":
     case "var":
     case "param":
       return expr;
     case "table":
-      return { kind: "table", table: change(expr.table), row: map(expr.row), column: map(expr.column) };
+      return { kind: "table", table: expr.table, row: map(expr.row), column: map(expr.column) };
     case "neg":
     case "abs":
     case "not":

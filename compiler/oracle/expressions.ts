@@ -232,7 +232,7 @@ function called(expr: CallExpr, place: Place): Term {
       const { windows } = place;
       if (windows === undefined) break;
       const offset = name === "end" ? windows.n - 1 : 0;
-      return derived("int", [key], (p) => p.k * windows.stride + offset);
+      return derived("int", [key], (p) => p.k + offset);
     }
     case "near":
       return near(expr, place);

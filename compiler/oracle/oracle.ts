@@ -56,7 +56,8 @@ export function oracleMask(program: OracleProgram, name: string, launch: OracleL
       point.q = q;
       point.row = nextStamp();
     }
-    point.k = k;
+    // Of a window its first position is looked at.
+    point.k = k * (windows?.stride ?? 1);
     return (!causal || k <= q) && seen(point);
   };
 }

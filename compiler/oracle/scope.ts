@@ -68,6 +68,6 @@ export interface Place {
   readonly pattern?: string | undefined;
   /** The selections of the call. */
   readonly selected: SelectionBook;
-  /** Of a branch whose keys are windows of the sequence: `k` is the number of one. */
+  /** Of a branch whose keys are windows of the sequence: a key is the first position of one. */
   readonly windows?: { readonly n: number; readonly stride: number } | undefined;
 }

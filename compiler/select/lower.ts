@@ -1,6 +1,7 @@
 import type { MaskModule } from "../mask/ir.js";
 import type { OfClusters, Selection, SelectionHeads, SelectionItem, Tensor as TensorNode, TensorAxes } from "../mask/selection.js";
 import { lastCentroids } from "../mask/centroids.js";
+import { ofCall } from "../mask/windows.js";
 import { rememberedQueries } from "../mask/reuse.js";
 import { tensorChildren } from "../mask/selection-walk.js";
 import { arrange } from "./arrange.js";
@@ -22,7 +23,8 @@ import { cursorKey, headFor, isStored, valueOf } from "./values.js";
 import type { Cursor, ValueContext } from "./values.js";
 
 /** The selection program of a module: undefined where its mask learns nothing from the tensors of a call. */
-export function lowerSelections(module: MaskModule): SelectionProgram | undefined {
+export function lowerSelections(reading: MaskModule): SelectionProgram | undefined {
+  const module = ofCall(reading);
   const selections = module.selections ?? [];
   if (selections.length === 0) return undefined;
   const lowering = new Lowering(module, selections);

@@ -30,6 +30,7 @@ export function attentionModule(module: MaskModule, kernels: Kernels): Attention
     ...(module.layout === undefined ? {} : { layout: module.layout.name }),
     ...(hasQueryPlaces(module) ? { queryPlaces: true } : {}),
     ...(module.orders === undefined ? {} : { orders: module.orders }),
+    ...windowsOf(module),
     ...(rowLengths(module, planTiles(module)).uneven ? { uneven: true } : {}),
     maxLength: maxLength(module),
     defaults: { heads, kvHeads, headDim, valueDim },
@@ -50,6 +51,9 @@ export function attentionModule(module: MaskModule, kernels: Kernels): Attention
     variants: kernels.variants,
   };
 }
+
+const windowsOf = ({ windows, selections }: MaskModule): Pick<AttentionModule, "windows"> =>
+  windows === undefined || selections === undefined ? {} : { windows: { tokens: windows.tokens, space: windows.space.kind } };
 
 const hasQueryPlaces = ({ layout, space }: MaskModule): boolean => layout?.tokens.q !== undefined && space.kind === "self";
 

@@ -60,7 +60,9 @@ function keepsOne({ rule, least, most }: Selection["keep"], positive: (n: IntExp
   return bounded && some;
 }
 
-function ownSelections({ selections }: MaskModule): readonly Selection[] {
+function ownSelections({ selections, windows }: MaskModule): readonly Selection[] {
+  // What is forced among keys is said of positions, which windows are not.
+  if (windows !== undefined) return [];
   return (selections ?? []).filter((item) => item.kind === "selection" && item.reuse === undefined) as readonly Selection[];
 }
 

@@ -14,6 +14,7 @@ import { checkOrder, type PairOrder } from "../launch/key-order/plan.js";
 import { checkSelectionBytes } from "../launch/selection/selections.js";
 import type { AttentionArrays, AttentionOutput } from "../launch/run.js";
 import { scalarWords, uniformWords } from "../launch/uniform-words.js";
+import { callOfKeys, moduleOfCall } from "../launch/windows.js";
 import { chooseKernel, keyOrderKernel, needsArchitectureOnly } from "./choose.js";
 import type { CudaDevice, CudaFunction, CudaProgram, CudaStream, DevicePointer } from "./device.js";
 import { locateInputs, type CudaInputs, type LocatedInputs } from "./inputs.js";
@@ -22,7 +23,7 @@ import { allocations, constantWords, streamMemory } from "./memory.js";
 import type { CudaDtype, CudaKernel, CudaModule } from "./module.js";
 import { mostKeys } from "./most-keys.js";
 import { pointerBytes, wordBytes } from "./parameters.js";
-import { checkOverlap, type DeviceRef } from "./pointers.js";
+import { checkOverlap, type DeviceRange, type DeviceRef } from "./pointers.js";
 import { prepareInput, prepareKernels, prepareKeyList } from "./prepare.js";
 import { loadProgram } from "./program.js";
 import { runOnArrays } from "./run.js";
@@ -48,6 +49,8 @@ export interface CudaTensors extends CudaSelectionTensors {
   readonly v: DeviceRef;
   readonly out: DeviceRef;
   readonly lse?: DeviceRef | undefined;
+  /** Of a branch whose keys are windows and whose selections read the keys of the call: those, [batch, kvHeads, tokens, headDim]. */
+  readonly callKeys?: DeviceRef | undefined;
   /** Inputs of the declaration, by their names. */
   readonly inputs?: CudaInputs | undefined;
 }
@@ -121,6 +124,10 @@ interface OperatorParts {
 /** A launch that was checked. */
 interface LaunchPlan {
   readonly call: ResolvedCall;
+  /** As inputs and selections see it. */
+  readonly ofKeys: ResolvedCall;
+  /** The keys of the call. */
+  readonly keys: DeviceRange | undefined;
   readonly tensors: LocatedTensors;
   readonly inputs: LocatedInputs;
   readonly selection: CudaSelectionPlan | undefined;
@@ -166,7 +173,8 @@ export const destroyedError = (name: string): AttnError =>
 
 function makeOperator({ device, module, shape, dtype, kernel, program, selectionBytes, keyOrder }: OperatorParts): CudaAttention {
   /** The module with what the launcher itself makes among its inputs. */
-  const full = withOrderInputs(module);
+  const selecting = moduleOfCall(module);
+  const full = withOrderInputs(selecting);
   const attend: CudaFunction = program.function(kernel.symbol, kernel.sharedBytes);
   const prepare = prepareKernels(program, full);
   const selectionKernels = cudaSelectionKernels(program, module, dtype);
@@ -194,18 +202,23 @@ function makeOperator({ device, module, shape, dtype, kernel, program, selection
     const inputs = tensors.inputs ?? {};
     checkInputNames(module, inputs);
     const located = locateTensors(device, dtype, resolved, tensors, names);
-    const locatedInputs = locateInputs(device, full, resolved, { ...inputs, ...orders });
-    const selection = selectionKernels && planCudaSelection(device, module, selectionBytes, resolved, locatedInputs, tensors);
+    const ofKeys = callOfKeys(module, resolved);
+    const keys = module.windows === undefined ? located.k : locateTensors(device, dtype, ofKeys, { k: tensors.callKeys }, ["k"]).k;
+    const locatedInputs = locateInputs(device, full, ofKeys, { ...inputs, ...orders });
+    const selection = selectionKernels && planCudaSelection(device, selecting, selectionBytes, ofKeys, locatedInputs, tensors);
     const { ranges, written } = selection === undefined ? { ranges: {}, written: [] } : selectionRanges(selection);
     checkOverlap({ ...locatedInputs.ranges, ...ranges, ...located }, ["out", "lse", ...written]);
-    return { call: resolved, tensors: located, inputs: locatedInputs, selection };
+    return { call: resolved, ofKeys, keys, tensors: located, inputs: locatedInputs, selection };
   };
 
   /**
    * The words with scalars, inputs and selections in them: constant ones without inputs and selections, else filled by
    * kernels before the one that reads them.
    */
-  const fillAux = ({ call, tensors, inputs: { layout, pointers }, selection }: LaunchPlan, stream: CudaStream): DevicePointer => {
+  const fillAux = (
+    { ofKeys: call, keys, tensors, inputs: { layout, pointers }, selection }: LaunchPlan,
+    stream: CudaStream,
+  ): DevicePointer => {
     const scalars = scalarWords(module, call);
     if (layout.inputs.length === 0 && selection === undefined) return constants.get(scalars.length === 0 ? new Int32Array(4) : scalars);
     const scalarPointer = scalars.length === 0 ? undefined : constants.get(scalars);
@@ -213,8 +226,8 @@ function makeOperator({ device, module, shape, dtype, kernel, program, selection
     if (scalarPointer !== undefined) device.copy(aux + BigInt(layout.scalars * 4), scalarPointer, scalars.byteLength, stream);
     for (const input of layout.inputs) prepareInput(device, prepare, aux, input, pointers.get(input.spec.name)!, call.n, stream);
     if (selection !== undefined) {
-      const [q, k] = [tensors.q!.pointer, tensors.k!.pointer];
-      launchSelection(device, module, selectionKernels!, scratch, selection, { call, layout, aux, q, k }, stream);
+      const [q, k] = [tensors.q!.pointer, keys!.pointer];
+      launchSelection(device, selecting, selectionKernels!, scratch, selection, { call, layout, aux, q, k }, stream);
     }
     // Inputs and selections have their bits there by now.
     for (const list of layout.lists) prepareKeyList(device, prepare, aux, list, stream);

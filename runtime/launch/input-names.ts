@@ -1,6 +1,7 @@
 import { AttnError } from "./errors.js";
 import { checkGiven } from "./given.js";
 import type { AttentionModule } from "./module.js";
+import { CALL_KEYS } from "./windows.js";
 
 /** Names of the tensors that every module has. */
 export const TENSOR_NAMES: readonly string[] = ["q", "k", "v", "out", "lse"];
@@ -13,7 +14,8 @@ export function checkInputNames(module: AttentionModule, given: Readonly<Record<
   checkGiven("tensors", given, "an object with q, k, v and the inputs");
   const inputs = [...module.inputs, ...(module.selection?.floatInputs ?? [])];
   const names = inputs.map((input) => input.name);
-  const known = [...TENSOR_NAMES, ...names, ...(module.selection === undefined ? [] : SELECTION_FIELDS)];
+  const ofSelections = module.selection === undefined ? [] : SELECTION_FIELDS;
+  const known = [...TENSOR_NAMES, ...names, ...ofSelections, ...(module.windows === undefined ? [] : [CALL_KEYS])];
   const unknown = Object.keys(given).find((name) => !known.includes(name) && given[name] !== undefined);
   const missing = names.find((name) => given[name] === undefined);
   if (unknown !== undefined) {

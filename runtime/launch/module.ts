@@ -276,6 +276,11 @@ export interface AttentionModule {
   readonly queryPlaces?: true | undefined;
   /** Tables of the layout, which kernels read as inputs of ids; the launcher makes them. */
   readonly orders?: readonly OrderSpec[] | undefined;
+  /**
+   * Where the keys of the kernels are windows and there are selections: these, and inputs, are of the call whose number of keys
+   * is the parameter `tokens`. What they read as its keys is given beside the windows.
+   */
+  readonly windows?: { readonly tokens: string; readonly space: "self" | "cross" } | undefined;
   /** The greatest N (and NQ) for which no index of the mask overflows 32 bits. */
   readonly maxLength: number;
   readonly defaults: { readonly heads: number; readonly kvHeads: number; readonly headDim: number; readonly valueDim: number };

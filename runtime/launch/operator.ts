@@ -7,13 +7,14 @@ import {
   type TensorName,
 } from "./attention-buffers.js";
 import { bindGroupLayout, KERNEL_BINDINGS } from "./bind-layout.js";
-import { checkAliasing, checkBindingSize } from "./buffers.js";
+import { bufferPart, checkAliasing, checkBindingSize, tensorBinding, type BufferRef } from "./buffers.js";
 import { resolveCall, resolveShape, type AttentionCall, type AttentionShape, type ResolvedCall, type ResolvedShape } from "./call.js";
 import { ConstantBuffers } from "./constant-buffers.js";
 import { foldWorkgroups } from "./dispatch.js";
 import { AttnError } from "./errors.js";
 import { USAGE_COPY_DST, USAGE_COPY_SRC, USAGE_STORAGE, USAGE_UNIFORM } from "./gpu-flags.js";
 import { GrowingBuffer } from "./growing-buffer.js";
+import { DTYPE_BYTES } from "./host-tensors.js";
 import { layoutAux, type AuxLayout } from "./input-layout.js";
 import { checkInputNames } from "./input-names.js";
 import { dispatchKeyOrder, KeyOrderBuffers, keyOrderPipelines, type KeyOrderPipelines } from "./key-order/launch.js";
@@ -42,6 +43,7 @@ import {
 import { scalarWords, uniformWords } from "./uniform-words.js";
 import { recallTuned, type TunedStorage } from "./tuned.js";
 import { chooseVariant, obstacle, variantsOfShape } from "./variant.js";
+import { CALL_KEYS, callOfKeys, moduleOfCall } from "./windows.js";
 
 export interface AttentionOptions {
   /** A kernel by name instead of the one chosen. */
@@ -91,7 +93,11 @@ interface OperatorParts {
 /** A launch that was checked. */
 interface LaunchPlan {
   readonly call: ResolvedCall;
+  /** As inputs and selections see it. */
+  readonly ofKeys: ResolvedCall;
   readonly bindings: Partial<Record<TensorName, GPUBufferBinding>>;
+  /** The keys of the call. */
+  readonly keys: GPUBufferBinding | undefined;
   readonly aux: AuxLayout;
   readonly inputs: ReadonlyMap<string, InputParts>;
   readonly selection: SelectionPlan | undefined;
@@ -116,7 +122,7 @@ export class AttentionOperator {
   private readonly parts: OperatorParts;
   private readonly uniforms: ConstantBuffers;
   private readonly scalars: ConstantBuffers;
-  /** The module with what the launcher itself makes among its inputs, and those. */
+  /** The module as its inputs are of the call, with what the launcher itself makes among them, and those. */
   private readonly full: AttentionModule;
   private readonly orders: Readonly<Record<string, GPUBuffer>>;
   /** Bound where the caller gave no lse; kernels write nothing to it. */
@@ -135,14 +141,15 @@ export class AttentionOperator {
   constructor(parts: OperatorParts) {
     this.parts = parts;
     ({ device: this.device, module: this.module, shape: this.shape, variant: this.variant } = parts);
-    this.full = withOrderInputs(this.module);
+    this.full = withOrderInputs(moduleOfCall(this.module));
     this.orders = orderBuffers(this.device, this.module);
     const label = `attnc ${this.module.name}`;
     this.uniforms = new ConstantBuffers(this.device, `${label} uniforms`, USAGE_UNIFORM);
     this.scalars = new ConstantBuffers(this.device, `${label} scalars`, USAGE_STORAGE | USAGE_COPY_SRC);
     this.noLse = this.device.createBuffer({ label: `${label} no lse`, size: 16, usage: USAGE_STORAGE });
     this.aux = new GrowingBuffer(this.device, `${label} aux`, USAGE_STORAGE | USAGE_COPY_DST);
-    this.selection = parts.selection && new Selections(this.device, this.module, parts.selection, this.uniforms, parts.selectionBytes);
+    this.selection =
+      parts.selection && new Selections(this.device, moduleOfCall(this.module), parts.selection, this.uniforms, parts.selectionBytes);
     this.splitBuffers = new SplitBuffers(this.device, label);
     this.keyOrderBuffers = parts.keyOrder && new KeyOrderBuffers(this.device, label);
     void this.device.lost.then((info) => {
@@ -207,23 +214,29 @@ export class AttentionOperator {
     const resolved = resolveCall(this.module, this.shape, call);
     checkInputNames(this.module, buffers);
     const bindings = tensorBindings(this.device, this.module.dtype, buffers, resolved, tensors);
-    const { aux, inputs } = this.locateInputs(buffers, resolved);
-    const selection = this.selection && this.selection.plan(resolved, aux, buffers);
+    const ofKeys = callOfKeys(this.module, resolved);
+    const { aux, inputs } = this.locateInputs(buffers, ofKeys);
+    const selection = this.selection && this.selection.plan(ofKeys, aux, buffers);
+    const keys = this.module.windows === undefined ? bindings.k : this.bindCallKeys(buffers, ofKeys);
     const written = Object.fromEntries((selection?.selected ?? []).map(({ matrix, binding }) => [`selected.${matrix.spec.name}`, binding]));
     checkAliasing({ ...bindings, ...written }, ["out", "lse", ...Object.keys(written)]);
-    return { call: resolved, bindings, aux, inputs, selection };
+    return { call: resolved, ofKeys, bindings, keys, aux, inputs, selection };
+  }
+
+  private bindCallKeys(buffers: Readonly<Record<string, unknown>>, { batch, kvHeads, n, headDim }: ResolvedCall): GPUBufferBinding {
+    const part = bufferPart("k", buffers[CALL_KEYS] as BufferRef, this.device);
+    return tensorBinding("k", part, [batch, kvHeads, n, headDim], DTYPE_BYTES[this.module.dtype], this.device);
   }
 
   /** Encodes what comes before the kernel and gives the aux buffer that it reads. */
   private encodeBefore(
     encoder: GPUCommandEncoder,
-    { call, bindings, aux, inputs, selection }: LaunchPlan,
+    { ofKeys: call, bindings, keys, aux, inputs, selection }: LaunchPlan,
     timestampWrites?: GPUComputePassTimestampWrites,
   ): GPUBuffer {
     const buffer = this.encodeAux(encoder, aux, inputs, call);
     if (selection !== undefined) {
-      const { q, k } = bindings;
-      this.selection!.encode(encoder, selection, { call, layout: aux, aux: buffer, q: q!, k: k! }, timestampWrites);
+      this.selection!.encode(encoder, selection, { call, layout: aux, aux: buffer, q: bindings.q!, k: keys! }, timestampWrites);
     }
     // Inputs and selections have their bits there by now.
     const pipeline = this.parts.prepare.get("key list");

@@ -8,6 +8,7 @@ import type { CsrArrays, InputArray } from "../launch/input-arrays.js";
 import type { AttentionOutput } from "../launch/run.js";
 import { selectedShapes } from "../launch/selection/arrays.js";
 import type { SelectionArrays } from "../launch/selection/arrays.js";
+import { callOfKeys, moduleOfCall } from "../launch/windows.js";
 import type { VerifyTensors } from "./tensors.js";
 
 /**
@@ -27,11 +28,13 @@ export function runWithTailsOnCuda(
     const upload = (values: Float32Array): bigint => memory.upload(toDeviceElements(dtype, values));
     const { q, k, v } = tensors;
     const given = { q: upload(q), k: upload(k), v: upload(v), out: upload(tensors.out), lse: memory.upload(tensors.lse) };
-    const resolved = resolveCall(module, shape, call);
-    const uploaded = uploadInputs(module, { ...inputs, reuse }, resolved, memory);
-    const shapes = module.selection === undefined ? [] : selectedShapes(module, resolved);
+    const ofKeys = callOfKeys(module, resolveCall(module, shape, call));
+    const selecting = moduleOfCall(module);
+    const uploaded = uploadInputs(selecting, { ...inputs, reuse }, ofKeys, memory);
+    const shapes = module.selection === undefined ? [] : selectedShapes(selecting, ofKeys);
+    const callKeys = tensors.callKeys === undefined ? {} : { callKeys: upload(tensors.callKeys) };
     const selected = selectedTargets(shapes, memory);
-    operator.launch({ ...given, ...uploaded, selected }, call);
+    operator.launch({ ...given, ...uploaded, ...callKeys, selected }, call);
     const out = new ArrayBuffer(tensors.out.length * DTYPE_BYTES[dtype]);
     const lse = new Float32Array(tensors.lse.length);
     device.download(new Uint8Array(out), given.out);

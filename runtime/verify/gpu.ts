@@ -8,6 +8,7 @@ import type { AttentionOutput } from "../launch/run.js";
 import { readBack, RunBuffers } from "../launch/run-buffers.js";
 import { selectedShapes } from "../launch/selection/arrays.js";
 import type { SelectionArrays } from "../launch/selection/arrays.js";
+import { CALL_KEYS, callOfKeys, moduleOfCall } from "../launch/windows.js";
 import type { VerifyTensors } from "./tensors.js";
 
 /**
@@ -39,15 +40,17 @@ export async function runWithTails(
   };
   try {
     device.pushErrorScope("validation");
-    const resolved = resolveCall(module, operator.shape, call);
+    const ofKeys = callOfKeys(module, resolveCall(module, operator.shape, call));
+    const selecting = moduleOfCall(module);
     const given = {
-      ...uploadInputs(module, { ...inputs, reuse }, resolved, buffers),
+      ...uploadInputs(selecting, { ...inputs, reuse }, ofKeys, buffers),
+      ...(tensors.callKeys === undefined ? {} : { [CALL_KEYS]: buffers.upload(CALL_KEYS, bits(tensors.callKeys)) }),
       q: buffers.upload("q", bits(tensors.q)),
       k: buffers.upload("k", bits(tensors.k)),
       v: buffers.upload("v", bits(tensors.v)),
     };
     const results = { out: writable("out", bits(tensors.out)), lse: writable("lse", tensors.lse as Float32Array<ArrayBuffer>) };
-    const shapes = module.selection === undefined ? [] : selectedShapes(module, resolved);
+    const shapes = module.selection === undefined ? [] : selectedShapes(selecting, ofKeys);
     const targets = selectedTargets(shapes, buffers);
     const selected = shapes.length === 0 ? {} : { selected: selectedByName(shapes, targets) };
     const parts = [results.out, results.lse, ...targets];

@@ -26,6 +26,8 @@ export interface Operator {
   /** See `AttentionProblem.weights`. */
   readonly weights?: Dtype | undefined;
   readonly space: "self" | "cross";
+  /** Where keys are windows, of how many keys of the call, and whether queries stand among these: inputs and selections are of the call. */
+  readonly windowsOf?: ((one: VerifyCase) => { readonly keys: number; readonly space: "self" | "cross" }) | undefined;
   readonly inputs: readonly InputSpec[];
   readonly floatInputs?: readonly FloatInputSpec[] | undefined;
   /**
@@ -108,14 +110,15 @@ export async function verifyCase(operator: Operator, one: VerifyCase, work = DEF
   const { headDim, valueDim, dtype } = operator;
   const firstPosition = operator.space === "self" ? one.keys - one.queries : 0;
   const source = random(mixSeeds(one.seed, one.queries, one.keys, 7));
-  const lastPosition = firstPosition + one.queries;
-  const sizes = { ...one, lastPosition, headDim, space: operator.space };
+  const { keys, space } = operator.windowsOf?.(one) ?? { keys: one.keys, space: operator.space };
+  const sizes = { ...one, keys, lastPosition: space === "self" ? keys : one.queries, headDim, space };
   const inputs = Object.fromEntries([
     ...operator.inputs.map((spec) => [spec.name, randomInput(spec, sizes, source)] as const),
     ...(operator.floatInputs ?? []).map((spec) => [spec.name, randomFloats(spec, sizes, source)] as const),
   ]);
   const call: VerifyCall = { ...one, headDim, valueDim, firstPosition, inputs };
-  const tensors = makeTensors(one, operator, operator.unused?.(call, operator.mask(call)));
+  const own = makeTensors(one, operator, operator.unused?.(call, operator.mask(call)));
+  const tensors = operator.windowsOf === undefined ? own : { ...own, callKeys: makeTensors({ ...one, keys }, operator).k };
   const got = await operator.run({ ...tensors, out: tensors.out.slice(), lse: tensors.lse.slice() }, call);
   const mask = operator.mask(call, got.selected);
   const selections = operator.checkSelected?.(call, tensors, got.selected ?? {});

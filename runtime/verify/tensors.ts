@@ -18,6 +18,8 @@ export interface VerifyTensors {
   readonly out: Float32Array;
   /** `[batch, heads, queries]` */
   readonly lse: Float32Array;
+  /** `[batch, kvHeads, tokens, headDim]`: the keys of the call, where its selections read these and `k` holds windows of them. */
+  readonly callKeys?: Float32Array | undefined;
 }
 
 /** Elements beyond the used part of every tensor. */

@@ -45,6 +45,23 @@ const MERGED = `attention merged(window: runtime = 12) {
   emit   lse
 }`;
 
+/** Blocks of keys that are read one by one, or by windows of 8; the choice of the second is made by the branch over windows alone. */
+const LEVELS = `attention levels(window: runtime = 12) {
+  space  seq causal
+  ${SHAPE}
+  input  doc    : ids
+  input  ck, cv : pooled(8, 8)
+  select lv {
+    unit  q: block(8), k: block(16)
+    score softmax(dot(mean(q), mean(k)) * scale)
+    keep  levels(1: top_p(0.4), 8: top_p(0.9))
+  }
+  branch whole { attend lv.level(1) | doc[q] == doc[k] & q - k < window & !lv }
+  branch eighths { attend lv.level(8) & q - end(k) >= 0.1 * N from ck, cv }
+  output merge(whole, 8 * eighths)
+  emit   lse
+}`;
+
 function maskOf(text: string): BranchedMask {
   const { branched, diagnostics } = compile(text);
   expect(diagnostics.filter((each) => each.severity === "error")).toEqual([]);
@@ -220,10 +237,38 @@ emulatedTest(
   120_000,
 );
 
+emulatedTest(
+  "levels over windows of keys: selections are those of the call, also where it has no window",
+  async (device) => {
+    const mask = maskOf(LEVELS);
+    const program = branchedCProgram(mask, "sm_90a");
+    for (const [n, nq] of [
+      [45, 20],
+      [7, 5],
+    ] as const) {
+      const whole = problem(mask, n, nq, { window: 5 });
+      const { out, lse, selected } = await onNode(device, whole);
+      const wanted = await expected(whole);
+      expect(greatestDifference(out, wanted.out)).toBeLessThan(1e-5);
+      expect(greatestDifference(lse!, wanted.lse!)).toBeLessThan(1e-5);
+      const { lv_8 } = selected as { lv_8: SelectedBits };
+      expect(lv_8).toMatchObject({ heads: HEADS, columns: Math.ceil(n / 16) });
+      expect(lv_8.words.some((word) => word !== 0)).toBe(true);
+      const words = device.allocate(lv_8.words.byteLength);
+      const empty: CCall = n < 8 ? { ck: 0n, cv: 0n } : {};
+      expect(inC(device, program, whole, { ...empty, selected_lv_8: words })).toEqual({ out, lse });
+      const given = new Uint32Array(lv_8.words.length);
+      device.download(given, words);
+      expect(given).toEqual(lv_8.words);
+    }
+  },
+  120_000,
+);
+
 test.skipIf(withoutNvcc)(
   `nvcc compiles them with their launchers${withoutNvcc === undefined ? "" : ` (skipped: ${withoutNvcc})`}`,
   () => {
-    for (const text of [GATED, MERGED]) {
+    for (const text of [GATED, LEVELS]) {
       const operator = compileCudaBranched(maskOf(text), { headDims: [], dtypes: [] });
       expect(nvccProblem(cudaBranchedSource(operator), "sm_80")).toBe("");
     }

@@ -9,6 +9,7 @@ import { printDefaults, printHost, printHostSide } from "./launch.js";
 import { callFields, fieldName } from "./names.js";
 import { printOrders } from "./order.js";
 import { floatsOfCall, wholeOperator, type CompiledCudaBranched } from "./whole.js";
+import { CALL_KEYS } from "./windows.js";
 
 /** The C header of an attention with branches. */
 export function printBranchedHeader(operator: CompiledCudaBranched): string {
@@ -117,7 +118,7 @@ attnc_status lay_out(const ${stem}_call* p, Parts* parts) {
   };
   const size_t rows = static_cast<size_t>(p->batch) * p->heads * p->queries;
 ${branches
-  .map(({ windows }, i) => {
+  .map(({ windows, module }, i) => {
     const weighed = launch.mix.weighs.includes(i) ? `  parts->lse[${i}] = take(rows * 4);\n` : "";
     const space = `{
     const auto branch = call_${i}(p);
@@ -126,8 +127,10 @@ ${branches
     parts->space[${i}] = take(parts->space_bytes[${i}]);
   }
 `;
+    const isEmpty = windows && `  if (${windowCount(windows)} == 0) {\n    parts->empty |= ${2 ** i}u;\n  }`;
+    // What a branch without keys selects may be asked for.
     const empty =
-      windows === undefined ? `  ${space}` : `  if (${windowCount(windows)} == 0) {\n    parts->empty |= ${2 ** i}u;\n  } else ${space}`;
+      isEmpty === undefined ? `  ${space}` : module.windows === undefined ? `${isEmpty} else ${space}` : `${isEmpty}\n  ${space}`;
     return `  parts->out[${i}] = take(rows * p->value_dim * (p->dtype == ATTNC_F32 ? 4 : 2));\n${weighed}${empty}`;
   })
   .join("")}  return ATTNC_OK;
@@ -142,33 +145,54 @@ function callLines({ branched, launch }: CompiledCudaBranched, index: number): r
   const { params, launch: variables, inputs, floats, selections } = fields(index);
   const pools = floatsOfCall(launch).filter((each) => each.windows !== undefined);
   const isPool = ({ name }: { readonly name: string }): boolean => pools.some((pool) => pool.name === name);
-  // A selection that several branches make is given to the app by the first of them.
-  const before = launch.branches.slice(0, index).flatMap((_, i) => fields(i).selections.map(({ name }) => name));
+  const first = firstSelected({ branched, launch }, index);
   const copied = [
     ...["q", "dtype", "batch", "heads", "kv_heads", "queries", "head_dim", "value_dim", "scale"],
     ...params.filter(({ name }) => name !== windows?.tokens).map(({ field }) => field),
     ...variables,
     ...inputs.map(({ field }) => field),
     ...floats.filter((each) => !isPool(each)).map(({ field }) => field),
-    ...selections.flatMap(({ name, field, reusable }) => [
-      ...(before.includes(name) ? [] : [`selected_${field}`]),
+    ...selections.flatMap(({ field, reusable }) => [
+      ...(first.includes(field) ? [`selected_${field}`] : []),
       ...(reusable ? [`reuse_${field}`, `reuse_${field}_columns`] : []),
     ]),
   ];
-  const [key, value, keys] =
-    windows === undefined ? ["k", "v", "p->keys"] : [fieldName(windows.key), fieldName(windows.value), windowCount(windows)];
   return [
     ...copied.map((field) => `branch.${field} = p->${field};`),
-    `branch.k = p->${key};`,
-    `branch.v = p->${value};`,
-    `branch.keys = ${keys};`,
-    ...(windows === undefined ? [] : [`branch.${fieldName(windows.tokens)} = p->keys;`]),
+    ...keyLines(launch.branches[index]!),
     ...floats.filter(isPool).map(({ field }) => `branch.${field} = {static_cast<const float*>(p->${field}), p->batch, p->kv_heads};`),
   ].map((line) => `  ${line}\n`);
 }
 
+/** The fields of the selections that the app is given by this branch: of those that several make, by the first of them. */
+function firstSelected({ branched, launch }: CompiledCudaBranched, index: number): readonly string[] {
+  const made = (i: number) => callFields(branched.branches[i]!.module, launch.branches[i]!.module).selections;
+  const before = launch.branches.slice(0, index).flatMap((_, i) => made(i).map(({ name }) => name));
+  return made(index).flatMap(({ name, field }) => (before.includes(name) ? [] : [field]));
+}
+
+/** Statements for the keys of a branch. One that has none takes one of the call's: only what it selects is looked at then. */
+function keyLines({ windows, module }: CompiledCudaBranched["launch"]["branches"][number]): readonly string[] {
+  if (windows === undefined) return ["branch.k = p->k;", "branch.v = p->v;", "branch.keys = p->keys;"];
+  const [key, value, count] = [fieldName(windows.key), fieldName(windows.value), windowCount(windows)];
+  const tokens = `branch.${fieldName(windows.tokens)} = p->keys;`;
+  if (module.windows === undefined) return [`branch.k = p->${key};`, `branch.v = p->${value};`, `branch.keys = ${count};`, tokens];
+  return [
+    `const int windows = ${count};`,
+    `branch.k = windows == 0 ? p->k : p->${key};`,
+    `branch.v = windows == 0 ? p->v : p->${value};`,
+    "branch.keys = windows == 0 ? 1 : windows;",
+    `branch.${CALL_KEYS} = p->k;`,
+    tokens,
+  ];
+}
+
 /** Functions that look at a branch's part of a call, and launch it. */
-function printBranch({ launch }: CompiledCudaBranched, index: number): string {
+function printBranch({ launch, branched }: CompiledCudaBranched, index: number): string {
+  const { module } = launch.branches[index]!;
+  const asked =
+    module.windows === undefined ? [] : firstSelected({ launch, branched }, index).map((field) => `p->selected_${field} == nullptr`);
+  const unneeded = [`(parts.empty & ${2 ** index}u) != 0u`, ...asked].join(" && ");
   const space = symbolStem(launch.branches[index]!.module.name);
   const stem = symbolStem(launch.name);
   const weighed = launch.mix.weighs.includes(index);
@@ -182,14 +206,14 @@ ${weighed ? `  branch.lse = reinterpret_cast<float*>(memory + parts.lse[${index}
 }
 
 attnc_status check_${index}(const ${stem}_call* p, const Parts& parts) {
-  if ((parts.empty & ${2 ** index}u) != 0u) return ATTNC_OK;
+  if (${unneeded}) return ATTNC_OK;
   const auto branch = placed_${index}(p, parts);
   ${space}::Places places;
   return ${space}::check_call(&branch, &places);
 }
 
 attnc_status launch_${index}(const ${stem}_call* p, const Parts& parts, cudaStream_t stream) {
-  if ((parts.empty & ${2 ** index}u) != 0u) return ATTNC_OK;
+  if (${unneeded}) return ATTNC_OK;
   const auto branch = placed_${index}(p, parts);
   return ${space}::launch_call(&branch, stream);
 }

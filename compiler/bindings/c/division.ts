@@ -2,6 +2,7 @@ import type { MaskModule } from "../../mask/ir.js";
 import type { Int } from "../../select/ir.js";
 import { cudaSelection } from "../../targets/cuda/select/source.js";
 import type { CudaDtype, CudaModule } from "../../../runtime/cuda/module.js";
+import { callKeys, callSpace } from "./windows.js";
 
 /** The types that a module has kernels for. */
 export const dtypesOf = ({ cuda }: CudaModule): readonly CudaDtype[] => [...new Set(cuda.kernels.map(({ dtype }) => dtype))];
@@ -20,7 +21,7 @@ struct Sizes {
 };
 
 void part_sizes(const ${call}* p, const CallPart& part, long long* sizes) {
-  const long long values[] = {${sizes.map(sizeText).join(", ")}};
+  const long long values[] = {${sizes.map((size) => sizeText(size, callKeys(module))).join(", ")}};
   for (int i = 0; i < SIZES; i++) sizes[i] = values[i];
 }
 
@@ -38,7 +39,7 @@ attnc_status sizes_of(const ${call}* p, const CallPart& part, Sizes* sizes) {
 constexpr long long STRIP_UNIT = ${unit ?? 0};
 constexpr bool HEADS_APART = ${heads};
 
-long long first_position([[maybe_unused]] const ${call}* p) { return ${module.space === "self" ? "static_cast<long long>(p->keys) - p->queries" : "0"}; }
+long long first_position([[maybe_unused]] const ${call}* p) { return ${callSpace(module) === "self" ? `static_cast<long long>(${callKeys(module)}) - p->queries` : "0"}; }
 
 // Queries of one strip that holds those of the whole call.
 long long whole_strip(const ${call}* p) {
@@ -103,21 +104,22 @@ attnc_status divide_call(const ${call}* p, CallPart* part) {
 }
 
 /** A number that the lengths and heads of a call decide, in 64 bits. */
-function sizeText(size: Int): string {
+function sizeText(size: Int, keys: string): string {
+  const below = (each: Int): string => sizeText(each, keys);
   switch (size.kind) {
     case "int":
       return `${size.value}ll`;
     case "shape":
-      return `static_cast<long long>(${shapeFields[size.name]})`;
+      return `static_cast<long long>(${size.name === "N" ? keys : shapeFields[size.name]})`;
     case "add":
     case "sub":
     case "mul":
     case "div":
     case "mod":
-      return `(${sizeText(size.a)} ${operators[size.kind]} ${sizeText(size.b)})`;
+      return `(${below(size.a)} ${operators[size.kind]} ${below(size.b)})`;
     case "min":
     case "max":
-      return `${size.kind === "min" ? "lesser" : "greater"}(${sizeText(size.a)}, ${sizeText(size.b)})`;
+      return `${size.kind === "min" ? "lesser" : "greater"}(${below(size.a)}, ${below(size.b)})`;
     case "name":
     case "mask":
     case "token":
@@ -129,7 +131,7 @@ function sizeText(size: Int): string {
 
 const operators = { add: "+", sub: "-", mul: "*", div: "/", mod: "%" } as const;
 const shapeFields = {
-  ...{ batch: "p->batch", heads: "p->heads", kvHeads: "p->kv_heads", headDim: "p->head_dim", N: "p->keys", NQ: "p->queries" },
+  ...{ batch: "p->batch", heads: "p->heads", kvHeads: "p->kv_heads", headDim: "p->head_dim", NQ: "p->queries" },
   ...{ firstBatch: "part.first_batch", partBatch: "part.part_batch", firstKvHead: "part.first_kv_head", partKvHeads: "part.part_kv_heads" },
   ...{ firstQuery: "part.first_query", endQuery: "part.end_query", stripQueries: "part.strip_queries" },
 } as const;

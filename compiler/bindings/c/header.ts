@@ -4,6 +4,7 @@ import { symbolStem } from "../../../runtime/cuda/module.js";
 import type { CudaModule } from "../../../runtime/cuda/module.js";
 import { callFields, cComment } from "./names.js";
 import type { CallFields, CallFloats, CallInput } from "./names.js";
+import { CALL_KEYS } from "./windows.js";
 
 /** A tensor of a call that only attentions with branches have. */
 export interface CallTensor {
@@ -80,7 +81,7 @@ ${lse ? LSE : ""}  attnc_dtype dtype;
   int value_dim;
   // Factor of the logits; NaN, the default, stands for 1 / sqrt(head_dim).
   double scale;
-${more.map(({ doc, type, field }) => `${cComment(doc, "  ")}  ${type} ${field};\n`).join("")}${printParams(fields)}${printLaunchVariables(fields, module)}${fields.inputs.map((input) => printInput(input, module)).join("")}${printSelectionFields(fields, module)}  // On the device, aligned to 16 bytes, of the bytes that ${stem}_workspace() tells; NULL where those are none.
+${more.map(({ doc, type, field }) => `${cComment(doc, "  ")}  ${type} ${field};\n`).join("")}${printParams(fields)}${printLaunchVariables(fields, module)}${fields.inputs.map((input) => printInput(input, module)).join("")}${printSelectionFields(fields, module)}${module.windows === undefined ? "" : `  // The keys of the call, which selections read.\n  const void* ${CALL_KEYS};\n`}  // On the device, aligned to 16 bytes, of the bytes that ${stem}_workspace() tells; NULL where those are none.
   // Launches that may run at the same time must not share it.
   void* workspace;
   size_t workspace_bytes;

@@ -12,6 +12,7 @@ import { printOrders } from "./order.js";
 import { printScalarFunction, printScalarKernel, printWriteScalars } from "./scalars.js";
 import { FLOAT_SUPPORT, printCheckSelections, printMakeSelections, printSelectionTables, SELECTION_SUPPORT } from "./selection.js";
 import { LAUNCH_SUPPORT, TENSOR_MAP_SUPPORT } from "./support.js";
+import { callKeys, callSpace } from "./windows.js";
 
 /** An operator on its way into the host's side of a source. */
 interface HostPart {
@@ -121,7 +122,7 @@ attnc_status launch_call(const ${call}* p, cudaStream_t stream) {
   const Kernel* kernel = choice.kernel;
   const long long tiles = (rows_of(p, *kernel) + kernel->tile_q - 1) / kernel->tile_q;
   unsigned int* aux = static_cast<unsigned int*>(p->workspace);
-${printWriteScalars(mask)}${printPrepareInputs(mask, module)}${printMakeSelections(mask, module, uniform)}${printPrepareLists(mask, module)}  Uniforms u = {};
+${printWriteScalars(mask)}${printPrepareInputs(mask, module)}${printMakeSelections(mask, module, selectionUniform)}${printPrepareLists(mask, module)}  Uniforms u = {};
 ${module.uniforms.map(({ name: field, source }) => `  u.${field} = ${uniform(source, module)};\n`).join("")}  int blocks = static_cast<int>(tiles) * (kernel->packs ? p->kv_heads : p->heads) * p->batch;
   if (kernel->persistent && blocks > choice.multiprocessors) blocks = choice.multiprocessors;
 ${maps ? MAPS : ""}  void* out = p->out;
@@ -167,6 +168,14 @@ const MAPS = `  CUtensorMap maps[3] = {};
       return ATTNC_CUDA_ERROR;
   }
 `;
+
+/** As {@link uniform}, of the call's own keys. */
+function selectionUniform(source: UniformSource, module: CudaModule): string {
+  const keys = callKeys(module);
+  if (source.kind === "shape" && source.name === "N") return keys;
+  if (source.kind === "shape" && source.name === "offset") return callSpace(module) === "self" ? `${keys} - p->queries` : "0";
+  return uniform(source, module);
+}
 
 function uniform(source: UniformSource, module: CudaModule): string {
   switch (source.kind) {

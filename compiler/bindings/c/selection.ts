@@ -9,6 +9,7 @@ import type { UniformField } from "../../../runtime/launch/module.js";
 import { dtypesOf } from "./division.js";
 import { callFields, dtypeConstants } from "./names.js";
 import type { CallFloats, CallSelection } from "./names.js";
+import { CALL_KEYS, callKeys, callSpace } from "./windows.js";
 
 /** Fields of a call's places that its selections need. */
 export function printSelectionPlaces(mask: MaskModule, module: CudaModule): string {
@@ -49,11 +50,12 @@ ${selections
 }
 
 /** Elements of one head's part of a float input: see runtime/launch/selection/float-inputs.ts. */
-function floatElements(spec: CallFloats, { space }: CudaModule): string {
-  const keys = (n: number): string => `((p->keys - 1) / ${n} + 1)`;
+function floatElements(spec: CallFloats, module: CudaModule): string {
+  const [all, space] = [callKeys(module), callSpace(module)];
+  const keys = (n: number): string => `((${all} - 1) / ${n} + 1)`;
   switch (spec.kind) {
     case "scores": {
-      const rows = space === "self" ? `(${keys(spec.n)} - (p->keys - p->queries) / ${spec.n})` : `((p->queries - 1) / ${spec.n} + 1)`;
+      const rows = space === "self" ? `(${keys(spec.n)} - (${all} - p->queries) / ${spec.n})` : `((p->queries - 1) / ${spec.n} + 1)`;
       return `static_cast<size_t>(${rows}) * ${keys(spec.m)}`;
     }
     case "channels":
@@ -61,9 +63,9 @@ function floatElements(spec: CallFloats, { space }: CudaModule): string {
     case "centroids":
       return `static_cast<size_t>(${spec.n}) * p->head_dim`;
     case "weights":
-      return `static_cast<size_t>(p->${spec.axis === "q" ? "queries" : "keys"})`;
+      return `static_cast<size_t>(${spec.axis === "q" ? "p->queries" : all})`;
     case "pooled":
-      return `static_cast<size_t>(p->keys < ${spec.n} ? 0 : (p->keys - ${spec.n}) / ${spec.stride} + 1) * p->head_dim`;
+      return `static_cast<size_t>(${all} < ${spec.n} ? 0 : (${all} - ${spec.n}) / ${spec.stride} + 1) * p->head_dim`;
   }
 }
 
@@ -102,7 +104,7 @@ function printRule({ name, field, reusable, withField }: CallSelection, mask: Ma
   const fields = [
     ...launch.map((variable) => [variable, `p->${variable}`] as const),
     ...params.filter(({ type }) => type === "int").map((param) => [uniformName(param.name, "param"), `p->${param.field}`] as const),
-    ...[["keys", "p->keys"] as const, ["queries", "p->queries"] as const],
+    ...[["keys", callKeys(module)] as const, ["queries", "p->queries"] as const],
   ];
   const expr: BoolExpr | IntExpr = reuse.kind === "layers" ? reuse.at : reuse.steps;
   const rule = reuse.kind === "layers" ? printBool(reuse.at, cpp) : `u.step % ${printInt(reuse.steps, cpp)} == 0`;
@@ -175,7 +177,7 @@ ${floats.map(({ field }) => `  const float* floats_${field} = p->${field}.data;\
   unsigned int made = ${2 ** selections.length - 1}u;
 ${reuse.join("")}  {
     const void* q = p->q;
-    const void* k = p->k;
+    const void* k = p->${module.windows === undefined ? "k" : CALL_KEYS};
     SelectionUniforms selection = {};
     void* arguments[] = {${["&selection", "&q", "&k", "&aux", "&scratch", ...floats.map(({ field }) => `&floats_${field}`)].join(", ")}};
     // The stages of a loop, for each strip of its rows; others for all rows.

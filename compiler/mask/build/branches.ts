@@ -16,8 +16,8 @@ const MOST_KEYS = 2 ** 24;
 
 /** What the builder of single attentions does for branches. */
 export interface Builder {
-  /** The module of an attention with `attend` and without `mix`. */
-  readonly build: (attention: AttentionModel, add: (d: Diagnostic) => void) => MaskModule | undefined;
+  /** The module of an attention with `attend` and without `mix`; with `from` its `k` counts windows, and it is built over the space of the call. */
+  readonly build: (attention: AttentionModel, add: (d: Diagnostic) => void, from?: BranchModel["from"]) => MaskModule | undefined;
   /** For the numbers of factors and inputs. */
   readonly lowering: Lowering;
   readonly frame: Frame;
@@ -43,9 +43,7 @@ export function buildBranched(attention: AttentionModel, builder: Builder, add: 
   const lowered = lowerMix(mix, models, gates, builder, add);
   if (lowered === undefined) return undefined;
   const [first] = modules as readonly [MaskModule];
-  const { shape, phases } = first;
-  // A branch over windows was built without the causality of the space.
-  const space = { ...first.space, causal: attention.space.causal };
+  const { space, shape, phases } = first;
   const { line } = positionAt(attention.file, attention.span.start);
   return {
     name: attention.name,
@@ -86,12 +84,15 @@ export function mixedBranches(mix: MixModel): readonly BranchModel[] {
   return [...new Set(all(mix))];
 }
 
-/** The attention that one branch is, over the keys of the call; over windows, `k` counts these and causality is the mask's own. */
-function alone(attention: AttentionModel, name: string, attend: AttendModel, windows: boolean): AttentionModel {
-  // Windows have no place among the tokens that a layout puts in order.
-  const over = windows ? { space: { ...attention.space, causal: false }, layout: undefined } : {};
-  return { ...attention, ...over, mix: undefined, name: `${attention.name}.${name}`, attend, emitLse: true, requireRowsNonempty: false };
-}
+/** The attention that one branch is. */
+const alone = (attention: AttentionModel, name: string, attend: AttendModel): AttentionModel => ({
+  ...attention,
+  mix: undefined,
+  name: `${attention.name}.${name}`,
+  attend,
+  emitLse: true,
+  requireRowsNonempty: false,
+});
 
 function buildBranch(
   attention: AttentionModel,
@@ -99,7 +100,7 @@ function buildBranch(
   builder: Builder,
   add: (d: Diagnostic) => void,
 ): MaskModule | undefined {
-  return builder.build(alone(attention, model.name, model.attend, model.from !== undefined), add);
+  return builder.build(alone(attention, model.name, model.attend), add, model.from);
 }
 
 function branchOf(model: BranchModel, plain: MaskModule, { lowering, frame }: Builder): Branch {
@@ -120,8 +121,8 @@ function freeName(name: string, taken: readonly { readonly name: string }[]): st
 
 /** A module with those inputs and parameters only that its mask reads: what others read is not asked for nor converted twice. */
 function withoutUnread(module: MaskModule): MaskModule {
-  // What selections read is theirs to say.
-  if ((module.selections ?? []).length > 0) return module;
+  // What selections read is theirs to say: inputs that masks read are no part of it, nor of what is asked of windows.
+  if ((module.selections ?? []).length > 0) return module.windows === undefined ? module : { ...module, inputs: [] };
   const always = new Set([...module.space.axes.map((axis) => axis.name), module.windows?.tokens]);
   const reads = (kinds: readonly string[], name: string): boolean =>
     some(
@@ -203,7 +204,7 @@ function overlapOf(attention: AttentionModel, a: BranchModel, b: BranchModel, bu
   if (a.from?.key !== b.from?.key || a.from?.value !== b.from?.value) return undefined;
   const both: AttendModel = { kind: "both", items: [a.attend, b.attend] };
   // What is wrong with one of them has been said.
-  const module = builder.build(alone(attention, `${a.name}_${b.name}`, both, a.from !== undefined), () => undefined);
+  const module = builder.build(alone(attention, `${a.name}_${b.name}`, both), () => undefined, a.from);
   if (module !== undefined && isEmpty(module)) return undefined;
   return { branches: [a, b], pair: module && a.from === undefined ? examplePair(module) : undefined };
 }

@@ -2,18 +2,19 @@ import type { Diagnostic } from "../../diagnostics/diagnostic.js";
 import { diagnostic } from "../../diagnostics/report.js";
 import { suggest } from "../../diagnostics/suggest.js";
 import { positionAt } from "../../source/file.js";
-import type { AttentionModel, Model, ParamModel } from "../../semantics/model.js";
+import type { AttentionModel, BranchModel, Model, ParamModel } from "../../semantics/model.js";
 import { maxLength } from "../bounds.js";
 import type { BranchedMask } from "../branched.js";
 import type { MaskModule, RuntimeParam, Shape, Space, Table } from "../ir.js";
 import * as m from "../make.js";
 import { simplifyModule } from "../simplify.js";
 import { fixedBaseLength, segmentsLength } from "../space.js";
-import { buildBranched } from "./branches.js";
+import { buildBranched, type Builder } from "./branches.js";
 import { floatInputOf, inputOf, isFloatInput, isMaskInput } from "./inputs.js";
 import { reorderOf } from "./layout.js";
 import { Lowering, type Frame } from "./lower.js";
 import { withReaders } from "./selections/when.js";
+import type { WindowsRead } from "./selections/windows.js";
 import { checkSettings, resolveShape, settingFor, type MaskSettings } from "./settings.js";
 import { constantOf, type Value } from "./value.js";
 
@@ -62,12 +63,18 @@ function buildMix(attention: AttentionModel, settings: MaskSettings, report: (d:
   };
   const frame = paramsFrame(attention, settings, add);
   const lowering = new Lowering({ space: emptySpace, shape: emptyShape, phases: [] }, add);
-  const build = (one: AttentionModel, say: (d: Diagnostic) => void) => buildMask(one, settings, say);
+  const build: Builder["build"] = (one, say, from) => buildMask(one, settings, say, from);
   const branched = buildBranched(attention, { build, lowering, frame }, add);
   return failed ? undefined : branched;
 }
 
-function buildMask(attention: AttentionModel, settings: MaskSettings, report: (d: Diagnostic) => void): MaskModule | undefined {
+/** With `from` keys are windows: causality is the mask's own, and selections are made over the space of the call. */
+function buildMask(
+  attention: AttentionModel,
+  settings: MaskSettings,
+  report: (d: Diagnostic) => void,
+  from?: BranchModel["from"],
+): MaskModule | undefined {
   let failed = false;
   const add = (d: Diagnostic): void => {
     if (d.severity === "error") failed = true;
@@ -76,10 +83,13 @@ function buildMask(attention: AttentionModel, settings: MaskSettings, report: (d
   const frame = paramsFrame(attention, settings, add);
   const shape = shapeOf(attention, frame, settings, add);
   const space = spaceOf(attention, frame, add);
-  const reorder = reorderOf(attention, space, frame, new Lowering({ space: emptySpace, shape: emptyShape, phases: [] }, add));
+  const plainLowering = new Lowering({ space: emptySpace, shape: emptyShape, phases: [] }, add);
+  // Windows have no place among the tokens that a layout puts in order.
+  const reorder = from === undefined ? reorderOf(attention, space, frame, plainLowering) : undefined;
   if (failed) return undefined;
 
-  const lowering = new Lowering({ space, shape, phases: attention.phases, reordered: reorder?.places }, add);
+  const read = from && windowsRead(plainLowering.inputSizes(from.key, frame), attention);
+  const lowering = new Lowering({ space, shape, phases: attention.phases, reordered: reorder?.places, windowsRead: read }, add);
   if (reorder?.sort !== undefined) lowering.selections.order(reorder.sort.score, reorder.sort.segment, frame);
   const attended = lowering.values.bool(lowering.attend(attention.attend!, frame));
   checkTables(lowering, attention, shape, add);
@@ -106,15 +116,19 @@ function buildMask(attention: AttentionModel, settings: MaskSettings, report: (d
     tables: lowering.tables.map(({ name, rows, columns, values }): Table => ({ name, rows, columns, values })),
     scalars: lowering.scalars.list,
     phases: attention.phases,
-    mask: rename(space.causal ? m.and(m.le(m.k, m.q), attended) : attended),
+    mask: rename(space.causal && from === undefined ? m.and(m.le(m.k, m.q), attended) : attended),
     ...(selections.length === 0 ? {} : { selections }),
     emitLse: attention.emitLse,
     requireRowsNonempty: attention.requireRowsNonempty,
   });
-  const read = withReaders(plain);
-  const module = reorder === undefined ? read : reorder.apply(read);
+  const readers = withReaders(plain);
+  const module = reorder === undefined ? readers : reorder.apply(readers);
   checkLength(module, attention, add);
   return failed ? undefined : module;
+}
+
+function windowsRead([n, stride]: readonly number[], { layout }: AttentionModel): WindowsRead {
+  return { n: n!, stride: stride!, reordered: layout !== undefined };
 }
 
 /** The values of the parameters: numbers where they are known at compile time, IR parameters where they are not. */

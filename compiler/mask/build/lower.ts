@@ -15,6 +15,7 @@ import { bitAt } from "./inputs.js";
 import { lowerNear } from "./near.js";
 import { quantile } from "./quantile.js";
 import { Selections } from "./selections/selections.js";
+import type { WindowsRead } from "./selections/windows.js";
 import {
   boolConstant,
   constantOf,
@@ -42,6 +43,8 @@ export interface Frame {
 export interface Surroundings extends Pick<MaskModule, "space" | "shape" | "phases"> {
   /** Whose places are not positions, because a layout puts the tokens in another order. */
   readonly reordered?: { readonly q: OfPlaces | undefined; readonly k: OfPlaces | undefined } | undefined;
+  /** Where the keys of the mask are windows. Selections are made of single keys all the same. */
+  readonly windowsRead?: WindowsRead | undefined;
 }
 
 /** Lowers checked expressions to the IR: patterns and lets inlined, parameters folded, what only the host can compute hoisted. */

@@ -98,6 +98,8 @@ interface Found {
 
 /** The first node that is about single keys; what a pattern or a let says is found at its use, `at`. */
 function speaksOfKeys(typed: Typed, at?: Span): Found | undefined {
+  // Selections are made of single keys whatever they are read by: which windows can read is known with its numbers.
+  if (typed.kind === "selected" || typed.kind === "flag") return undefined;
   const what = aboutKeys(typed);
   if (what !== undefined) return { what, span: at ?? typed.span };
   const below =
@@ -120,8 +122,6 @@ function aboutKeys(typed: Typed): string | undefined {
     case "bit":
     case "load":
       return `the input \`${typed.input.name}\``;
-    case "selected":
-      return "a selection";
     case "near":
       return "`near`";
     case "term":

@@ -172,19 +172,23 @@ function makeOperator({ device, module, shape, dtype, operators, mix }: Parts): 
       const at = (place: number): DevicePointer => base + BigInt(place);
       let empty = 0;
       module.branches.forEach((branch, i) => {
-        const own = callOf(branch, call, resolved);
-        if (own === undefined) {
+        const given = inputsAt(i);
+        const made = callOf(branch, call, resolved);
+        if (made === undefined) {
           empty |= 1 << i;
-          return;
+          if (given.selected === undefined) return;
         }
+        // What it selects is asked for: it is computed with one of the call's keys, and the output not looked at.
+        const own = made ?? callOf(branch, call, resolved, 1)!;
         const weighed = module.mix.weighs.indexOf(i);
         const { windows } = branch;
-        const keys = windows === undefined ? tensors : { k: ranges[windows.key]!, v: ranges[windows.value]! };
+        const keys = windows === undefined || made === undefined ? tensors : { k: ranges[windows.key]!, v: ranges[windows.value]! };
         operators[i]!.launch(
           {
             ...{ q: tensors.q, k: keys.k, v: keys.v, out: at(places.outs[i]!) },
+            ...(branch.module.windows === undefined ? {} : { callKeys: tensors.k }),
             lse: weighed < 0 ? undefined : at(places.lses[weighed]!),
-            ...inputsAt(i),
+            ...given,
           },
           own,
           stream,
@@ -209,12 +213,12 @@ function makeOperator({ device, module, shape, dtype, operators, mix }: Parts): 
       });
     },
     select(tensors, call, stream = 0n) {
-      const { call: resolved, ranges, inputsAt } = plan(tensors, call, ["q", "k"], selectionInputs(module));
+      const { call: resolved, inputsAt } = plan(tensors, call, ["q", "k"], selectionInputs(module));
       module.branches.forEach((branch, i) => {
-        const own = branch.module.selection === undefined ? undefined : callOf(branch, call, resolved);
-        if (own === undefined) return;
-        const k = branch.windows === undefined ? tensors.k : ranges[branch.windows.key]!;
-        operators[i]!.select({ q: tensors.q, k, ...inputsAt(i) }, own, stream);
+        if (branch.module.selection === undefined) return;
+        // Selections read the keys of the call, whose windows are not looked at.
+        const callKeys = branch.windows === undefined ? {} : { callKeys: tensors.k };
+        operators[i]!.select({ q: tensors.q, k: tensors.k, ...callKeys, ...inputsAt(i) }, callOf(branch, call, resolved, 1)!, stream);
       });
     },
     // A promise even of what fails at once.

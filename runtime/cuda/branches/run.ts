@@ -20,7 +20,7 @@ export function runBranchedOnCuda(operator: CudaBranchedAttention, arrays: Branc
   const outBytes = rows * valueDim * DTYPE_BYTES[dtype];
   const memory = allocations(device);
   try {
-    const uploaded = uploadsOf(module, floats, arrays, resolved).map((each) => uploadInputs(each.module, each.arrays, resolved, memory));
+    const uploaded = uploadsOf(module, floats, arrays, resolved).map((each) => uploadInputs(each.module, each.arrays, each.call, memory));
     const wanted = arrays.selected === true ? selectedOf(module, resolved) : [];
     const selected = selectedTargets(wanted, memory);
     const pointers = new Map(Object.entries(data).map(([name, bytes]) => [name, bytes.byteLength === 0 ? 0n : memory.upload(bytes)]));

@@ -5,6 +5,7 @@ import type { AttentionModule, Dtype } from "../module.js";
 import { selectedShapes } from "../selection/arrays.js";
 import { floatWords } from "../selection/float-inputs.js";
 import type { MatrixLayout } from "../selection/matrices.js";
+import { moduleOfCall } from "../windows.js";
 import { floatTensors, inputsOf, withShapes, type FloatTensor } from "./inputs.js";
 import type { BranchedRules } from "./module.js";
 
@@ -38,22 +39,29 @@ export function uploadsOf(
   floats: readonly FloatTensor[],
   arrays: Arrays,
   call: ResolvedCall,
-): readonly { readonly module: AttentionModule; readonly arrays: Arrays }[] {
+): readonly { readonly module: AttentionModule; readonly call: ResolvedCall; readonly arrays: Arrays }[] {
   const shaped = withShapes(floats, arrays, (data, shape) => ({ data, shape }));
   const attended = new Set(floats.map(({ name }) => name));
   const known = new Set([...attended, ...module.call.inputs.map(({ name }) => name)]);
   const isNew = ({ name }: { readonly name: string }): boolean => !known.has(name);
-  const selecting = module.branches.flatMap(({ module: branch }, i) => {
-    const { inputs, selection } = branch;
+  const selecting = module.branches.flatMap((branch, i) => {
+    const { module: whole, call: own } = asSelected(branch.module, call);
+    const { inputs, selection } = whole;
     if (selection === undefined) return [];
     const { floatInputs, matrices } = selection;
-    for (const spec of floatInputs) if (attended.has(spec.name)) floatWords(branch, spec, call, shaped[spec.name]);
-    const own = { floatInputs: floatInputs.filter(isNew), matrices: matrices.filter(isNew) };
-    const rest: AttentionModule = { ...branch, inputs: inputs.filter(isNew), selection: { ...selection, ...own } };
-    for (const { name } of [...rest.inputs, ...own.floatInputs, ...own.matrices]) known.add(name);
-    return [{ module: rest, arrays: givenTo(rest, inputsOf(module, i, shaped)) }];
+    for (const spec of floatInputs) if (attended.has(spec.name)) floatWords(whole, spec, own, shaped[spec.name]);
+    const rest = { floatInputs: floatInputs.filter(isNew), matrices: matrices.filter(isNew) };
+    const others: AttentionModule = { ...whole, inputs: inputs.filter(isNew), selection: { ...selection, ...rest } };
+    for (const { name } of [...others.inputs, ...rest.floatInputs, ...rest.matrices]) known.add(name);
+    return [{ module: others, call: own, arrays: givenTo(others, inputsOf(module, i, shaped)) }];
   });
-  return [{ module: module.call, arrays: { ...arrays, reuse: undefined } }, ...selecting];
+  return [{ module: module.call, call, arrays: { ...arrays, reuse: undefined } }, ...selecting];
+}
+
+/** A branch's module, and the call of the whole, as its selections see them. */
+function asSelected(module: AttentionModule, call: ResolvedCall): { readonly module: AttentionModule; readonly call: ResolvedCall } {
+  const tokens = module.windows === undefined ? {} : { [module.windows.tokens]: call.n };
+  return { module: moduleOfCall(module), call: { ...call, params: { ...call.params, ...tokens } } };
 }
 
 /** Arrays without the selections that a module does not make. */
@@ -65,7 +73,7 @@ function givenTo({ selection }: AttentionModule, { reuse, ...others }: Arrays): 
 
 /** The shapes of all selections, each name once. */
 export function selectedOf({ branches }: BranchedRules, call: ResolvedCall): readonly MatrixLayout[] {
-  const shapes = branches.flatMap(({ module }) => (module.selection === undefined ? [] : selectedShapes(module, call)));
+  const shapes = branches.flatMap(({ module }) => (module.selection === undefined ? [] : selectedShapes(moduleOfCall(module), call)));
   return shapes.filter(({ spec }, i) => shapes.findIndex((other) => other.spec.name === spec.name) === i);
 }
 

@@ -31,13 +31,11 @@ export function floatTensors({ gates, branches }: BranchedRules, call: ResolvedC
   return [...tensors.values()];
 }
 
-/** What the selections of the branches read, by name: the inputs of those that have some, and the pooled keys that they attend from. */
+/** What the selections of the branches read beside queries and keys, by name: the inputs of those that have some. */
 export const selectionInputs = ({ branches }: BranchedRules): ReadonlySet<string> =>
   new Set(
-    branches.flatMap(({ module: { inputs, selection }, windows }) =>
-      selection === undefined
-        ? []
-        : [...[...inputs, ...selection.floatInputs].map(({ name }) => name), ...(windows === undefined ? [] : [windows.key])],
+    branches.flatMap(({ module: { inputs, selection } }) =>
+      selection === undefined ? [] : [...inputs, ...selection.floatInputs].map(({ name }) => name),
     ),
   );
 
@@ -130,14 +128,14 @@ function among(field: string, names: readonly string[], given: Readonly<Record<s
   return entries.length === 0 ? {} : { [field]: Object.fromEntries(entries) };
 }
 
-/** A call as a branch sees it; undefined for a branch that has no keys in it. */
-export function callOf({ module, windows }: BranchSpec, call: AttentionCall, resolved: ResolvedCall): AttentionCall | undefined {
+/** A call as a branch sees it, of at least so many keys; undefined for a branch that has no keys in it. */
+export function callOf({ module, windows }: BranchSpec, call: AttentionCall, resolved: ResolvedCall, least = 0): AttentionCall | undefined {
   const given = Object.entries(resolved.params).filter(([name]) => module.params.some((spec) => spec.name === name));
   const params: Record<string, number> = Object.fromEntries(given);
   const lengths = { length: undefined, queryLength: resolved.nq, keyLength: resolved.n };
   const scale = resolved.scale;
   if (windows === undefined) return { ...call, ...lengths, params, scale };
-  const keys = windowCount(windows, resolved.n);
+  const keys = Math.max(least, windowCount(windows, resolved.n));
   if (keys === 0) return undefined;
   return { ...call, ...lengths, keyLength: keys, params: { ...params, [windows.tokens]: resolved.n }, scale };
 }

@@ -10,6 +10,7 @@ import { requirements, type Requirements } from "../variant.js";
 import { callOf, checkBranchedNames, checkLse, floatTensors, inputsOf, withShapes } from "./inputs.js";
 import type { FloatTensor } from "./inputs.js";
 import { encodeMix, mixBuffers, mixKernel, type MixKernel } from "./mix.js";
+import { CALL_KEYS } from "../windows.js";
 import type { BranchedModule } from "./module.js";
 import { runBranched, type BranchedArrays, type BranchedOutput } from "./run.js";
 
@@ -90,19 +91,26 @@ export class BranchedOperator<Output extends BranchedOutput = BranchedOutput> {
     let empty = 0;
     const inputs = withShapes(plan.floats, buffers, (ref, shape) => ({ ...partsOf(ref as BufferRef), shape }));
     branches.forEach((branch, i) => {
-      const own = callOf(branch, call, plan.call);
-      if (own === undefined) {
+      const given = inputsOf(this.module, i, inputs);
+      const made = callOf(branch, call, plan.call);
+      if (made === undefined) {
         empty |= 1 << i;
-        return;
+        if (given["selected"] === undefined) return;
       }
+      // What it selects is asked for: it is computed with one of the call's keys, and the output not looked at.
+      const own = made ?? callOf(branch, call, plan.call, 1)!;
       const at = mix.weighs.indexOf(i);
       const lse = at < 0 ? undefined : { buffer: lses!, offset: at * lseBytes, size: rows * 4 };
       const { windows } = branch;
-      const keys = windows === undefined ? { k: buffers.k, v: buffers.v } : { k: buffers[windows.key], v: buffers[windows.value] };
+      const keys =
+        windows === undefined || made === undefined
+          ? { k: buffers.k, v: buffers.v }
+          : { k: buffers[windows.key], v: buffers[windows.value] };
       const tensors = {
-        ...inputsOf(this.module, i, inputs),
+        ...given,
         q: buffers.q,
         ...keys,
+        ...(branch.module.windows === undefined ? {} : { [CALL_KEYS]: buffers.k }),
         out: { buffer: outs[i]!, size: outBytes },
         lse,
       };

@@ -38,7 +38,7 @@ export async function runBranched(operator: Runnable, arrays: BranchedArrays, ca
   const wanted = arrays.selected === true ? selectedOf(module, resolved) : [];
   const result = await runStaged(operator, (buffers) => {
     const inputs = joined(
-      uploadsOf(module, floats, arrays, resolved).map((each) => uploadInputs(each.module, each.arrays, resolved, buffers)),
+      uploadsOf(module, floats, arrays, resolved).map((each) => uploadInputs(each.module, each.arrays, each.call, buffers)),
     );
     const tensors = Object.fromEntries(Object.entries(data).map(([name, bytes]) => [name, buffers.upload(name, bytes)]));
     const out = buffers.create("out", outBytes, USAGE_STORAGE | USAGE_COPY_SRC);

@@ -4,10 +4,19 @@ import { bestWith, never, shareWith } from "./kept.js";
 import { blockSparse } from "./minference.js";
 import { among, blockMeans, columnMass, div, keysOf, kvOf, lastRows, perRow, pooledRow, queryOf } from "./pieces.js";
 import { idsOf } from "../formula.js";
+import type { Call } from "./selected.js";
 import { blocksOf, dot, fourBits, meanOf, range, softmax, sum } from "./tensors.js";
 
 /** Levels of the pyramid, and the shares of the mass that they end at. */
 const shares = [[1, 0.3], [2, 0.5], [4, 0.7], [8, 0.9]] as const; // prettier-ignore
+
+/** The level of each block of 8 keys for a row of queries: that of the first share that it is needed for. */
+const levelsOf = (call: Call) =>
+  perRow((h, qb) => {
+    const masses = pooledRow(call, h, qb, [8, 8], false);
+    const within = shares.map(([each, p]) => [each, shareWith(masses, p, never)] as const);
+    return new Map(range(masses.length).map((kb) => [kb, within.find(([, kept]) => kept.has(kb))?.[0]]));
+  });
 
 /** Attentions of block_maps.attn: pairs of blocks of queries and keys. */
 export const mapCases: readonly Case[] = [
@@ -135,12 +144,21 @@ export const mapCases: readonly Case[] = [
     sizes: { N: 96 },
     launch: () => ({ params: { block: 8, ...Object.fromEntries(shares.map(([level, p]) => [`p${level}`, p])) } }),
     rule: (call) => {
-      const level = perRow((h, qb) => {
-        const masses = pooledRow(call, h, qb, [8, 8], false);
-        const within = shares.map(([each, p]) => [each, shareWith(masses, p, never)] as const);
-        return new Map(range(masses.length).map((kb) => [kb, within.find(([, kept]) => kept.has(kb))?.[0]]));
-      });
+      const level = levelsOf(call);
       return (h, i, j) => level(h, div(i, 8)).get(div(j, 8)) === m && j % m === 0;
+    },
+  })), // prettier-ignore
+  // A window of m keys is read where its block has level m; single keys where that is 1, or where no window holds them.
+  ...([["whole", 1], ["halves", 2], ["fourths", 4], ["eighths", 8]] as const).map(([branch, m]): Case => ({
+    pattern: `block_maps.attn#psa.${branch}`,
+    sizes: { N: 103 },
+    ...(m === 1 ? {} : { windows: div(103, m) }),
+    launch: () => ({ params: { block: 8, ...Object.fromEntries(shares.map(([level, p]) => [`p${level}`, p])) } }),
+    rule: (call) => {
+      const level = levelsOf(call);
+      const at = (h: number, i: number, j: number): number => level(h, div(i, 8)).get(div(j, 8)) ?? 0;
+      if (m > 1) return (h, i, w) => at(h, i, w * m) === m;
+      return (h, i, j) => at(h, i, j) === 1 || (at(h, i, j) > 1 && j >= div(103, at(h, i, j)) * at(h, i, j));
     },
   })), // prettier-ignore
   {

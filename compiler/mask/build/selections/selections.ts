@@ -15,6 +15,7 @@ import type { BoolValue } from "../value.js";
 import { Amounts } from "./amounts.js";
 import { assignments, clusterCount, givenClusters } from "./clusters.js";
 import { scoreOf } from "./score.js";
+import { checkFlag, checkWindows } from "./windows.js";
 
 /** What a mask learns from the tensors of a call while it is lowered. Names are given when all of the mask is known. */
 export class Selections {
@@ -24,6 +25,8 @@ export class Selections {
   private readonly known = new Map<string, number>();
   private readonly table = new TensorTable();
   private readonly named = new WeakMap<Frame, Map<TensorLet, Tensor>>();
+  /** Whether what is lowered is the mask itself, and not what units of a selection are asked. */
+  private inMask = true;
 
   constructor(private readonly lowering: Lowering) {
     this.make = new TensorMaker(this.table, lowering.add);
@@ -33,12 +36,16 @@ export class Selections {
   selected(typed: Extract<Typed, { readonly kind: "selected" }>, frame: Frame): BoolValue {
     const { select, least } = typed;
     const selection = this.selection(select, frame);
+    const { windowsRead } = this.lowering.around;
+    if (windowsRead !== undefined && this.inMask) checkWindows(selection, select.name, typed.span, windowsRead, this.lowering.add);
     const base = this.baseName(least ? `${select.name}_min` : select.name, frame);
     return { type: "bool", ir: this.bit(least ? leastOf(selection) : selection, base, least), span: typed.span };
   }
 
   /** A boolean of a head that comes from tensors. */
   flag(typed: Extract<Typed, { readonly kind: "flag" }>, frame: Frame): BoolValue {
+    const { windowsRead } = this.lowering.around;
+    if (windowsRead !== undefined) checkFlag(typed.name, typed.span, windowsRead, this.lowering.add);
     const value = lowerTensor(typed.tensor, this.tensorFrame(frame));
     const flag: Flag = { kind: "flag", name: "", heads: value.axes.heads, value };
     return { type: "bool", ir: this.bit(flag, this.baseName(typed.name, frame), false), span: typed.span };
@@ -92,9 +99,12 @@ export class Selections {
       this.lowering.add(diagnostic("ATTN2344", select.span, {}));
     }
     const amounts = new Amounts(at, heads);
+    const inMask = this.inMask;
+    this.inMask = false;
     // What it reads of others comes first, so that they stand before it.
     const among = amounts.among(select, units);
     const force = amounts.force(select, units);
+    this.inMask = inMask;
     const reuse = amounts.reuse(select);
     return {
       kind: "selection",
