@@ -2,6 +2,8 @@ import { expect, test } from "vitest";
 import { hasLse, mergedBranches } from "../../compiler/mask/branched.js";
 import { headEvaluator } from "../../compiler/mask/evaluate.js";
 import { printBool } from "../../compiler/mask/print.js";
+import { verifyMask } from "../../compiler/mask/verify.js";
+import { ofCall } from "../../compiler/mask/windows.js";
 import { compile, problems } from "./compile.js";
 
 const windows = (output: string, clauses = "") => `attention a(w = 64) {
@@ -129,12 +131,45 @@ test("the mask of a branch over windows asks where windows start and end", () =>
 }`);
   const { module } = mask.branches[0]!;
   expect(module.space).toEqual({ kind: "cross", causal: false, axes: [], segments: [] });
-  expect(module.windows).toEqual({ n: 6, stride: 4, tokens: "tokens", space: "self" });
+  expect(module.windows).toEqual({ n: 6, stride: 4, tokens: "tokens", space: mask.space });
   const [tokens, NQ] = [30, 12];
   const env = { N: Math.floor((tokens - 6) / 4) + 1, NQ, heads: 1, kvHeads: 1, params: { tokens } };
   const looks = headEvaluator(module, env, 0, 0);
   for (let i = 0; i < NQ; i++) {
     for (let k = 0; k < env.N; k++) expect(looks(i, k)).toBe(4 * k + 5 <= tokens - NQ + i && 4 * k >= 8);
+  }
+});
+
+test("a branch over windows reads of a selection the block that a window lies in, and N is the number of tokens", () => {
+  const [tokens, NQ] = [70, 25];
+  for (const [n, s, block, rows] of [
+    [4, 4, 12, 8],
+    [3, 4, 8, 5],
+    [1, 1, 4, 1],
+  ] as const) {
+    const mask = branchedOf(`attention a {
+  space  seq causal
+  input  ck, cv : pooled(${n}, ${s})
+  select b { unit q: block(${rows}), k: block(${block}); score dot(mean(q), mean(k)); keep top(2); among first(40) }
+  attend b & q - start(k) >= 0.1 * N from ck, cv
+}`);
+    const { module } = mask.branches[0]!;
+    expect(verifyMask(module)).toEqual([]);
+    // Causality is that of the candidates, among single keys.
+    expect(ofCall(module).space).toEqual(mask.space);
+    const first = Math.floor((tokens - NQ) / rows);
+    const [height, columns] = [Math.floor((tokens - 1) / rows) - first + 1, Math.ceil(tokens / block)];
+    const data = Uint8Array.from({ length: height * columns }, (_, i) => Number((i * 7) % 5 < 2));
+    const bits = { kind: "bits", batch: 1, heads: 1, rows: height, columns, data } as const;
+    const env = { N: Math.floor((tokens - n) / s) + 1, NQ, heads: 1, kvHeads: 1, params: { tokens }, inputs: { b: bits } };
+    const looks = headEvaluator(module, env, 0, 0);
+    for (let i = 0; i < NQ; i++) {
+      const q = tokens - NQ + i;
+      for (let w = 0; w < env.N; w++) {
+        const bit = data[(Math.floor(q / rows) - first) * columns + Math.floor((w * s) / block)] === 1;
+        expect(looks(i, w)).toBe(bit && q - w * s >= 7);
+      }
+    }
   }
 });
 
