@@ -260,6 +260,19 @@ emulatedTest(
       const given = new Uint32Array(lv_8.words.length);
       device.download(given, words);
       expect(given).toEqual(lv_8.words);
+      // By themselves, without a look at the windows.
+      const operator = await createCudaBranchedAttention(device, cudaBranchedModule(mask));
+      const [q, k, doc] = [whole.arrays.q, whole.arrays.k, whole.doc!].map((data) => {
+        const pointer = device.allocate(data.byteLength);
+        device.upload(pointer, data);
+        return pointer;
+      }) as [bigint, bigint, bigint];
+      device.upload(words, new Uint32Array(given.length));
+      const inputs = { doc: { pointer: doc, elements: n } };
+      operator.select({ q, k, inputs, selected: { lv_8: words } }, { queryLength: nq, keyLength: n, params: { window: 5 } });
+      device.download(given, words);
+      expect(given).toEqual(lv_8.words);
+      operator.destroy();
     }
   },
   120_000,
