@@ -1,7 +1,7 @@
 import type { ResolvedCall } from "../call.js";
 import { AttnError } from "../errors.js";
 import { tensorBytes } from "../host-tensors.js";
-import type { AttentionModule, Dtype } from "../module.js";
+import type { AttentionModule, Dtype, SelectionSpec } from "../module.js";
 import { selectedShapes } from "../selection/arrays.js";
 import { floatWords } from "../selection/float-inputs.js";
 import type { MatrixLayout } from "../selection/matrices.js";
@@ -50,7 +50,11 @@ export function uploadsOf(
     if (selection === undefined) return [];
     const { floatInputs, matrices } = selection;
     for (const spec of floatInputs) if (attended.has(spec.name)) floatWords(whole, spec, own, shaped[spec.name]);
-    const rest = { floatInputs: floatInputs.filter(isNew), matrices: matrices.filter(isNew) };
+    const kept = matrices.map(isNew);
+    // Its rules are in the order of all matrices.
+    const { reuse: rulesOf } = selection;
+    const rules: SelectionSpec["reuse"] = rulesOf && ((env) => rulesOf(env).filter((_, at) => kept[at]));
+    const rest = { floatInputs: floatInputs.filter(isNew), matrices: matrices.filter((_, at) => kept[at]), reuse: rules };
     const others: AttentionModule = { ...whole, inputs: inputs.filter(isNew), selection: { ...selection, ...rest } };
     for (const { name } of [...others.inputs, ...rest.floatInputs, ...rest.matrices]) known.add(name);
     return [{ module: others, call: own, arrays: givenTo(others, inputsOf(module, i, shaped)) }];
