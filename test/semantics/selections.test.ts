@@ -79,6 +79,8 @@ test("sizes are known when a program is compiled, and fit", () => {
   expect(within("dot(mean(q), mean(k, 128))")).toEqual(['ATTN3017 "dot(mean(q), mean(k, 128))"']);
   expect(within("dot(mean(q, 48), mean(k))")).toEqual(['ATTN3018 "dot(mean(q, 48), mean(k))"']);
   expect(within("dot(mean(q), mean(k, 64, stride: 16))")).toEqual(['ATTN3017 "dot(mean(q), mean(k, 64, stride: 16))"']);
+  // Said once, not of every expression around.
+  expect(within("dot(mean(q), mean(k, 128) + mean(k))")).toEqual(['ATTN3017 "mean(k, 128) + mean(k)"']);
   expect(within("sum(p, over: q) + mean(sum(p, over: q), 32)")).toEqual(['ATTN3017 "sum(p, over: q) + mean(sum(p, over: q), 32)"']);
   expect(within("dot(q.last(32), k)")).toEqual(['ATTN3017 "dot(q.last(32), k)"']);
 });

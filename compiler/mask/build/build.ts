@@ -32,7 +32,9 @@ export interface MaskBuild {
  */
 export function buildMasks(model: Model, name?: string, settings: MaskSettings = {}): MaskBuild {
   const diagnostics: Diagnostic[] = [];
-  const add = (d: Diagnostic): void => void diagnostics.push(d);
+  const add = (d: Diagnostic): void => {
+    if (!diagnostics.some((earlier) => isEcho(d, earlier))) diagnostics.push(d);
+  };
   const chosen = name === undefined ? model.attentions : model.attentions.filter((attention) => attention.name === name);
   if (name !== undefined && chosen.length === 0) {
     const names = model.attentions.map((attention) => attention.name);
@@ -129,6 +131,13 @@ function buildMask(
 
 function windowsRead([n, stride]: readonly number[], { layout }: AttentionModel): WindowsRead {
   return { n: n!, stride: stride!, reordered: layout !== undefined };
+}
+
+/** Units that do not go together are said once, and not again of the expression around. */
+function isEcho(later: Diagnostic, earlier: Diagnostic): boolean {
+  const [outer, inner] = [later.span, earlier.span];
+  if (later.code !== "ATTN3017" || earlier.code !== "ATTN3017" || outer === undefined || inner === undefined) return false;
+  return outer.file === inner.file && outer.start <= inner.start && outer.end >= inner.end;
 }
 
 /** The values of the parameters: numbers where they are known at compile time, IR parameters where they are not. */

@@ -199,11 +199,11 @@ export class Lowering {
     return intConstant(this.int32(value, span), span);
   }
 
-  /** Reports an integer that 32 bits do not hold. */
+  /** Reports an integer that 32 bits do not hold; what stands for it is a size and a divisor like others, so that this is said once. */
   private int32(value: number, span: Span): number {
     if (value >= -(2 ** 31) && value < 2 ** 31) return value;
     this.add(diagnostic("ATTN3012", span, { value }));
-    return 0;
+    return 1;
   }
 
   private cell(table: TableModel, at: { readonly row?: Typed | undefined; readonly column?: Typed | undefined }, frame: Frame): HostExpr {
