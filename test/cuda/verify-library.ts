@@ -2,13 +2,15 @@ import { spawn } from "node:child_process";
 import { afterAll, expect, test } from "vitest";
 import { nodeHost } from "../../compiler/cli/host.js";
 import { buildOperators, checkFile } from "../../compiler/driver/pipeline.js";
+import { settableNames } from "../../compiler/mask/build/settings.js";
 import { hasLse } from "../../compiler/mask/branched.js";
 import { sourceFile } from "../../compiler/source/file.js";
 import { bundledCommandLine, type BundledCommandLine } from "../cli/bundled.js";
 import { libraryFiles } from "../patterns/library.js";
-import { optionsOf, settingsOf } from "../patterns/pictures.js";
+import { pictures } from "../patterns/pictures.js";
 import { emulatedLibraries } from "./driver.js";
 import { smallGrids } from "./small-grids.js";
+import { together, type Wanted } from "./verify-groups.js";
 
 const libraries = emulatedLibraries();
 
@@ -54,40 +56,28 @@ export const failed = ({ report }: { report: Report }): readonly string[] => rep
  * attention kernels a selection is bits like others. Of those with few branches gates are mixed in float32, where there are
  * the most of them, and merges on one family with tensor cores.
  */
-function targetsIn(dtype: "f32" | "f16" | "bf16", turn: Turn): readonly string[] {
+function wantedIn(dtype: "f32" | "f16" | "bf16", turn: Turn): readonly Wanted[] {
   return libraryFiles.flatMap(({ name: base, text }) => {
     const file = base.replace("std/", "patterns/");
     const checked = checkFile(sourceFile(file, text), nodeHost);
-    const names = (checked.model?.attentions ?? []).map(({ name }) => name);
     let selecting = 0;
-    return names.flatMap((name) => {
+    return (checked.model?.attentions ?? []).flatMap((attention) => {
+      const { name } = attention;
       const { modules, branched } = buildOperators(checked, name, { shape: { dtype } });
       const mixed = branched.some(({ branches, mix }) => branches.length <= 3 && (hasLse(mix) ? turn === 1 : dtype === "f32"));
       const selects = modules.some((module) => module.selections !== undefined);
       const place = selects ? selecting++ : 0;
       const isOurs = mixed || (modules.length > 0 && (place === 0 || place % 3 === turn));
-      return isOurs ? [`${file}#${name}`] : [];
+      return isOurs ? [{ target: `${file}#${name}`, params: settableNames(attention), set: paramsOf(name) }] : [];
     });
   });
 }
 
-/** Options of the command line with the parameters that an attention is verified with. */
-const settingsFor = (name: string): readonly string[] => [...settingsOf(name), ...optionsOf(smallGrids[name])];
-
 /**
- * The attentions that are verified together: with the parameters of their pictures, which suit short sequences, and with small
- * grids. With its own 1000 clusters a method would choose nothing among 97 tokens, and take minutes for it.
+ * The parameters that an attention is verified with: those of its picture, which suit short sequences, and small grids. With its
+ * own 1000 clusters a method would choose nothing among 97 tokens, and take minutes for it.
  */
-function inGroups(all: readonly string[]): readonly { readonly targets: readonly string[]; readonly settings: readonly string[] }[] {
-  const groups = new Map<string, { readonly targets: string[]; readonly settings: readonly string[] }>();
-  for (const target of all) {
-    const settings = settingsFor(target.split("#")[1]!);
-    const group = groups.get(settings.join()) ?? { targets: [], settings };
-    group.targets.push(target);
-    groups.set(settings.join(), group);
-  }
-  return [...groups.values()];
-}
+const paramsOf = (name: string): Wanted["set"] => ({ ...pictures[name]?.set, ...smallGrids[name] });
 
 /** Puts every operator of the library to the verifier on the emulated device, with few cases each. */
 export function verifyLibrary(
@@ -100,8 +90,8 @@ export function verifyLibrary(
   test.skipIf(withoutDevice !== undefined)(`${name}${skipped}`, { timeout: 1_800_000 }, async () => {
     const common = ["--quick", "--seq", "97", "--dtype", dtype, ...(kernel === undefined ? [] : ["--kernel", kernel])];
     let verified = 0;
-    for (const { targets, settings } of inGroups(targetsIn(dtype, turn))) {
-      const answer = await verify([...targets, ...settings, ...common]);
+    for (const { targets, options } of together(wantedIn(dtype, turn))) {
+      const answer = await verify([...targets, ...options, ...common]);
       expect(failed(answer), answer.said).toEqual([]);
       verified += answer.report.results.length;
     }
