@@ -32,9 +32,10 @@ const LONGEST = [
   "test/tiles/report.test.ts",
 ];
 
-const rankOf = ({ moduleId }: TestSpecification): number => {
+/** A process is shared by files that follow one another: those that share one come last. */
+const rankOf = ({ moduleId, project }: TestSpecification): number => {
   const place = LONGEST.indexOf(relative(root, moduleId).replaceAll("\\", "/"));
-  return place < 0 ? LONGEST.length : place;
+  return place >= 0 ? place : LONGEST.length + Number(!project.config.isolate);
 };
 
 /** Starts the longest files first, and the others as vitest does. */
