@@ -2,7 +2,8 @@ import { lastCentroids } from "../mask/centroids.js";
 import { isOfClusters } from "../mask/clusters.js";
 import type { FloatInput, MaskModule } from "../mask/ir.js";
 import { rememberedQueries } from "../mask/reuse.js";
-import type { Selection, SelectionItem } from "../mask/selection.js";
+import { orderedTokens } from "../mask/layout/orders.js";
+import type { Order, Selection, SelectionItem } from "../mask/selection.js";
 import { objectType, type Field } from "./descriptions.js";
 
 type Selecting = Pick<MaskModule, "space" | "selections" | "inputs" | "floatInputs">;
@@ -36,17 +37,26 @@ export function floatFields(mask: Selecting, type: string): readonly Field[] {
 }
 
 /** The axes of what a selection chose. */
-function axesOf(item: SelectionItem): string {
+function axesOf(item: SelectionItem, { space }: Selecting): string {
   const heads = { query: "query heads", kv: "key-value heads", one: "1" }[item.heads];
-  if (item.kind === "order") return `[batch, ${heads}, keys + 2 * ceil(keys / 32), 32]`;
+  if (item.kind === "order") {
+    // In a self space places of queries are those of all positions.
+    const places = space.kind === "cross" && orderedTokens(item) === "q" ? "queries" : "keys";
+    return `[batch, ${heads}, ${places} + 2 * ceil(${places} / 32), 32]`;
+  }
   if (item.kind === "flag") return `[batch, ${heads}, 1, 1]`;
   const unit = item.snap ?? item.columns.unit;
   const rowUnit = item.rows === undefined ? undefined : (item.snap ?? item.rows.unit);
   const block = (of: string | undefined): string => (of === undefined ? "blocks" : "tiles of the layout");
-  const rows = rowUnit === undefined ? "1" : rowsText(item.rows!, () => `${block(item.rows!.of)} of ${rowUnit} queries`);
+  const numbered = (name: string | undefined, clusters: number): string | undefined => name && `${clusters} clusters`;
+  const rows =
+    numbered(item.numbered?.rows, rowUnit!) ??
+    (rowUnit === undefined ? "1" : rowsText(item.rows!, () => `${block(item.rows!.of)} of ${rowUnit} queries`));
   if (item.assigns !== undefined) return `[batch, ${heads}, ${rows}, ${unit} clusters]`;
   const single = isOfClusters(item.columns) || (unit === 1 && item.columns.of === undefined);
   const keys = single ? "keys" : `${block(item.columns.of)} of ${unit} keys`;
+  const inClusters = numbered(item.numbered?.columns, unit);
+  if (inClusters !== undefined) return `[batch, ${heads}, ${rows}, ${inClusters}]`;
   const columns = item.columns.kind === "keys" ? keys : `distances q - k in ${unit === 1 ? "tokens" : `blocks of ${unit}`}`;
   return `[batch, ${heads}, ${rows}, ${columns}]`;
 }
@@ -56,17 +66,23 @@ function rowsText(rows: NonNullable<Selection["rows"]>, units: () => string): st
   return isOfClusters(rows) || (rows.unit === 1 && rows.of === undefined) ? "queries" : units();
 }
 
-function describeSelected(item: SelectionItem): string {
-  if (item.kind === "selection" && item.assigns !== undefined) return `the bit of each token's cluster, ${axesOf(item)}.`;
-  if (item.kind === "order") {
-    return `the order of the keys, ${axesOf(item)}: a row is a word, the position of the key at a place; behind the last place the least and the greatest position of each 32 places.`;
-  }
+function describeOrder(item: Order, axes: string): string {
+  const [tokens, token] = orderedTokens(item) === "q" ? ["queries", "query"] : ["keys", "key"];
+  if (item.by === "clusters" && item.holds === "clusters")
+    return `the clusters in the order of the ${tokens}, ${axes}: a row is a word, the cluster of the ${token} at a place; behind the last place the least and the greatest of each 32 places.`;
+  return `the order of the ${tokens}, ${axes}: a row is a word, the position of the ${token} at a place; behind the last place the least and the greatest position of each 32 places.`;
+}
+
+function describeSelected(item: SelectionItem, mask: Selecting): string {
+  const axes = axesOf(item, mask);
+  if (item.kind === "selection" && item.assigns !== undefined) return `the bit of each token's cluster, ${axes}.`;
+  if (item.kind === "order") return describeOrder(item, axes);
   const what = item.kind === "flag" ? "a bit for each head" : "a bit for each unit";
   const counted =
     item.kind === "selection" && item.rows !== undefined && item.rows.of === undefined && (item.snap ?? item.rows.unit) > 1
       ? ", blocks of queries counted from the one that holds the first query of the call"
       : "";
-  return `${what}, ${axesOf(item)}${counted}.`;
+  return `${what}, ${axes}${counted}.`;
 }
 
 const PACKED = "Each row starts a new word of 32 bits.";
@@ -122,14 +138,14 @@ export function selectionBufferFields(
     name: item.name,
     type: types.selected,
     optional: true,
-    doc: `What \`${item.name}\` chose: ${describeSelected(item)} ${PACKED}`,
+    doc: `What \`${item.name}\` chose: ${describeSelected(item, mask)} ${PACKED}`,
   }));
   const beside = (type: string): readonly Field[] => remembered(mask).map((each) => ({ ...each, type, optional: true }));
   const reuse = reusable(mask).map((item): Field => ({
     name: item.name,
     type: types.reuse,
     optional: true,
-    doc: `What \`${item.name}\` chose in an earlier launch: ${describeSelected(item)} ${whenGiven(item, mask)}`,
+    doc: `What \`${item.name}\` chose in an earlier launch: ${describeSelected(item, mask)} ${whenGiven(item, mask)}`,
   }));
   return [
     {
@@ -186,7 +202,7 @@ export function selectedFields(mask: Selecting): readonly Field[] {
     ...(mask.selections ?? []).map((item) => ({
       name: item.name,
       type: "SelectedBits",
-      doc: `What \`${item.name}\` chose: ${describeSelected(item)}`,
+      doc: `What \`${item.name}\` chose: ${describeSelected(item, mask)}`,
     })),
     ...[...remembered(mask), ...ended(mask)].map((each) => ({ ...each, type: "SelectedBits" })),
   ];

@@ -3,7 +3,7 @@ import { diagnostic } from "../diagnostics/report.js";
 import type { BitsValue, MaskEnv } from "../mask/evaluate.js";
 import type { MaskModule } from "../mask/ir.js";
 import { lastCentroids } from "../mask/centroids.js";
-import { wordsOf } from "../mask/layout/orders.js";
+import { madeOrder, orderLength, wordsOf } from "../mask/layout/orders.js";
 import { envOfCall } from "../mask/windows.js";
 import { lowerSelections } from "../select/lower.js";
 import { headsOf } from "../select/memory.js";
@@ -128,25 +128,27 @@ export function selectedPaths(values: readonly string[] | undefined, shapes: rea
 }
 
 /**
- * What was selected as the contents of files: booleans, [batch, heads, rows, columns]. Of an order of keys that was made the
- * position of the key at each place, [batch, kv heads, keys], as an input of kind `order` has them; of centroids float32,
- * [batch, heads, n, dim], as an input of kind `centroids` has them.
+ * What was selected as the contents of files: booleans, [batch, heads, rows, columns]. Of an order that was made the position
+ * of the token at each place (or its cluster), [batch, heads, places], as an input of kind `order` has them; of
+ * centroids float32, [batch, heads, n, dim], as an input of kind `centroids` has them.
  */
 export function selectedFiles(
   module: MaskModule,
-  keys: number,
+  env: Pick<MaskEnv, "N" | "NQ">,
   paths: ReadonlyMap<string, string>,
   selected: Readonly<Record<string, SelectedBits>>,
 ): ReadonlyMap<string, Uint8Array> {
-  const { selections = [] } = module;
   const centroids = new Set(lastCentroids(module).map((each) => each.name));
   return new Map(
     [...paths].map(([name, path]) => {
       if (centroids.has(name)) return [path, floatFile(selected[name]!)];
       const bits = bitsValue(selected[name]!);
       const { batch, heads, rows, columns, data } = bits;
-      if (selections.some((selection) => selection.kind === "order" && selection.name === name))
-        return [path, writeNpy({ dtype: "i32", shape: [batch, heads, keys], data: wordsOf(bits, keys) })];
+      const order = madeOrder(module, name);
+      if (order !== undefined) {
+        const places = orderLength(order, module.space, env);
+        return [path, writeNpy({ dtype: "i32", shape: [batch, heads, places], data: wordsOf(bits, places) })];
+      }
       return [path, writeNpy({ dtype: "bool", shape: [batch, heads, rows, columns], data: data as Uint8Array })];
     }),
   );

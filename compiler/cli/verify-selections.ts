@@ -4,7 +4,7 @@ import { isOfClusters } from "../mask/clusters.js";
 import type { IntExpr, MaskModule } from "../mask/ir.js";
 import { reuseRules } from "../mask/reuse.js";
 import { readsSelection } from "../mask/selection-walk.js";
-import type { Selection } from "../mask/selection.js";
+import type { Selection, SelectionItem } from "../mask/selection.js";
 import type { SelectedBits } from "../../runtime/launch/selection/lists.js";
 import { selectedBits } from "../../runtime/launch/selection/lists.js";
 import type { VerifyCall } from "../../runtime/verify/operator.js";
@@ -33,7 +33,8 @@ export function checkSelections(
   const { selections = [] } = module;
   const reuse = givenSelections(module, call, tensors);
   const guards = new Map(guardedSelections(module).map(([selection, queriesName]) => [selection.name, { selection, queriesName }]));
-  const orders = Object.fromEntries(selections.flatMap(({ name, kind }) => (kind === "order" ? [[name, selected[name]!]] : [])));
+  // What says of positions where they are, whatever is chosen.
+  const orders = Object.fromEntries(selections.flatMap((item) => (ordersTokens(item) ? [[item.name, selected[item.name]!]] : [])));
   const ended = centroidFaults(module, call, tensors, selected);
   return selections.flatMap(({ name, kind }) => {
     // What the caller gave back was not selected here.
@@ -56,6 +57,8 @@ export function checkSelections(
     return [check.ok && fault !== undefined ? { ...check, ok: false, worst: fault } : check];
   });
 }
+
+const ordersTokens = (item: SelectionItem): boolean => item.kind === "order" || (item.kind === "selection" && item.assigns !== undefined);
 
 function missing(name: string, kind: SelectionCheck["kind"], problem: string): SelectionCheck {
   const worst = { batch: 0, head: 0, row: 0, problem };
@@ -96,11 +99,13 @@ function maskReads(
   call: VerifyCall,
   name: string,
 ): Reads {
-  const size = Math.max(launch.N, launch.NQ);
+  // As many as a matrix may have: there may be more clusters than tokens.
+  const clusters = selections.flatMap((item) => (item.kind === "order" && item.by === "clusters" ? [item.count] : []));
+  const size = Math.max(launch.N, launch.NQ, ...clusters);
   const filled = (word: number): OracleBits => matrixOf(size, () => word);
   // Whatever the others are, it is read where one way of filling them shows it.
   const others = [0, 0xffffffff].map((word) =>
-    Object.fromEntries(selections.flatMap(({ name, kind }) => (kind === "order" ? [] : [[name, filled(word)]]))),
+    Object.fromEntries(selections.flatMap((item) => (ordersTokens(item) ? [] : [[item.name, filled(word)]]))),
   );
   const masks = others.map((all) =>
     [0, 0xffffffff].map((word) =>

@@ -427,6 +427,10 @@ export interface MessageParams {
   ATTN2363: {
     problem: string | number;
   };
+  ATTN2364: Record<string, never>;
+  ATTN2365: {
+    what: string | number;
+  };
   ATTN2366: {
     what: string | number;
   };
@@ -4456,6 +4460,88 @@ attention a {
     reuse while cosine(q) >= 0.9
   }
   attend chosen | local(64)
+}
+\`\`\`
+`,
+  },
+  ATTN2364: {
+    title: `Tiles of queries that stand by their clusters`,
+    severity: "error",
+    message: `under this layout each query head has its queries in an order of its own, and \`tile(n)\` holds other queries in each`,
+    hint: `choose for \`cluster\`s of queries, or for blocks or tokens`,
+    page: `\`permute(q: cluster(…))\` orders the queries of each query head by clusters of its own. A tile of places then holds other queries in
+each head; its means and choices are not made in this version. Tiles of keys by their clusters are the same for the heads of a kv
+head, and may be units.
+
+\`\`\`attn wrong
+attention a {
+  space  seq full
+  layout permute(q: cluster(16, iters: 1))
+  select c {
+    unit  q: tile(64), k: block(64)
+    score dot(mean(q), mean(k))
+    keep  top(4)
+  }
+  attend c
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq full
+  layout permute(q: cluster(16, iters: 1))
+  select c {
+    unit  q: cluster(16, iters: 1), k: block(64)
+    score dot(mean(q), mean(k))
+    keep  top(4)
+  }
+  attend c
+}
+\`\`\`
+`,
+  },
+  ATTN2365: {
+    title: `A selection by the clusters of the layout, asked by another`,
+    severity: "error",
+    message: `{what} asks a selection whose units are the clusters that the layout orders tokens by: only a mask reads these`,
+    hint: `leave the clusters out of the layout, or write the condition in the mask`,
+    page: `Where the layout has the tokens in the order of clusters, a selection of these has a bit for each pair of clusters, and a mask
+finds them by the places of its tiles. Other selections have no places, and do not ask them.
+
+\`\`\`attn wrong
+attention a {
+  space  seq full
+  layout permute(k: cluster(16, iters: 1))
+  select near {
+    unit  k: cluster(16, iters: 1)
+    score sum(mean(k), over: dim)
+    keep  top(4)
+  }
+  select c {
+    unit  q: token, k: token
+    score dot(q, k)
+    among near
+    keep  top(32)
+  }
+  attend c
+}
+\`\`\`
+
+\`\`\`attn right
+attention a {
+  space  seq full
+  select near {
+    unit  k: cluster(16, iters: 1)
+    score sum(mean(k), over: dim)
+    keep  top(4)
+  }
+  select c {
+    unit  q: token, k: token
+    score dot(q, k)
+    among near
+    keep  top(32)
+  }
+  attend c
 }
 \`\`\`
 `,

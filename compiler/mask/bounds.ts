@@ -1,6 +1,6 @@
 import type { BoolExpr, HostExpr, IntExpr, MaskModule } from "./ir.js";
 import { SCALAR_LIMIT, toScalar } from "./evaluate.js";
-import { orderBounds } from "./layout/orders.js";
+import { madeOrder, orderBounds } from "./layout/orders.js";
 import { arePlaces } from "./layout/placed.js";
 import { layoutTokens } from "./layout/places.js";
 import { moduleSelectionExpressions } from "./selection-walk.js";
@@ -61,7 +61,9 @@ export function boundsContext(module: Omit<MaskModule, "mask">, length: number, 
     },
     table: (table) => tables[table]!,
     ids: (input) => {
-      if (arePlaces(input) || isOrder(module, input)) return { low: 0, high: length - 1 };
+      const made = madeOrder(module, input);
+      if (made?.by === "clusters" && made.holds === "clusters") return { low: 0, high: made.count };
+      if (made !== undefined || arePlaces(input) || isOrder(module, input)) return { low: 0, high: length - 1 };
       const order = module.orders?.find((spec) => spec.name === input);
       return order === undefined ? { low: -ID_LIMIT, high: ID_LIMIT } : orderBounds(order);
     },
@@ -71,9 +73,8 @@ export function boundsContext(module: Omit<MaskModule, "mask">, length: number, 
   return context;
 }
 
-const isOrder = ({ inputs, selections = [] }: Pick<MaskModule, "inputs" | "selections">, name: string): boolean =>
-  inputs.some((input) => input.kind === "ids" && input.order === true && input.name === name) ||
-  selections.some((item) => item.kind === "order" && item.name === name);
+const isOrder = ({ inputs }: Pick<MaskModule, "inputs">, name: string): boolean =>
+  inputs.some((input) => input.kind === "ids" && input.order === true && input.name === name);
 
 const emptyBounds: Bounds = { low: Infinity, high: -Infinity };
 

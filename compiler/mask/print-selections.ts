@@ -1,7 +1,7 @@
 import type { BoolExpr, FloatInput, IntExpr, MaskModule } from "./ir.js";
-import type { ColumnAxis, RealValue, Reuse, RowAxis, Selection, SelectionItem, Tensor, TensorAxes } from "./selection.js";
+import type { ColumnAxis, Order, RealValue, Reuse, RowAxis, Selection, SelectionItem, Tensor, TensorAxes } from "./selection.js";
 import { isOfClusters } from "./clusters.js";
-import { tensorChildren, tensorOf, walkModuleTensors } from "./selection-walk.js";
+import { tensorChildren, tensorsOf, walkModuleTensors } from "./selection-walk.js";
 
 /** How integer and boolean expressions are printed. */
 export interface ExpressionText {
@@ -27,12 +27,17 @@ export function printSelections(module: MaskModule, text: ExpressionText): reado
     lines.push(`  ${name} ${printAxes(tensor.axes)} = ${printTensor(tensor, names)}`);
   });
   for (const item of module.selections ?? []) {
-    const of = names.get(tensorOf(item))!;
+    const of = names.get(tensorsOf(item)[0]!)!;
     if (item.kind === "selection") lines.push(...printSelection(item, of, text));
     else if (item.kind === "flag") lines.push(`  flag ${item.name} for ${headsText(item)} = ${of}`);
-    else lines.push(`  order ${item.name} for ${headsText(item)}: segments of ${item.segment} keys by falling ${of}`);
+    else lines.push(`  order ${item.name} for ${headsText(item)}: ${orderText(item, of)}`);
   }
   return lines;
+}
+
+function orderText(order: Order, score: string): string {
+  if (order.by === "score") return `segments of ${order.segment} keys by falling ${score}`;
+  return order.holds === "positions" ? `by ${order.of}` : `${order.of} by place`;
 }
 
 export function printFloatInput(input: FloatInput): string {
@@ -173,6 +178,8 @@ function printSelection(item: Selection, of: string, text: ExpressionText): read
   if (forced.length > 0) lines.push(`    force ${forced.join(" + ")}`);
   if (snap !== undefined) lines.push(`    snap ${snap}`);
   if (item.assigns !== undefined) lines.push(`    makes ${item.assigns}`);
+  const numbered = [item.numbered?.rows, item.numbered?.columns].filter((name) => name !== undefined);
+  if (numbered.length > 0) lines.push(`    clusters by ${numbered.join(", ")}`);
   if (reuse !== undefined) lines.push(`    reuse ${reuseText(reuse, text)}`);
   if (when !== undefined) lines.push(`    when ${text.bool(when)}`);
   return lines;

@@ -36,14 +36,15 @@ export function walkTensors(roots: readonly Tensor[], see: (tensor: Tensor) => v
   roots.forEach(visit);
 }
 
-/** What a selection or flag ranks or tests. */
-export function tensorOf(item: SelectionItem): Tensor {
-  return item.kind === "flag" ? item.value : item.score;
+/** What a selection or flag ranks or tests; nothing of an order by clusters. */
+export function tensorsOf(item: SelectionItem): readonly Tensor[] {
+  if (item.kind === "flag") return [item.value];
+  return item.kind === "order" && item.by === "clusters" ? [] : [item.score];
 }
 
 /** The tensors of all selections, each once, what they are computed from first. */
 export function walkModuleTensors(module: Pick<MaskModule, "selections">, see: (tensor: Tensor) => void): void {
-  walkTensors((module.selections ?? []).map(tensorOf), see);
+  walkTensors((module.selections ?? []).flatMap(tensorsOf), see);
 }
 
 /** The integer and boolean expressions of a selection: amounts, what is forced, where and when it is made. */
@@ -69,7 +70,7 @@ export function unitMasks(item: SelectionItem): readonly BoolExpr[] {
   return item.kind !== "selection" ? [] : [item.among, item.force?.pairs].filter((each) => each !== undefined);
 }
 
-/** The clusters that the units of a selection or flag are made of, directly or in what it ranks. */
+/** The clusters that the units of a selection or flag are made of, directly or in what it ranks, and those of an order. */
 export function clustersIn(item: SelectionItem): ReadonlySet<OfClusters> {
   const found = new Set<OfClusters>();
   const add = (axis: RowAxis | ColumnAxis | Selection["rows"] | Selection["columns"] | undefined): void => {
@@ -77,7 +78,8 @@ export function clustersIn(item: SelectionItem): ReadonlySet<OfClusters> {
     if (of !== undefined) found.add(of);
   };
   if (item.kind === "selection") [item.rows, item.columns].forEach(add);
-  walkTensors([tensorOf(item)], (tensor) => {
+  if (item.kind === "order" && item.by === "clusters") found.add(item.of);
+  walkTensors(tensorsOf(item), (tensor) => {
     if (tensor.kind === "update") found.add(tensor.by);
     [tensor.axes.rows, tensor.axes.columns].forEach(add);
   });
@@ -101,7 +103,7 @@ export function moduleSelectionExpressions(module: Pick<MaskModule, "selections"
 /** The host scalars that selections read as floats. */
 export function realSlots(selections: readonly SelectionItem[]): ReadonlySet<number> {
   const slots = new Set<number>();
-  walkTensors(selections.map(tensorOf), (tensor) => {
+  walkTensors(selections.flatMap(tensorsOf), (tensor) => {
     if (tensor.kind === "scalar") slots.add(tensor.slot);
   });
   for (const item of selections) {
@@ -167,7 +169,8 @@ export function mapSelections(items: readonly SelectionItem[], change: Selection
   const real = (value: RealValue): RealValue => (value.kind === "scalar" ? { kind: "scalar", slot: change.slot(value.slot) } : value);
   return items.map((item) => {
     if (item.kind === "flag") return { ...item, value: tensor(item.value) };
-    return item.kind === "order" ? { ...item, score: tensor(item.score) } : mapSelection(item, change, tensor, real);
+    if (item.kind === "order") return item.by === "clusters" ? item : { ...item, score: tensor(item.score) };
+    return mapSelection(item, change, tensor, real);
   });
 }
 

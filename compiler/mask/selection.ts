@@ -197,7 +197,8 @@ export interface Force {
  * - keys: `bit [q / n - first / n, k / m]`
  * - offsets: `bit [row, (q - k) / m]`
  * An axis of places has `place of q / n`, counted from 0, or `place of k / m` in the place of these. Of clusters the matrix
- * has single tokens, so that it needs no clusters to be read: `q - first`, and `k`.
+ * has single tokens, so that it needs no clusters to be read: `q - first`, and `k`. Where `numbered` names an order that holds
+ * the clusters of places, it has the clusters themselves: `cluster of the place of q`, and `cluster of the place of k`.
  * With `snap` s the matrix is coarser: a tile of s x s positions is on where the selection, taken on the endless
  * plane, touches it: keys `[q / s - first / s (or row 0), k / s]`, offsets `[0, q / s - k / s]`.
  */
@@ -216,6 +217,8 @@ export interface Selection {
    * token is in. The clusters are known by this text.
    */
   readonly assigns?: OfClusters | undefined;
+  /** Axes of clusters by which the layout orders the tokens: by what names the clusters of places are known. */
+  readonly numbered?: { readonly rows?: string | undefined; readonly columns?: string | undefined } | undefined;
   /** Has the selection's axes, or lacks some. */
   readonly score: Tensor;
   readonly keep: Keep;
@@ -250,14 +253,33 @@ export type Reuse =
  */
 export interface SortedOrder {
   readonly kind: "order";
+  readonly by: "score";
   readonly name: string;
   readonly heads: "kv";
   readonly score: Tensor;
   readonly segment: number;
 }
 
+/**
+ * Tokens in the order of their clusters, those of one by position; of the queries of a self space those before the call come
+ * first. Its matrix is one of words as that of {@link SortedOrder}: for each place the position of its token, or the cluster
+ * that it is in (the first one for tokens before the call), which never falls from place to place.
+ */
+export interface ClusterOrder {
+  readonly kind: "order";
+  readonly by: "clusters";
+  readonly name: string;
+  readonly heads: SelectionHeads;
+  readonly of: OfClusters;
+  /** How many clusters there are; of given ones tokens that are in none stand behind them, as if in one more. */
+  readonly count: number;
+  readonly holds: "positions" | "clusters";
+}
+
+export type Order = SortedOrder | ClusterOrder;
+
 /** What a mask, or the layout, learns from the tensors of a call. */
-export type SelectionItem = Selection | Flag | SortedOrder;
+export type SelectionItem = Selection | Flag | Order;
 
 /** One boolean per head, `bit [0, 0]`: whether a tensor without rows, columns and dim is not 0. */
 export interface Flag {

@@ -1,6 +1,6 @@
 import type { MaskModule } from "./ir.js";
-import { givenIds } from "./clusters.js";
-import { clustersIn, moduleSelectionExpressions, realsOf, realSlots, tensorOf, unitMasks, walkModuleTensors } from "./selection-walk.js";
+import { clustersOf, givenIds, headsOfClusters } from "./clusters.js";
+import { clustersIn, moduleSelectionExpressions, realsOf, realSlots, unitMasks, walkModuleTensors } from "./selection-walk.js";
 import type { ColumnAxis, RowAxis, SelectionItem, Tensor, TensorAxes } from "./selection.js";
 import { some, type MaskNode } from "./walk.js";
 import { ofCall } from "./windows.js";
@@ -32,7 +32,17 @@ export function verifySelections(reading: MaskModule): readonly string[] {
 
 function verifyItem(item: SelectionItem, module: MaskModule, earlier: ReadonlySet<string>): readonly string[] {
   const problems: string[] = [];
-  const { axes } = tensorOf(item);
+  for (const of of clustersIn(item)) {
+    const given = givenIds(of);
+    if (given === undefined && !earlier.has(of)) problems.push(`${of} are not made before it`);
+    if (given !== undefined && !module.inputs.some(({ name, kind }) => kind === "ids" && name === given.input))
+      problems.push(`${given.input} is not an ids input`);
+  }
+  if (item.kind === "order" && item.by === "clusters") {
+    if (item.heads !== headsOfClusters(item.of)) problems.push(`${item.of} are not those of ${item.heads} heads`);
+    return problems;
+  }
+  const { axes } = item.kind === "flag" ? item.value : item.score;
   if (axes.dim) problems.push("its tensor has dim");
   if (!serves(axes.heads, item.heads)) problems.push(`its tensor has ${axes.heads} heads, it has ${item.heads}`);
   if (item.kind === "order") {
@@ -50,11 +60,14 @@ function verifyItem(item: SelectionItem, module: MaskModule, earlier: ReadonlySe
   const { columns } = item;
   const own: ColumnAxis =
     columns.kind === "keys" ? { ...columns, kind: "keys", stride: columns.unit } : { kind: columns.kind, unit: columns.unit };
-  for (const of of clustersIn(item)) {
-    const given = givenIds(of);
-    if (given === undefined && !earlier.has(of)) problems.push(`${of} are not made before it`);
-    if (given !== undefined && !module.inputs.some(({ name, kind }) => kind === "ids" && name === given.input))
-      problems.push(`${given.input} is not an ids input`);
+  for (const [axis, name] of [
+    [item.rows, item.numbered?.rows],
+    [columns, item.numbered?.columns],
+  ] as const) {
+    const order = (module.selections ?? []).find((each) => each.name === name);
+    if (name === undefined) continue;
+    if (order?.kind !== "order" || order.by !== "clusters" || order.holds !== "clusters" || order.of !== clustersOf(axis))
+      problems.push(`${name} does not hold its clusters`);
   }
   if (axes.columns !== undefined && !sameColumns(axes.columns, own)) problems.push("other columns than its score");
   if (columns.kind === "offsets" && !(module.space.kind === "self" && module.space.causal))

@@ -1,3 +1,4 @@
+import { madeOrder } from "./layout/orders.js";
 import type { HostExpr, MaskModule } from "./ir.js";
 import { arePlaces } from "./layout/placed.js";
 import { layoutTokens } from "./layout/places.js";
@@ -26,8 +27,7 @@ export function verifyMask(module: MaskModule): readonly string[] {
   }
   const selected = new Set((module.selections ?? []).map(({ name }) => name));
   const isOrder = (name: string): boolean =>
-    (module.orders ?? []).some((order) => order.name === name) ||
-    (module.selections ?? []).some((item) => item.kind === "order" && item.name === name);
+    (module.orders ?? []).some((order) => order.name === name) || madeOrder(module, name) !== undefined;
   const isPlaces = (name: string): boolean => module.layout !== undefined && arePlaces(name);
   const { heads, kvHeads } = module.shape;
   if (heads % kvHeads !== 0) problems.push(`${kvHeads} kv heads do not divide ${heads} heads`);

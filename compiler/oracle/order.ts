@@ -3,7 +3,7 @@ import { evaluate, matchArgs } from "./expressions.js";
 import { orderAt } from "./inputs.js";
 import { OracleError } from "./program.js";
 import type { Orders, Place, TokensOf } from "./scope.js";
-import { sortedKeys } from "./select/selections.js";
+import { clusteredTokens, sortedKeys } from "./select/selections.js";
 import type { OracleSpace } from "./space.js";
 import { fixed } from "./values.js";
 
@@ -26,11 +26,16 @@ export function ordersOf(clause: LayoutClause, place: Place, space: OracleSpace,
     const expr = given.get(axis);
     if (expr === undefined) return {};
     if (expr.kind === "call" && expr.callee.name === "sort") return { [axis]: sortedKeys(expr, { ...place, space }) };
+    if (expr.kind === "call" && expr.callee.name === "cluster") {
+      const { tokensOf, key } = clusteredTokens(axis, expr, { ...place, space });
+      return { [axis]: tokensOf, clusters: { [axis]: key } };
+    }
     const value = expr.kind === "name" ? launch.inputs?.[expr.name] : undefined;
     if (value === undefined) throw new OracleError("an order is not given");
     return { [axis]: remembered(({ b, h, kvh }) => orderAt(value, launch, { b, h, kvh })) };
   };
-  return { ...ofInput("q"), ...ofInput("k") };
+  const [q, k] = [ofInput("q"), ofInput("k")];
+  return { ...q, ...k, clusters: { ...q.clusters, ...k.clusters } };
 }
 
 /** One list for each batch entry and head, so that it is the same object for all that ask. */

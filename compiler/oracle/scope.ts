@@ -50,6 +50,8 @@ export type Meaning =
 export interface Orders {
   readonly q?: TokensOf | undefined;
   readonly k?: TokensOf | undefined;
+  /** The clusters that they are by, as selections know them. */
+  readonly clusters?: Readonly<Partial<Record<"q" | "k", string>>> | undefined;
 }
 
 export type TokensOf = (at: Pick<Point, "b" | "h" | "kvh">) => readonly number[];

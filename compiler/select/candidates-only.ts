@@ -1,5 +1,5 @@
 import type { SelectionItem, Tensor } from "../mask/selection.js";
-import { tensorChildren } from "../mask/selection-walk.js";
+import { tensorChildren, tensorsOf } from "../mask/selection-walk.js";
 
 /**
  * The tensors of which some element is read that belongs to no candidate. Of all others what lies beyond causality need
@@ -14,7 +14,7 @@ export function readBeyondCandidates(selections: readonly SelectionItem[]): Read
     if (everywhere) whole.add(node);
     for (const child of tensorChildren(node)) visit(child, readsEverywhere(node, everywhere));
   };
-  for (const each of selections) visit(each.kind === "flag" ? each.value : each.score, each.kind !== "selection");
+  for (const each of selections) tensorsOf(each).forEach((root) => visit(root, each.kind !== "selection"));
   return whole;
 }
 

@@ -29,7 +29,7 @@ export interface Members {
 export function membersOf(context: PlaceContext, of: OfClusters, cluster: Int): Members {
   const from = numberIn(firstSlots(context, of), of, cluster);
   const count = sizeOfCluster(context, of, cluster);
-  return { from, to: add(from, count), count, tokenAt: (slot) => numberIn(order(context, of), of, slot) };
+  return { from, to: add(from, count), count, tokenAt: (slot) => numberIn(tokensBySlot(context, of), of, slot) };
 }
 
 /** How many tokens a cluster has. */
@@ -61,10 +61,10 @@ export function seedOf(tokens: "q" | "k", count: number, centroid: Int): Int {
 }
 
 /** The head of a stage that has clusters of these tokens. */
-const headOf = (of: OfClusters): Int => ({ query: named("h"), kv: named("kvh"), one: ZERO })[headsOfClusters(of)];
+export const headOfClusters = (of: OfClusters): Int => ({ query: named("h"), kv: named("kvh"), one: ZERO })[headsOfClusters(of)];
 
 function read(from: Tensor, of: OfClusters, at: { readonly row?: Int; readonly column: Int }): Real {
-  return { kind: "load", from, at: { head: headOf(of), ...at } };
+  return { kind: "load", from, at: { head: headOfClusters(of), ...at } };
 }
 
 const numberIn = (tensor: Tensor, of: OfClusters, column: Int): Int => whole(read(tensor, of, { column }));
@@ -155,7 +155,7 @@ function slots(context: PlaceContext, of: OfClusters): Tensor {
 }
 
 /** The cluster of each slot: the last one that begins there or before. */
-function slotClusters(context: PlaceContext, of: OfClusters): Tensor {
+export function clustersBySlot(context: PlaceContext, of: OfClusters): Tensor {
   const { tokens, clusters: count } = counts(context, of);
   return made(context, of, "clusters of slots", { columns: tokens }, () => {
     const i = named(context.fresh());
@@ -168,14 +168,14 @@ function slotChunks(context: PlaceContext, of: OfClusters): Tensor {
   const { tokens, chunks } = counts(context, of);
   return made(context, of, "chunks of slots", { columns: tokens }, () => {
     const i = named(context.fresh());
-    const cluster = numberIn(slotClusters(context, of), of, COLUMN);
+    const cluster = numberIn(clustersBySlot(context, of), of, COLUMN);
     const before = whole(read(sizesBefore(context, of), of, { row: i, column: cluster }));
     return loop("max", i.name, ZERO, chunks, float(i), le(add(numberIn(firstSlots(context, of), of, cluster), before), COLUMN));
   });
 }
 
 /** The token of each slot. */
-function order(context: PlaceContext, of: OfClusters): Tensor {
+export function tokensBySlot(context: PlaceContext, of: OfClusters): Tensor {
   const { tokens } = counts(context, of);
   return made(context, of, "order", { columns: tokens }, () => {
     const i = named(context.fresh());

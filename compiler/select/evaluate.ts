@@ -1,7 +1,7 @@
 import { evaluateBool, evaluateHost, evaluateInt, inputHead, toScalar } from "../mask/evaluate.js";
 import type { BitsValue, InputValue, MaskEnv, PairEnv } from "../mask/evaluate.js";
 import type { MaskModule } from "../mask/ir.js";
-import { withOrders, wordsOf } from "../mask/layout/orders.js";
+import { madeOrder, orderLength, withOrders, wordsOf } from "../mask/layout/orders.js";
 import { positions } from "../mask/layout/places.js";
 import type { RealValue } from "../mask/selection.js";
 import type { SizeEnv } from "../../runtime/launch/module.js";
@@ -177,13 +177,14 @@ export class Evaluation {
 
   /** What masks see that read matrices of bits by their names. */
   envWith(read: readonly Bits[]): MaskEnv {
-    const isOrder = (name: string): boolean => this.module.selections?.some((item) => item.kind === "order" && item.name === name) === true;
-    // An order is read again for each part: of heads that are not sorted yet nothing is there.
+    // An order is read again for each part: of heads that have none yet nothing is there.
     const value = (bits: Bits): InputValue => {
       const stored = this.memory.bits(bits);
+      const order = madeOrder(this.module, bits.name);
+      if (order === undefined) return stored;
       const { batch, heads } = stored;
-      const { N: length } = this.call.env;
-      return isOrder(bits.name) ? { kind: "ids", batch, heads, length, data: wordsOf(stored, length) } : stored;
+      const length = orderLength(order, this.module.space, this.call.env);
+      return { kind: "ids", batch, heads, length, data: wordsOf(stored, length) };
     };
     return { ...this.env, inputs: { ...this.env.inputs, ...Object.fromEntries(read.map((bits) => [bits.name, value(bits)])) } };
   }

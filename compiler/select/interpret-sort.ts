@@ -2,6 +2,7 @@ import type { Evaluation } from "./evaluate.js";
 import { eachHead } from "./interpret-rows.js";
 import type { SortStage } from "./ir.js";
 import { storedRow, type StoredBits } from "./memory.js";
+import { writeInteger } from "./words.js";
 import { SUMMARY_TOKENS } from "../tiles/expr.js";
 
 /** The order of the keys of a part of a call, as words of `to`: see `SortStage`. */
@@ -12,8 +13,7 @@ export function sortKeys(stage: SortStage, evaluation: Evaluation, to: StoredBit
     const scores = Array.from({ length }, (_, column) => score(evaluation.place(frame, 0, column)));
     const order = sortedBySegment(scores, stage.segment);
     const write = (row: number, word: number): void => {
-      const start = storedRow(to, b, head, row) * 32;
-      for (let bit = 0; bit < 32; bit++) to.data[start + bit] = (word >>> bit) & 1;
+      writeInteger(to.data, storedRow(to, b, head, row) * 32, word);
     };
     order.forEach((position, place) => write(place, position));
     for (let first = 0; first < length; first += SUMMARY_TOKENS) {

@@ -11,7 +11,7 @@ import { headsOf, Memory, storedRow } from "./memory.js";
 import type { Origin, SelectionCall, StoredBits, StoredTensor } from "./memory.js";
 import { firstHead, headCount } from "./places.js";
 import { mapResults } from "./walk.js";
-import { writeWord } from "./words.js";
+import { writeInteger, writeWord } from "./words.js";
 import { partRuns, undivided, wholeEnv, type CallShape, type Division } from "../../runtime/launch/selection/parts.js";
 
 /**
@@ -178,12 +178,13 @@ function fillBits(stage: Stage & { readonly to: Bits }, evaluation: Evaluation, 
 function rememberWords(stage: WordsStage, evaluation: Evaluation, memory: Memory): void {
   const stored = bitsOf(stage.to, evaluation, memory);
   const [value, stays] = [evaluation.real(stage.value), evaluation.cond(stage.stays ?? NEVER)];
+  const write = stage.whole === true ? writeInteger : writeWord;
   const { columns, data } = stored;
   eachHead(stage, evaluation, (b, head, rows, frame) => {
     for (const row of rows) {
       if (stays(evaluation.place(frame, row, 0))) continue;
       const at = storedRow(stored, b, head, row) * columns;
-      for (let dim = 0; dim < columns / 32; dim++) writeWord(data, at + dim * 32, value(evaluation.place(frame, row, 0, dim)));
+      for (let dim = 0; dim < columns / 32; dim++) write(data, at + dim * 32, value(evaluation.place(frame, row, 0, dim)));
     }
   });
 }

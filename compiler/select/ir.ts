@@ -252,11 +252,15 @@ export type SnapStage = StageBase & {
 /** One bit per head: whether a number is not 0. */
 export type FlagStage = StageBase & { readonly kind: "flag"; readonly to: Bits; readonly value: Real };
 
-/** Numbers word for word in a matrix of the launch; rows for which `stays` holds keep what they have. */
+/**
+ * Numbers word for word in a matrix of the launch, as float32 or, if they are `whole`, as integers; rows for which `stays` holds
+ * keep what they have.
+ */
 export type WordsStage = StageBase & {
   readonly kind: "words";
   readonly to: Bits;
   readonly value: Real;
+  readonly whole?: true | undefined;
   readonly stays?: Cond | undefined;
 };
 

@@ -3,11 +3,12 @@ import type { OfClusters, Selection, SelectionHeads, SelectionItem, Tensor as Te
 import { lastCentroids } from "../mask/centroids.js";
 import { ofCall } from "../mask/windows.js";
 import { rememberedQueries } from "../mask/reuse.js";
-import { tensorChildren } from "../mask/selection-walk.js";
+import { tensorChildren, tensorsOf } from "../mask/selection-walk.js";
 import { arrange } from "./arrange.js";
 import { candidate, columnCount, COLUMN, DIM, HEAD, ROW, rowCount } from "./axes.js";
 import { lowerCentroids } from "./centroids.js";
 import { readBeyondCandidates, readElementwise } from "./candidates-only.js";
+import { lowerClusterOrder } from "./cluster-order.js";
 import { fuse } from "./fuse.js";
 import { lowerGuard, withSkips, type Guard } from "./guard.js";
 import { ALWAYS, shape, ZERO } from "./int.js";
@@ -66,7 +67,7 @@ function lowerItem(lowering: Lowering, item: SelectionItem, guard: Guard | undef
     case "flag":
       return lowerFlag(lowering, item);
     case "order":
-      return lowerOrder(lowering, item);
+      return item.by === "clusters" ? lowerClusterOrder(lowering, item) : lowerOrder(lowering, item);
     case "selection":
       return lowerSelection(lowering, item, guard);
   }
@@ -93,7 +94,7 @@ export class Lowering implements ValueContext {
     selections: readonly SelectionItem[],
   ) {
     this.whole = readBeyondCandidates(selections);
-    for (const each of selections) this.countUses(each.kind === "flag" ? each.value : each.score);
+    for (const each of selections) tensorsOf(each).forEach((root) => this.countUses(root));
   }
 
   readonly value = (node: TensorNode, cursor: Cursor): Real => {

@@ -50,7 +50,10 @@ function statements(stage: Stage): readonly string[] {
     case "flag":
       return [`${printReal(stage.value)} is not 0`];
     case "words":
-      return [`words of ${printReal(stage.value)}`, ...(stage.stays === undefined ? [] : [`as before where ${printCond(stage.stays)}`])];
+      return [
+        `${stage.whole === true ? "integers" : "words"} of ${printReal(stage.value)}`,
+        ...(stage.stays === undefined ? [] : [`as before where ${printCond(stage.stays)}`]),
+      ];
   }
 }
 

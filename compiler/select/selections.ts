@@ -1,4 +1,4 @@
-import { clustersOf, givenIds, isOfClusters } from "../mask/clusters.js";
+import { clustersOf, givenIds } from "../mask/clusters.js";
 import type { BoolExpr } from "../mask/ir.js";
 import type { ColumnAxis, Flag, OfClusters, RowAxis, Selection, SortedOrder } from "../mask/selection.js";
 import { COLUMN, columnCount, firstQuery, HEAD, ROW, rowCount, rowSpan } from "./axes.js";
@@ -34,9 +34,9 @@ export function lowerSelection(lowering: Lowering, selection: Selection, guard?:
   const score = lowering.stage(() =>
     lowering.scoreOf(selection.score, { heads, head: HEAD, row: rows === undefined ? undefined : ROW, column: COLUMN }),
   );
-  const ofClusters = isOfClusters(rows) || isOfClusters(columns);
-  const to: Bits =
-    snap === undefined && !ofClusters ? fine : lowering.bits(`${name} before it is ${ofClusters ? "spread" : "snapped"}`, fine);
+  const spreads = tokensOf(selection);
+  const isSpread = spreads.rows !== undefined || spreads.columns !== undefined;
+  const to: Bits = snap === undefined && !isSpread ? fine : lowering.bits(`${name} before it is ${isSpread ? "spread" : "snapped"}`, fine);
   lowering.add({
     kind: "keep",
     name: `keep ${name}`,
@@ -54,7 +54,7 @@ export function lowerSelection(lowering: Lowering, selection: Selection, guard?:
     short: keep.scope === "row" && columns.unit > 1,
     serves: [],
   });
-  if (ofClusters) return spread(lowering, selection, rows, columns, to);
+  if (isSpread) return spread(lowering, selection, spreads, to);
   if (snap === undefined) return to;
   return snapped(lowering, selection, snap, to);
 }
@@ -116,9 +116,21 @@ function forcedUnits(lowering: Lowering, { name, force }: Selection, units: Unit
   return or(...counted, somePair(lowering, force.pairs, units, `forced ${name}`));
 }
 
+/** The clusters of rows and columns whose matrix has their tokens: those that no order of a layout numbers. */
+function tokensOf({ rows, columns, numbered }: Selection): Spread {
+  return {
+    rows: numbered?.rows === undefined ? clustersOf(rows) : undefined,
+    columns: numbered?.columns === undefined ? clustersOf(columns) : undefined,
+  };
+}
+
+interface Spread {
+  readonly rows?: OfClusters | undefined;
+  readonly columns?: OfClusters | undefined;
+}
+
 /** Bits of clusters as bits of their tokens. */
-function spread(lowering: Lowering, { name, heads }: Selection, rows: RowAxis | undefined, columns: ColumnAxis, from: Bits): Bits {
-  const [byRow, byColumn] = [clustersOf(rows), clustersOf(columns)];
+function spread(lowering: Lowering, { name, heads, rows }: Selection, { rows: byRow, columns: byColumn }: Spread, from: Bits): Bits {
   const ofQueries = byRow === undefined ? { rows: from.rows, rowUnit: from.rowUnit } : { rows: shape("NQ"), rowUnit: 1 };
   const to: Bits = { name, heads, ...ofQueries, columns: byColumn === undefined ? from.columns : shape("N") };
   const [row, column] = lowering.stage((): readonly [Int, Int] => [

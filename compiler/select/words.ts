@@ -1,4 +1,4 @@
-/** Float32 numbers in rows of bits, a byte for each bit, as matrices are held here: 32 bits from the lowest on. */
+/** Float32 numbers, and integers, in rows of bits, a byte for each bit, as matrices are held here: 32 bits from the lowest on. */
 
 const word = new DataView(new ArrayBuffer(4));
 
@@ -11,6 +11,9 @@ export function readWord(bits: Uint8Array | Int32Array, at: number): number {
 
 export function writeWord(bits: Uint8Array | Int32Array, at: number, value: number): void {
   word.setFloat32(0, value);
-  const all = word.getInt32(0);
+  writeInteger(bits, at, word.getInt32(0));
+}
+
+export function writeInteger(bits: Uint8Array | Int32Array, at: number, all: number): void {
   for (let i = 0; i < 32; i++) bits[at + i] = (all >>> i) & 1;
 }

@@ -1,6 +1,6 @@
 import type { SourceFile, Span } from "../source/file.js";
 import type { Declaration } from "../syntax/ast.js";
-import type { TensorTyped } from "./tensors/model.js";
+import type { ClustersModel, TensorTyped } from "./tensors/model.js";
 import type { Typed } from "./typed.js";
 import type { Type } from "./types.js";
 
@@ -65,9 +65,11 @@ export type LayoutModel =
   /** Orders that are data, of queries and of keys: one of them at least. */
   | { readonly kind: "permute"; readonly q?: OrderModel | undefined; readonly k?: OrderModel | undefined; readonly span: Span };
 
-/** An order of tokens that is data: what the caller gives as an input, or keys sorted by a score within segments. */
+/** An order of tokens that is data: what the caller gives as an input, keys sorted by a score within segments, or tokens by their clusters. */
 export type OrderModel =
-  { readonly kind: "input"; readonly input: InputModel } | { readonly kind: "sort"; readonly score: TensorTyped; readonly segment: Typed };
+  | { readonly kind: "input"; readonly input: InputModel }
+  | { readonly kind: "sort"; readonly score: TensorTyped; readonly segment: Typed }
+  | { readonly kind: "clusters"; readonly clusters: ClustersModel };
 
 /** Curves that fill a grid. */
 export type Curve = "morton" | "hilbert" | "gilbert";

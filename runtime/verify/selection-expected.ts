@@ -50,6 +50,13 @@ export interface ExpectedOrder {
   readonly scoresOf: (b: number, h: number) => Pick<ExpectedHead, "scores" | "slack">;
 }
 
+/** An order that what is selected before determines: by place, for each batch entry and head. */
+export interface ExactOrder {
+  readonly kind: "order";
+  readonly name: string;
+  readonly valuesOf: (b: number, h: number) => readonly number[];
+}
+
 /** A boolean for each head. */
 export interface ExpectedFlag {
   readonly kind: "flag";

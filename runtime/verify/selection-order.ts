@@ -27,11 +27,23 @@ export function orderFault(expected: ExpectedOrder, b: number, h: number, word: 
     const fault = segmentFault(scoreBands(head, all), first, word);
     if (fault !== undefined) return fault;
   }
+  return endsFault(length, word);
+}
+
+/** What is wrong with an order that is determined place by place. */
+export function exactFault(values: readonly number[], word: (row: number) => number): OrderFault | undefined {
+  const place = values.findIndex((value, i) => word(i) !== value);
+  if (place >= 0) return { problem: `has ${word(place)}, not ${values[place]}`, place };
+  return endsFault(values.length, word);
+}
+
+/** The least and the greatest of each group of places stand behind them. */
+function endsFault(length: number, word: (row: number) => number): OrderFault | undefined {
   for (let first = 0; first < length; first += GROUP) {
     const own = Array.from({ length: Math.min(GROUP, length - first) }, (_, i) => word(first + i));
     const row = length + (2 * first) / GROUP;
     if (word(row) !== Math.min(...own) || word(row + 1) !== Math.max(...own))
-      return { problem: `says of places ${first} on that they hold positions ${word(row)} to ${word(row + 1)}`, place: first };
+      return { problem: `says of places ${first} on that they hold ${word(row)} to ${word(row + 1)}`, place: first };
   }
   return undefined;
 }

@@ -1,5 +1,5 @@
-import type { ExpectedFlag, ExpectedHead, ExpectedOrder, ExpectedSelection } from "./selection-expected.js";
-import { orderFault, orderRows } from "./selection-order.js";
+import type { ExactOrder, ExpectedFlag, ExpectedHead, ExpectedOrder, ExpectedSelection } from "./selection-expected.js";
+import { exactFault, orderFault, orderRows } from "./selection-order.js";
 import { budgetsOf, certainty, faultOf, type Fault } from "./selection-row.js";
 
 /** Matrices of bits as a device made them, for each batch entry and head: rows of 32-bit words. */
@@ -57,7 +57,7 @@ export type Reads = (batch: number, head: number) => boolean;
  * reads.
  */
 export function checkSelection(
-  expected: ExpectedSelection | ExpectedFlag | ExpectedOrder,
+  expected: ExpectedSelection | ExpectedFlag | ExpectedOrder | ExactOrder,
   made: MadeBits,
   sizes: SelectionSizes,
   reads: Reads = () => true,
@@ -89,15 +89,16 @@ export function checkSelection(
   return { ...about, kept: countBits(made), swaps, ok: true };
 }
 
-function checkOrder(expected: ExpectedOrder, made: MadeBits, sizes: SelectionSizes): SelectionCheck {
-  const { length } = expected.scoresOf(0, 0).scores[0]!;
+function checkOrder(expected: ExpectedOrder | ExactOrder, made: MadeBits, sizes: SelectionSizes): SelectionCheck {
+  const { length } = "valuesOf" in expected ? expected.valuesOf(0, 0) : expected.scoresOf(0, 0).scores[0]!;
   const about = { name: expected.name, kind: expected.kind, heads: made.heads, rows: 1, units: length, kept: 0, swaps: 0 };
   const shape = wrongShape(made, orderRows(length), 32, sizes);
   if (shape !== undefined) return { ...about, ok: false, worst: { batch: 0, head: 0, row: 0, problem: shape } };
   for (let b = 0; b < sizes.batch; b++) {
     for (let h = 0; h < sizes.heads; h++) {
       const start = (b * made.heads + headOf(made, h, sizes)) * made.rows;
-      const fault = orderFault(expected, b, h, (row) => made.words[start + row]!);
+      const word = (row: number): number => made.words[start + row]!;
+      const fault = "valuesOf" in expected ? exactFault(expected.valuesOf(b, h), word) : orderFault(expected, b, h, word);
       if (fault !== undefined)
         return { ...about, ok: false, worst: { batch: b, head: h, row: 0, unit: fault.place, problem: fault.problem } };
     }

@@ -77,7 +77,7 @@ export async function run(argument: string, flags: RunFlags): Promise<ExitCode> 
   // The format knows no bf16: f32 holds its numbers as they are.
   files.set(flags.out, writeNpy({ dtype: dtype === "f16" ? "f16" : "f32", shape: [batch, heads, queries, valueDim], data: result.out }));
   if (flags.lse !== undefined) files.set(flags.lse, writeNpy({ dtype: "f32", shape: [batch, heads, queries], data: result.lse! }));
-  const chosen = selectedFiles(module, keys, wanted, result.selected ?? {});
+  const chosen = selectedFiles(module, { N: keys, NQ: queries }, wanted, result.selected ?? {});
   writeFiles(new Map([...files, ...chosen]));
   if (operator?.tuned) say(tunedNote(module.name, operator.variant));
   say(`ran ${module.name} on ${executor.description}`);

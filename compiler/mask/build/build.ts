@@ -92,7 +92,7 @@ function buildMask(
 
   const read = from && windowsRead(plainLowering.inputSizes(from.key, frame), attention);
   const lowering = new Lowering({ space, shape, phases: attention.phases, reordered: reorder?.places, windowsRead: read }, add);
-  if (reorder?.sort !== undefined) lowering.selections.order(reorder.sort.score, reorder.sort.segment, frame);
+  reorder?.make?.(lowering.selections, frame);
   const attended = lowering.values.bool(lowering.attend(attention.attend!, frame));
   checkTables(lowering, attention, shape, add);
   const params = runtimeParams(attention, frame, settings, space, lowering.positive, add);

@@ -1,18 +1,19 @@
 import { diagnostic } from "../../diagnostics/report.js";
 import type { AttentionModel, Curve, LayoutModel, OrderModel } from "../../semantics/model.js";
-import type { TensorTyped } from "../../semantics/tensors/model.js";
 import type { Typed } from "../../semantics/typed.js";
 import type { MaskModule, Space } from "../ir.js";
-import type { OfPlaces } from "../selection.js";
+import type { OfPlaces, SelectionItem } from "../selection.js";
 import type { Order } from "../layout/order.js";
 import { gilbertOrder } from "../layout/gilbert.js";
 import { mortonOrder } from "../layout/morton.js";
 import { byGivenOrders } from "../layout/given.js";
+import { orderedTokens } from "../layout/orders.js";
 import { permute } from "../layout/permute.js";
 import { byResidues } from "../layout/residues.js";
 import { tileOrder } from "../layout/tiles.js";
 import { segmentsLength } from "../space.js";
 import type { Frame, Lowering } from "./lower.js";
+import type { Selections } from "./selections/selections.js";
 import { constantOf } from "./value.js";
 
 /** Puts the tokens of a module in another order. */
@@ -20,8 +21,8 @@ export interface Reorder {
   readonly apply: (module: MaskModule) => MaskModule;
   /** Whose places are not positions then. */
   readonly places: { readonly q: OfPlaces | undefined; readonly k: OfPlaces | undefined };
-  /** What keys are sorted by, within segments of so many. */
-  readonly sort?: { readonly score: TensorTyped; readonly segment: number } | undefined;
+  /** Adds the orders that are made of the tensors of a call: before all that reads them. */
+  readonly make?: ((selections: Selections, frame: Frame) => void) | undefined;
 }
 
 const allPlaces: Reorder["places"] = { q: "places", k: "places" };
@@ -47,16 +48,30 @@ export function reorderOf({ layout }: AttentionModel, space: Space, frame: Frame
 }
 
 function byOrders({ q, k }: Extract<LayoutModel, { kind: "permute" }>, frame: Frame, lowering: Lowering): Reorder {
-  const of = (order: OrderModel | undefined): OfPlaces | undefined =>
-    order && (order.kind === "input" ? `order ${order.input.name}` : "order sorted");
-  const sorted = (module: MaskModule): string => module.selections!.find(({ kind }) => kind === "order")!.name;
-  const nameOf = (order: OrderModel | undefined, module: MaskModule): string | undefined =>
-    order && (order.kind === "input" ? order.input.name : sorted(module));
-  return {
-    apply: (module) => byGivenOrders(module, { q: nameOf(q, module), k: nameOf(k, module) }),
-    places: { q: of(q), k: of(k) },
-    ...(k?.kind === "sort" ? { sort: { score: k.score, segment: segmentOf(k.segment, frame, lowering) } } : {}),
+  const of = (order: OrderModel | undefined): OfPlaces | undefined => {
+    if (order?.kind === "input") return `order ${order.input.name}`;
+    return order && (order.kind === "sort" ? "order by score" : `order by ${order.clusters.by.kind}`);
   };
+  const nameOf = (order: OrderModel | undefined, axis: "q" | "k", module: MaskModule): string | undefined =>
+    order && (order.kind === "input" ? order.input.name : positionsOf(axis, module));
+  const segment = k?.kind === "sort" ? segmentOf(k.segment, frame, lowering) : undefined;
+  const make: Reorder["make"] = (selections, at) => {
+    if (q?.kind === "clusters") selections.byClusters("q", q.clusters, at);
+    if (k?.kind === "clusters") selections.byClusters("k", k.clusters, at);
+    if (k?.kind === "sort") selections.sorted(k.score, segment!, at);
+  };
+  return {
+    apply: (module) => byGivenOrders(module, { q: nameOf(q, "q", module), k: nameOf(k, "k", module) }),
+    places: { q: of(q), k: of(k) },
+    make,
+  };
+}
+
+/** The name of the order of queries or keys that is made of the tensors of a call. */
+function positionsOf(axis: "q" | "k", { selections = [] }: MaskModule): string {
+  const isPositions = (item: SelectionItem): boolean =>
+    item.kind === "order" && orderedTokens(item) === axis && (item.by === "score" || item.holds === "positions");
+  return selections.find(isPositions)!.name;
 }
 
 /** Keys of a segment: a workgroup sorts them, and writes the least and the greatest of each 32 of them. */

@@ -66,8 +66,11 @@ export class Lowering {
   }
 
   /** Whether units that are written as tiles are runs of places: without a layout places are positions. */
-  inTiles(written: boolean | undefined, axis: "q" | "k"): OfPlaces | undefined {
-    return written === true ? this.around.reordered?.[axis] : undefined;
+  inTiles(written: boolean | undefined, axis: "q" | "k", span: Span): OfPlaces | undefined {
+    const of = written === true ? this.around.reordered?.[axis] : undefined;
+    // Queries by their clusters stand in an order of each query head.
+    if (axis === "q" && of === "order by k-means") this.add(diagnostic("ATTN2364", span, {}));
+    return of;
   }
 
   lower(typed: Typed, frame: Frame): Value {

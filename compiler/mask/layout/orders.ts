@@ -1,7 +1,9 @@
 import { orderTable } from "../../../runtime/launch/curves.js";
 import type { OrderSpec } from "../../../runtime/launch/curves.js";
 import type { BitsValue, IdsValue, MaskEnv } from "../evaluate.js";
-import type { MaskModule } from "../ir.js";
+import { clusteredTokens } from "../clusters.js";
+import type { MaskModule, Space } from "../ir.js";
+import type { Order } from "../selection.js";
 
 const tables = new WeakMap<OrderSpec, IdsValue>();
 
@@ -14,24 +16,37 @@ function valueOf(spec: OrderSpec): IdsValue {
   return value;
 }
 
-/** The environment of a call with the tables of the module's order, and orders that are made of its tensors, among its inputs. */
-export function withOrders(module: Pick<MaskModule, "orders" | "selections">, env: MaskEnv): MaskEnv {
-  const sorted = (module.selections ?? []).flatMap(({ kind, name }) => {
-    const value = env.inputs?.[name];
-    return kind === "order" && value?.kind === "bits" ? [[name, sortedOrder(value, env.N)] as const] : [];
-  });
-  if (module.orders === undefined && sorted.length === 0) return env;
-  const tables = (module.orders ?? []).map((spec) => [spec.name, valueOf(spec)] as const);
-  return { ...env, inputs: { ...env.inputs, ...Object.fromEntries([...tables, ...sorted]) } };
+/** An order of a module that is made of the tensors of a call, by its name. */
+export function madeOrder({ selections = [] }: Pick<MaskModule, "selections">, name: string): Order | undefined {
+  return selections.find((item): item is Order => item.kind === "order" && item.name === name);
 }
 
-const sortedOrders = new WeakMap<Uint8Array, IdsValue>();
+/** Of which tokens an order is. */
+export const orderedTokens = (order: Order): "q" | "k" => (order.by === "score" ? "k" : clusteredTokens(order.of));
+
+/** How many places an order has: of the queries of a self space there are as many as of keys. */
+export function orderLength(order: Order, { kind }: Pick<Space, "kind">, { N, NQ }: Pick<MaskEnv, "N" | "NQ">): number {
+  return kind === "cross" && orderedTokens(order) === "q" ? NQ : N;
+}
+
+/** The environment of a call with the tables of the module's order, and orders that are made of its tensors, among its inputs. */
+export function withOrders(module: Pick<MaskModule, "orders" | "selections" | "space">, env: MaskEnv): MaskEnv {
+  const made = (module.selections ?? []).flatMap((item) => {
+    const value = env.inputs?.[item.name];
+    if (item.kind !== "order" || value?.kind !== "bits") return [];
+    return [[item.name, wordsAsIds(value, orderLength(item, module.space, env))] as const];
+  });
+  if (module.orders === undefined && made.length === 0) return env;
+  const tables = (module.orders ?? []).map((spec) => [spec.name, valueOf(spec)] as const);
+  return { ...env, inputs: { ...env.inputs, ...Object.fromEntries([...tables, ...made]) } };
+}
+
+const madeIds = new WeakMap<Uint8Array, IdsValue>();
 
 /** The words of an order's matrix, one byte for each bit, as ids: those of the places, without what stands behind them. */
-export function sortedOrder(bits: BitsValue, length: number): IdsValue {
-  let value = sortedOrders.get(bits.data);
-  if (!value)
-    sortedOrders.set(bits.data, (value = { kind: "ids", batch: bits.batch, heads: bits.heads, length, data: wordsOf(bits, length) }));
+export function wordsAsIds(bits: BitsValue, length: number): IdsValue {
+  let value = madeIds.get(bits.data);
+  if (!value) madeIds.set(bits.data, (value = { kind: "ids", batch: bits.batch, heads: bits.heads, length, data: wordsOf(bits, length) }));
   return value;
 }
 

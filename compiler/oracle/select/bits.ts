@@ -1,4 +1,5 @@
 import { quotient, type Point } from "../values.js";
+import type { Assigned } from "./clusters.js";
 import type { SelectText } from "./clauses.js";
 import type { SelectedHead } from "./select.js";
 import { keyUnits, queryUnits, type Positions } from "./units.js";
@@ -25,8 +26,32 @@ export interface MatrixShape {
   readonly bitsOf: (row: number, column: number) => readonly (readonly [number, number])[];
 }
 
+/** The cluster of a query by its row in the call, or of a key, for axes that are counted in clusters. */
+export type ClustersAt = Readonly<Partial<Record<"q" | "k", Assigned>>>;
+
 /** How many units there are is the same for all heads, which tokens are in them may not be. */
-export function matrixShape({ units, snap }: SelectText, positionsAt: (at: Pick<Point, "b" | "h" | "kvh">) => Positions): MatrixShape {
+export function matrixShape(
+  text: SelectText,
+  positionsAt: (at: Pick<Point, "b" | "h" | "kvh">) => Positions,
+  clustersAt: ClustersAt,
+): MatrixShape {
+  const shape = shapeInPositions(text, positionsAt);
+  const { clusters } = text.units;
+  const { first } = positionsAt({ b: 0, h: 0, kvh: 0 });
+  const { q, k } = clustersAt;
+  if (q === undefined && k === undefined) return shape;
+  return {
+    rows: q === undefined ? shape.rows : clusters!.q!.count,
+    columns: k === undefined ? shape.columns : clusters!.k!.count,
+    bitOf: (at) => {
+      const [row, column] = shape.bitOf(at);
+      return [q === undefined ? row : q(at.b, at.h)[at.q - first]!, k === undefined ? column : k(at.b, at.h)[at.k]!];
+    },
+    bitsOf: (row, column) => [[row, column]],
+  };
+}
+
+function shapeInPositions({ units, snap }: SelectText, positionsAt: (at: Pick<Point, "b" | "h" | "kvh">) => Positions): MatrixShape {
   const positions = positionsAt({ b: 0, h: 0, kvh: 0 });
   const { first } = positions;
   const isTiled = (axis: "q" | "k"): boolean => positions.order[axis] !== undefined && units.tiles?.includes(axis) === true;

@@ -4,6 +4,7 @@ import { idAt } from "../inputs.js";
 import { OracleError } from "../program.js";
 import type { Place } from "../scope.js";
 import { fixed } from "../values.js";
+import { clustersKey } from "./clusters.js";
 import type { ClusterText, UnitSizes } from "./scene.js";
 
 /** How many units are kept, as it is written. */
@@ -31,6 +32,8 @@ export interface SelectText {
   /** The terms that are joined. */
   readonly force: readonly Expr[];
   readonly snap?: number | undefined;
+  /** Axes of the clusters that the layout orders tokens by: its matrix has these and no tokens. */
+  readonly numbered: readonly ("q" | "k")[];
 }
 
 /** A selection, or one for each of its levels. */
@@ -47,36 +50,44 @@ function readSelect(clause: BlockClause, place: Place, level?: number): SelectTe
   const name = level === undefined ? clause.name.name : `${clause.name.name}_${level}`;
   if (unit === undefined || score === undefined || keep === undefined) throw new OracleError(`${name} lacks a clause`);
   const snap = find("snap");
+  const units: UnitSizes = {
+    ...Object.fromEntries(unit.units.map(({ axis, value }) => [axis.name, sizeOf(value, place)])),
+    tiles: unit.units.flatMap(({ axis, value }) => (isTile(value) ? [axis.name as "q" | "k"] : [])),
+    clusters: Object.fromEntries(
+      unit.units.flatMap(({ axis, value }) => (value.kind === "call" && isCluster(value) ? [[axis.name, clusterOf(value, place)]] : [])),
+    ),
+  };
   return {
     name,
-    units: {
-      ...Object.fromEntries(unit.units.map(({ axis, value }) => [axis.name, sizeOf(value, place)])),
-      tiles: unit.units.flatMap(({ axis, value }) => (isTile(value) ? [axis.name as "q" | "k"] : [])),
-      clusters: Object.fromEntries(
-        unit.units.flatMap(({ axis, value }) => (value.kind === "call" && isCluster(value) ? [[axis.name, clusterOf(value, place)]] : [])),
-      ),
-    },
+    units,
     score: score.value,
     group: group && { how: group.how.name as "sum", over: group.over.name === "kvh" ? "kvh" : "h" },
     keep: readKeep(keep, level),
     among: find("among")?.value,
     force: terms(find("force")?.value),
     snap: snap && sizeOf(snap.value, place),
+    numbered: find("reuse") === undefined ? numberedAxes(units, place) : [],
   };
 }
+
+const numberedAxes = ({ clusters = {} }: UnitSizes, { orders }: Place): readonly ("q" | "k")[] =>
+  (["q", "k"] as const).filter((axis) => {
+    const text = clusters[axis];
+    return text !== undefined && orders?.clusters?.[axis] === clustersKey(axis, text);
+  });
 
 /** `tile(n)` */
 export const isTile = (expr: Expr): boolean => expr.kind === "call" && expr.callee.name === "tile";
 
 const isCluster = (expr: CallExpr): boolean => expr.callee.name === "cluster";
 
-function clusterOf(expr: CallExpr, place: Place): ClusterText {
+export function clusterOf(expr: CallExpr, place: Place): ClusterText {
   const args = matchArgs(expr.args, ["n", "iters", "ids", "from"]);
   const count = fixed(evaluate(args.get("n")!, place));
   const [ids, from] = ["ids", "from"].map((name) => inputNamed(args.get(name), place));
   if (ids === undefined) return { count, updates: fixed(evaluate(args.get("iters")!, place)), from };
-  const { input } = ids;
-  return { count, updates: 0, ids: (point, position) => idAt(input.value, point, position) };
+  const { name, input } = ids;
+  return { count, updates: 0, input: name, ids: (point, position) => idAt(input.value, point, position) };
 }
 
 function inputNamed(expr: Expr | undefined, place: Place): ClusterText["from"] {

@@ -1,4 +1,5 @@
 import { OracleError } from "../program.js";
+import { nextStamp } from "../values.js";
 import type { Place } from "../scope.js";
 import { allWays, type Arithmetic } from "./arithmetic.js";
 import { binaryTensor, constantTensor } from "./elementwise.js";
@@ -29,20 +30,31 @@ export const stepKey = ({ axis, count, step, from }: Step): string => `clusters 
 export const stepsOf = (axis: "q" | "k", { count, updates, ids, from }: ClusterText): readonly Step[] =>
   ids !== undefined ? [] : Array.from({ length: updates + 1 }, (_, step) => ({ axis, count, step, from }));
 
+/** By what clusters are known: those of the last step, or an input's. */
+export const clustersKey = (axis: "q" | "k", { count, updates, from, input }: ClusterText): string =>
+  input === undefined ? stepKey({ axis, count, step: updates, from }) : `clusters ${axis} ${count} ${input}`;
+
 /** The clusters that a unit of a selection counts in, as units of positions. */
-export function clusterUnits(axis: "q" | "k", { count, updates, ids, from }: ClusterText, place: Place, { point, positions }: Scene): Axis {
-  const first = axis === "q" ? positions.first : 0;
-  if (ids !== undefined) {
-    const length = axis === "q" ? positions.queries : positions.keys;
-    return membersOf(
-      Array.from({ length }, (_, i) => ids(point, first + i)),
-      count,
-      first,
-    );
+export function clusterUnits(axis: "q" | "k", text: ClusterText, place: Place, { point, positions }: Scene): Axis {
+  return membersOf(clustersOf(axis, text, place)(point.b, point.h), text.count, axis === "q" ? positions.first : 0);
+}
+
+/** The cluster of each token: behind the last one for such as are in none. */
+export function clustersOf(axis: "q" | "k", text: ClusterText, place: Place): Assigned {
+  const { ids, count } = text;
+  if (ids === undefined) {
+    const assigned = place.selected.entries.get(clustersKey(axis, text))?.assigned;
+    if (assigned === undefined) throw new OracleError("clusters are read before they are made");
+    return assigned;
   }
-  const assigned = place.selected.entries.get(stepKey({ axis, count, step: updates, from }))?.assigned;
-  if (assigned === undefined) throw new OracleError("clusters are read before they are made");
-  return membersOf(assigned(point.b, point.h), count, first);
+  const { heads, kvHeads, N, NQ } = place.launch;
+  return (b, h) => {
+    const point = { b, h, kvh: Math.floor(h / (heads / kvHeads)), q: 0, k: 0, head: nextStamp(), row: nextStamp() };
+    const { first } = positionsOf(place, point);
+    const own = axis === "q" ? { first, length: NQ } : { first: 0, length: N };
+    const numbers = Array.from({ length: own.length }, (_, i) => ids(point, own.first + i));
+    return numbers.map((number) => (number >= 0 && number < count ? number : count));
+  };
 }
 
 /** The positions of each cluster, rising. */

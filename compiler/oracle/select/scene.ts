@@ -35,6 +35,8 @@ export interface ClusterText {
   readonly from?: { readonly name: string; readonly input: Extract<Meaning, { kind: "input" }> } | undefined;
   /** The cluster of the token at a position, as the caller says it. */
   readonly ids?: ((point: Point, position: number) => number) | undefined;
+  /** The name of that input. */
+  readonly input?: string | undefined;
 }
 
 /** Where a tensor expression is evaluated: for one batch entry and head of a call. */

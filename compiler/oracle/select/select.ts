@@ -9,7 +9,7 @@ import { evaluateTensor } from "./expressions.js";
 import { forcedBy, touched, type Grid } from "./force.js";
 import { keep, type KeepRule } from "./keep.js";
 import { reduce, reduceHeads, regroup } from "./reduce.js";
-import { sceneOf, type OracleTensors, type Scene } from "./scene.js";
+import { sceneOf, type OracleTensors, type Scene, type UnitSizes } from "./scene.js";
 import { build, origin, positionsIn, sameAxis, type Tensor } from "./tensor.js";
 import { distanceUnits, isCandidate, type Positions } from "./units.js";
 import { unitsAlong } from "./views.js";
@@ -100,10 +100,15 @@ function gridOf({ units }: SelectText, place: Place, scene: Scene): Grid {
   return { rows, columns, kind, size, candidates };
 }
 
-const isSpread = ({ units: { clusters } }: SelectText): boolean => clusters?.q !== undefined || clusters?.k !== undefined;
+/** Clusters whose tokens have bits of their own. */
+const spreadClusters = ({ units: { clusters }, numbered }: SelectText): UnitSizes["clusters"] =>
+  Object.fromEntries(Object.entries(clusters ?? {}).filter(([axis]) => !numbered.includes(axis as "q")));
+
+const isSpread = (text: SelectText): boolean => Object.keys(spreadClusters(text) ?? {}).length > 0;
 
 /** The bits of a pair of units of which one is a cluster. */
-function bitsOfTokens({ units: { clusters } }: SelectText, { rows, columns }: Grid, { first }: Positions): SelectedHead["bitsOf"] {
+function bitsOfTokens(text: SelectText, { rows, columns }: Grid, { first }: Positions): SelectedHead["bitsOf"] {
+  const clusters = spreadClusters(text);
   const ofRow = (row: number): readonly number[] => (clusters?.q === undefined ? [row] : positionsIn(rows![row]!).map((q) => q - first));
   const ofColumn = (column: number): readonly number[] => (clusters?.k === undefined ? [column] : positionsIn(columns[column]!));
   return (row, column) => ofRow(row).flatMap((i) => ofColumn(column).map((j) => [i, j] as const));

@@ -5,11 +5,12 @@ import type { Meaning, OracleLaunch, Place, TokensOf } from "../scope.js";
 import { changes, constant, derived, type Point, type Term } from "../values.js";
 import { allWays, exactWay } from "./arithmetic.js";
 import { givenBit, keptBits, matrixShape, type MatrixShape, type OracleBits } from "./bits.js";
-import { assign, stepKey, stepsOf, type Assigned, type Step } from "./clusters.js";
-import { readSelects, type SelectText } from "./clauses.js";
+import { assign, clustersKey, clustersOf, stepKey, stepsOf, type Assigned, type Step } from "./clusters.js";
+import { clusterOrderBits, tokensByCluster, type ClusterOrder } from "./cluster-order.js";
+import { clusterOf, readSelects, type SelectText } from "./clauses.js";
 import { evaluateTensor } from "./expressions.js";
 import { isCounted } from "./force.js";
-import { sceneOf, type OracleTensors } from "./scene.js";
+import { sceneOf, type ClusterText, type OracleTensors } from "./scene.js";
 import { selectionKey, spelled, type Spellings } from "./names.js";
 import { leastOf, selectHeads, type SelectedHead } from "./select.js";
 import { givenTokens, orderWords, sortedOrder, type OracleOrder } from "./sorted.js";
@@ -33,7 +34,7 @@ export interface OracleFlag {
   readonly decide: (b: number, h: number) => { readonly holds: boolean; readonly sure: boolean };
 }
 
-export type OracleItem = OracleSelection | OracleFlag | OracleOrder;
+export type OracleItem = OracleSelection | OracleFlag | OracleOrder | ClusterOrder;
 
 /** A selection or flag of a mask. It has a name when all of them are known. */
 interface Entry {
@@ -127,11 +128,40 @@ export function sortedKeys(expr: CallExpr, place: Place): TokensOf {
   };
 }
 
+/** The order of queries or keys by their clusters, and by what these are known. They are met before all else. */
+export function clusteredTokens(axis: "q" | "k", expr: CallExpr, place: Place): { readonly tokensOf: TokensOf; readonly key: string } {
+  const text = clusterOf(expr, place);
+  const { entries } = place.selected;
+  meetClusters(axis, text, place);
+  const tokens = tokensByCluster(axis, clustersOf(axis, text, place), place);
+  const heads = text.ids !== undefined ? "one" : axis === "q" ? "query" : "kv";
+  for (const what of ["position", "cluster"] as const) {
+    const base = what === "position" ? `order_${axis}` : `order_${axis}_clusters`;
+    const valuesOf = (b: number, h: number): readonly number[] => tokens(b, h).map((token) => token[what]);
+    entries.set(base, { name: base, base, term: constant(false, "bool"), known: (name) => ({ kind: "order", name, heads, valuesOf }) });
+  }
+  const known = new WeakMap<object, readonly number[]>();
+  const tokensOf: TokensOf = ({ b, h }) => {
+    const all = tokens(b, h);
+    if (!known.has(all))
+      known.set(
+        all,
+        all.map(({ position }) => position),
+      );
+    return known.get(all)!;
+  };
+  return { tokensOf, key: clustersKey(axis, text) };
+}
+
+function meetClusters(axis: "q" | "k", text: ClusterText, place: Place): void {
+  for (const step of stepsOf(axis, text)) once(place.selected, stepKey(step), () => madeClusters(step, place));
+}
+
 /** What a selection reads of others is met before it. */
 function meetOthers({ among, force, units: { clusters = {} } }: SelectText, place: Place): void {
   for (const axis of ["q", "k"] as const) {
     const text = clusters[axis];
-    if (text !== undefined) for (const step of stepsOf(axis, text)) once(place.selected, stepKey(step), () => madeClusters(step, place));
+    if (text !== undefined) meetClusters(axis, text, place);
   }
   for (const expr of [among, ...force]) if (expr !== undefined && !isCounted(expr)) evaluate(expr, place);
 }
@@ -143,7 +173,8 @@ function madeSelection(whole: SelectText, place: Place, least: boolean): Entry {
   const { selected } = place;
   const text = least ? leastOf(whole) : whole;
   meetOthers(text, place);
-  const matrix = matrixShape(text, (at) => positionsOf(place, at));
+  const assigned = text.numbered.map((axis) => [axis, clustersOf(axis, text.units.clusters![axis]!, place)]);
+  const matrix = matrixShape(text, (at) => positionsOf(place, at), Object.fromEntries(assigned));
   const heads = remembered((b) => selectHeads(text, place, tensorsOf(selected, text.name), b, waysOf(selected)));
   const bits = remembered((b) => heads(b).map((head) => keptBits(head, matrix)));
   const base = baseName(text.name, place);
@@ -182,9 +213,9 @@ function madeClusters(step: Step, place: Place): Entry {
     base,
     term: derived("bool", [], () => false),
     known: (name) => ({ kind: "selection", name, matrix: clusterMatrix(length, count), select }),
-    assigned: (b, h) => clustersOf(b)(shared(h)),
+    assigned: (b, h) => assigned(b)(shared(h)),
   };
-  const clustersOf = remembered((b) =>
+  const assigned = remembered((b) =>
     remembered((h) => {
       const given = selected.given[entry.name];
       const own = given === undefined ? select(b, h).kept : undefined;
@@ -266,9 +297,10 @@ function remembered<T>(make: (b: number) => T): (b: number) => T {
 /** What is selected for all heads of a call, as matrices of bits. */
 export function selectionBits(
   item: OracleItem,
-  { batch, heads, kvHeads }: { readonly batch: number; readonly heads: number; readonly kvHeads: number },
+  counts: { readonly batch: number; readonly heads: number; readonly kvHeads: number },
 ): OracleBits & { readonly words: Uint32Array<ArrayBuffer> } {
-  if (item.kind === "order") return orderBits(item, batch, kvHeads);
+  const { batch, heads, kvHeads } = counts;
+  if (item.kind === "order") return "valuesOf" in item ? clusterOrderBits(item, counts) : orderBits(item, batch, kvHeads);
   const { rows, columns } = item.kind === "flag" ? { rows: 1, columns: 1 } : item.matrix;
   const perRow = Math.ceil(columns / 32);
   const words = new Uint32Array(batch * heads * rows * perRow);

@@ -1,3 +1,4 @@
+import { checkClusters } from "./clusters.js";
 import type { CallExpr, CallNode, Expr, LayoutClause } from "../../syntax/ast.js";
 import { matchArguments } from "../arguments.js";
 import { report, type Context } from "../context.js";
@@ -92,6 +93,10 @@ function checkPermute(item: CallNode, context: Context): LayoutModel | undefined
 function checkOrder(expr: Expr, axis: "q" | "k", context: Context): OrderModel | undefined {
   if (expr.kind === "error") return undefined;
   if (expr.kind === "call" && expr.callee.name === "sort") return checkSort(expr, axis, context);
+  if (expr.kind === "call" && expr.callee.name === "cluster") {
+    const clusters = checkClusters(expr, axis, context)?.clusters;
+    return clusters && { kind: "clusters", clusters };
+  }
   const symbol = expr.kind === "name" ? context.scope.find(expr.name) : undefined;
   if (symbol?.kind === "error") return undefined;
   if (expr.kind !== "name" || symbol === undefined) {

@@ -54,19 +54,26 @@ __device__ __forceinline__ int scalar_of(int h, int slot) const {
 }
 
 function inputHelpers(input: LoadedInput): readonly Helper[] {
-  return input.kind === "ids" || input.kind === "sorted" ? idHelpers(input) : bitHelpers(input.name);
+  return input.kind === "ids" || input.kind === "made" ? idHelpers(input) : bitHelpers(input.name);
 }
 
-function idHelpers(input: Extract<LoadedInput, { kind: "ids" | "sorted" }>): readonly Helper[] {
+function idHelpers(input: Extract<LoadedInput, { kind: "ids" | "made" }>): readonly Helper[] {
   const { name } = input;
-  const sorted = input.kind === "sorted";
+  const made = input.kind === "made";
   const field = (of: string): string => `u.${uniformName(name, "input", of)}`;
   const headOf = (stride: string): string => ` + (h * ${field("headCount")} / u.heads) * ${field(stride)}`;
   const [h, head, summaryHead] =
-    sorted || input.order === true ? ["int h, ", headOf("headStride"), headOf("summaryHeadStride")] : ["", "", ""];
-  const length = sorted ? "u.keys" : field("length");
+    made || input.order === true ? ["int h, ", headOf("headStride"), headOf("summaryHeadStride")] : ["", "", ""];
+  const length = made ? `u.${uniformName(input.places)}` : field("length");
   const start = `${field("base")} + b * ${field("batchStride")}${head}`;
-  const summary = sorted ? `${start} + u.keys` : `${field("summary")} + b * ${field("summaryBatchStride")}${summaryHead}`;
+  const summary = made ? `${start} + ${length}` : `${field("summary")} + b * ${field("summaryBatchStride")}${summaryHead}`;
+  // Where numbers never fall from place to place, the ends of a range have the least and the greatest.
+  const endOfRange = (pick: "min" | "max", end: string): Helper => ({
+    name: `${pick}_id_${name}`,
+    text: `__device__ __forceinline__ int ${pick}_id_${name}(int b, ${h}[[maybe_unused]] int low, [[maybe_unused]] int high) const {
+  return id_${name}(b, h, ${end});
+}`,
+  });
   const extremum = (pick: "min" | "max", component: number): Helper => ({
     name: `${pick}_id_${name}`,
     text: `// From the summary: the ${pick} over the groups of ${SUMMARY_TOKENS} tokens that hold tokens low to high.
@@ -87,8 +94,7 @@ __device__ inline int ${pick}_id_${name}(int b, ${h}int low, int high) const {
   return static_cast<int>(aux[${start} + at]);
 }`,
     },
-    extremum("min", 0),
-    extremum("max", 1),
+    ...(made && input.rising ? [endOfRange("min", "low"), endOfRange("max", "high")] : [extremum("min", 0), extremum("max", 1)]),
   ];
 }
 

@@ -1,5 +1,7 @@
 import type { HostExpr, Input, MaskModule } from "../../mask/ir.js";
 import { moduleSelectionExpressions } from "../../mask/selection-walk.js";
+import { orderedTokens } from "../../mask/layout/orders.js";
+import type { Order } from "../../mask/selection.js";
 import { hostChildren, some } from "../../mask/walk.js";
 import { gatheredLists } from "../../tiles/walks.js";
 import type { InputField, LaunchVariable, ListField, UniformField, UniformSource } from "../../../runtime/launch/module.js";
@@ -37,8 +39,22 @@ export function uniformFields(module: MaskModule): readonly UniformField[] {
   return fields;
 }
 
-/** An input, or the matrix of an order that is made of the tensors of a call. */
-export type LoadedInput = Input | { readonly kind: "sorted"; readonly name: string };
+/** An input, or the matrix of an order that is made of the tensors of a call: of as many places, whose numbers may never fall. */
+export type LoadedInput = Input | MadeOrder;
+
+export interface MadeOrder {
+  readonly kind: "made";
+  readonly name: string;
+  readonly places: "NQ" | "N";
+  readonly rising: boolean;
+}
+
+const madeOrder = (order: Order, { kind }: MaskModule["space"]): MadeOrder => ({
+  kind: "made",
+  name: order.name,
+  places: kind === "cross" && orderedTokens(order) === "q" ? "NQ" : "N",
+  rising: order.by === "clusters" && order.holds === "clusters",
+});
 
 /**
  * The inputs of the caller, the tables of the layout, which kernels read as ids, and the bits of selections, which lie
@@ -48,8 +64,8 @@ export function loadedInputs(module: MaskModule): readonly LoadedInput[] {
   return [
     ...module.inputs,
     ...(module.orders ?? []).map(({ name }): Input => ({ kind: "ids", name, axis: "k" })),
-    ...(module.selections ?? []).map(({ name, kind }): LoadedInput =>
-      kind === "order" ? { kind: "sorted", name } : { kind: "blocks", name, n: 1, m: 1 },
+    ...(module.selections ?? []).map((item): LoadedInput =>
+      item.kind === "order" ? madeOrder(item, module.space) : { kind: "blocks", name: item.name, n: 1, m: 1 },
     ),
   ];
 }
@@ -57,10 +73,10 @@ export function loadedInputs(module: MaskModule): readonly LoadedInput[] {
 const idFields: readonly InputField[] = ["base", "batchStride", "length", "summary", "summaryBatchStride"];
 const orderFields: readonly InputField[] = [...idFields, "headCount", "headStride", "summaryHeadStride"];
 /** Its matrix has a row of one word for each place, and behind these the summary. */
-const sortedFields: readonly InputField[] = ["base", "batchStride", "headCount", "headStride"];
+const madeFields: readonly InputField[] = ["base", "batchStride", "headCount", "headStride"];
 /** What a kernel must know of what it loads. */
 export function fieldsOf(input: LoadedInput): readonly InputField[] {
-  if (input.kind === "sorted") return sortedFields;
+  if (input.kind === "made") return madeFields;
   // An order has an axis of heads.
   return input.kind !== "ids" ? bitFields : input.order === true ? orderFields : idFields;
 }

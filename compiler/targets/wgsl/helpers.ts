@@ -69,15 +69,22 @@ fn scalar_of(h: i32, slot: i32) -> i32 {
 function inputHelpers(input: LoadedInput): readonly Helper[] {
   const field = (name: string): string => `u.${uniformName(input.name, "input", name)}`;
   const headOf = (count: string, stride: string): string => `(h * ${field(count)} / u.heads) * ${field(stride)}`;
-  const sorted = input.kind === "sorted";
-  if (sorted || input.kind === "ids") {
+  const made = input.kind === "made";
+  if (made || input.kind === "ids") {
     const [h, head, summaryHead] =
-      !sorted && input.order === undefined
+      !made && input.order === undefined
         ? ["", "", ""]
         : ["h: i32, ", ` + ${headOf("headCount", "headStride")}`, ` + ${headOf("headCount", "summaryHeadStride")}`];
-    const length = sorted ? "u.keys" : field("length");
+    const length = made ? `u.${uniformName(input.places)}` : field("length");
     const start = `${field("base")} + b * ${field("batchStride")}${head}`;
-    const summary = sorted ? `${start} + u.keys` : `${field("summary")} + b * ${field("summaryBatchStride")}${summaryHead}`;
+    const summary = made ? `${start} + ${length}` : `${field("summary")} + b * ${field("summaryBatchStride")}${summaryHead}`;
+    // Where numbers never fall from place to place, the ends of a range have the least and the greatest.
+    const endOfRange = (pick: "min" | "max", end: string): Helper => ({
+      name: `${pick}_id_${input.name}`,
+      text: `fn ${pick}_id_${input.name}(b: i32, ${h}lo: i32, hi: i32) -> i32 {
+  return id_${input.name}(b, h, ${end});
+}`,
+    });
     const extremum = (pick: "min" | "max", component: number): Helper => ({
       name: `${pick}_id_${input.name}`,
       text: `// From the summary: the ${pick} over the groups of ${SUMMARY_TOKENS} tokens that hold tokens lo to hi.
@@ -100,8 +107,7 @@ fn ${pick}_id_${input.name}(b: i32, ${h}lo: i32, hi: i32) -> i32 {
   return bitcast<i32>(aux[${start} + at]);
 }`,
       },
-      extremum("min", 0),
-      extremum("max", 1),
+      ...(made && input.rising ? [endOfRange("min", "lo"), endOfRange("max", "hi")] : [extremum("min", 0), extremum("max", 1)]),
     ];
   }
   const head = `${field("base")} + b * ${field("batchStride")} + ${headOf("headCount", "headStride")}`;

@@ -104,7 +104,7 @@ export function printRemember(stage: WordsStage, sizes: Sizes): StageText {
   takeApart(text, values, "element", axes, stage.to.heads);
   if (stage.stays !== undefined) text.block(`if ${values.cond(stage.stays)}`, () => text.line("return;"));
   const value = values.real(stage.value);
-  text.line(`${bitWord(values, stage.to, "row", "dim")} = bitcast<u32>(${value});`);
+  text.line(`${bitWord(values, stage.to, "row", "dim")} = ${stage.whole === true ? "u32" : "bitcast<u32>"}(${value});`);
   return { threads: THREADS, workgroups: ceilDiv(total, int(THREADS)), body: text.toString() };
 }
 

@@ -51,12 +51,17 @@ export class Amounts {
   /** What a pair of a candidate satisfies; undefined where that is causality alone. */
   among({ among }: SelectModel, sizes: UnitSizes): BoolExpr | undefined {
     if (among === undefined) return undefined;
-    const mask = this.inUnits(this.allowed(this.bool(among, "what a selection is made among")), sizes, among.span);
+    const mask = this.inUnits(this.allowed(this.bool(among, "what a selection is made among")), sizes, "`among`", among.span);
     return keyOf(mask) === keyOf(this.allowed(m.bool(true))) ? undefined : mask;
   }
 
   /** A mask of pairs that have places where it asks for these: units of tiles it reads are those of the selection. */
-  private inUnits(mask: BoolExpr, sizes: UnitSizes, span: Span): BoolExpr {
+  private inUnits(mask: BoolExpr, sizes: UnitSizes, what: string, span: Span): BoolExpr {
+    // Of the places of a layout a selection knows those of its own tiles, and no clusters.
+    if (some(mask, (e) => e.kind === "load" && e.byHead === true && !arePlaces(e.input))) {
+      this.at.lowering.add(diagnostic("ATTN2365", span, { what }));
+      return mask;
+    }
     const asks = some(
       mask,
       (e) => e.kind === "load" && arePlaces(e.input) && (arePlaces(e.input, "q") ? sizes.of.q : sizes.of.k) === undefined,
@@ -88,7 +93,7 @@ export class Amounts {
     if (force.local !== undefined && !sameKind && sizes.of.q !== undefined && sizes.of.k !== undefined) {
       this.at.lowering.add(diagnostic("ATTN2341", force.local.span, { what: "`local(n)` of tiles of two orders" }));
     }
-    const touched = pairs.length === 0 ? undefined : this.inUnits(this.allowed(m.or(...pairs)), sizes, force.span);
+    const touched = pairs.length === 0 ? undefined : this.inUnits(this.allowed(m.or(...pairs)), sizes, "`force`", force.span);
     return {
       ...(touched === undefined ? {} : { pairs: touched }),
       ...(first === undefined ? {} : { first }),

@@ -2,6 +2,7 @@ import { diagnostic } from "../../../diagnostics/report.js";
 import type { ClustersModel, SelectModel, SelectUnits, TensorLet, TensorTyped, UnitModel } from "../../../semantics/tensors/model.js";
 import type { Typed } from "../../../semantics/typed.js";
 import type { BoolExpr } from "../../ir.js";
+import { headsOfClusters } from "../../clusters.js";
 import { mapBits } from "../../map-bits.js";
 import { bitOfPair } from "../../selection-bits.js";
 import { differsByHead } from "../../selection.js";
@@ -23,6 +24,8 @@ export class Selections {
   private readonly items: { readonly item: SelectionItem; readonly base: string }[] = [];
   /** Where each stands in `items`, by all that it says. */
   private readonly known = new Map<string, number>();
+  /** Clusters that the layout orders tokens by: the name so far of what holds those of places. */
+  private readonly ordered = new Map<OfClusters, string>();
   private readonly table = new TensorTable();
   private readonly named = new WeakMap<Frame, Map<TensorLet, Tensor>>();
   /** Whether what is lowered is the mask itself, and not what units of a selection are asked. */
@@ -58,27 +61,53 @@ export class Selections {
   finish(taken: Iterable<string>): { readonly selections: readonly SelectionItem[]; readonly rename: (mask: BoolExpr) => BoolExpr } {
     const used = new Set(taken);
     const names = new Map<string, string>();
-    const rename = (mask: BoolExpr): BoolExpr => mapBits(mask, (bit) => ({ ...bit, input: names.get(bit.input) ?? bit.input }));
+    const nameOf = (name: string): string => names.get(name) ?? name;
+    const rename = (mask: BoolExpr): BoolExpr =>
+      mapBits(
+        mask,
+        (bit) => ({ ...bit, input: nameOf(bit.input) }),
+        (load) => ({ ...load, input: nameOf(load.input) }),
+      );
     const selections = this.items.map(({ item, base }) => {
       let name = base;
       for (let i = 2; used.has(name); i++) name = `${base}_${i}`;
       used.add(name);
       names.set(item.name, name);
-      return item.kind !== "selection" ? { ...item, name } : { ...item, name, ...renamedMasks(item, rename) };
+      if (item.kind !== "selection") return { ...item, name };
+      return { ...item, name, ...renamedMasks(item, rename), ...renamedOrders(item, nameOf) };
     });
     return { selections, rename };
   }
 
   /** The order that keys are sorted to: made before all that reads it. A score of query heads is added up over those of a kv head. */
-  order(score: TensorTyped, segment: number, frame: Frame): void {
+  sorted(score: TensorTyped, segment: number, frame: Frame): void {
     const found = lowerTensor(score, { ...this.tensorFrame(frame), named: new Map<TensorLet, Tensor>(), inPositions: true });
     const { heads, columns } = found.axes;
     if (columns !== undefined && !sameColumns(columns, keys(1)))
       reportUnits(describeColumns(columns), "keys", score.span, this.lowering.add);
     const shared =
       heads === "query" ? this.make.node({ kind: "heads", op: "sum", a: found, axes: axesOf({ ...found.axes, heads: "kv" }) }) : found;
-    const item: SelectionItem = { kind: "order", name: `?${this.items.length}`, heads: "kv", score: shared, segment };
-    this.items.push({ item, base: "order_k" });
+    this.place((name) => ({ kind: "order", by: "score", name, heads: "kv", score: shared, segment }), "order_k");
+  }
+
+  /** The order of queries or keys by their clusters, and the clusters in that order: made before all that reads them. */
+  byClusters(axis: "q" | "k", model: ClustersModel, frame: Frame): void {
+    const at = this.tensorFrame(frame);
+    const count = clusterCount(model, at);
+    const of = this.clusters(axis, count, model, at);
+    const order = { kind: "order", by: "clusters", heads: headsOfClusters(of), of, count } as const;
+    this.place((name) => ({ ...order, name, holds: "positions" }), `order_${axis}`);
+    this.ordered.set(
+      of,
+      this.place((name) => ({ ...order, name, holds: "clusters" }), `order_${axis}_clusters`),
+    );
+  }
+
+  /** Adds what is made in any case; gives the name that it has so far. */
+  private place(make: (name: string) => SelectionItem, base: string): string {
+    const name = `?${this.items.length}`;
+    this.items.push({ item: make(name), base });
+    return name;
   }
 
   /** The heads of a selection or flag, by the name that it has so far. */
@@ -106,6 +135,8 @@ export class Selections {
     const force = amounts.force(select, units);
     this.inMask = inMask;
     const reuse = amounts.reuse(select);
+    // What the caller may give back is read without knowing the clusters.
+    const numbered = reuse === undefined ? this.numbered(units.of) : undefined;
     return {
       kind: "selection",
       name: "",
@@ -118,15 +149,24 @@ export class Selections {
       ...(force === undefined ? {} : { force }),
       ...(select.snap === undefined ? {} : { snap: snapOf(select.snap, units, at) }),
       ...(reuse === undefined ? {} : { reuse }),
+      ...(numbered === undefined ? {} : { numbered }),
     };
+  }
+
+  /** Of the axes by whose clusters the layout orders the tokens: what holds the clusters of places. */
+  private numbered(of: UnitSizes["of"]): Selection["numbered"] {
+    const [rows, columns] = [of.q, of.k].map((each) => this.ordered.get(each as OfClusters));
+    return rows === undefined && columns === undefined ? undefined : { rows, columns };
   }
 
   /** The units of a selection. Those that put tokens into its clusters are met before it. */
   private units(units: SelectUnits, at: TensorFrame): UnitSizes {
     const [q, k, diag] = [units.q, units.k, units.diag].map((unit) => sizeOf(unit, at));
     const of = (axis: "q" | "k", count: number | undefined): UnitOf | undefined => {
-      const clusters = units[axis]?.clusters;
-      return clusters === undefined ? at.lowering.inTiles(units[axis]?.tile, axis) : this.clusters(axis, count!, clusters, at);
+      const unit = units[axis];
+      if (unit === undefined) return undefined;
+      const { clusters } = unit;
+      return clusters === undefined ? at.lowering.inTiles(unit.tile, axis, unit.span) : this.clusters(axis, count!, clusters, at);
     };
     return { q, k, diag, of: { q: of("q", q), k: of("k", k) } };
   }
@@ -147,7 +187,7 @@ export class Selections {
   }
 
   /** The bit of a pair. What two uses of a pattern say alike is selected once. */
-  private bit(item: SelectionItem, base: string, least: boolean): BoolExpr {
+  private bit(item: Selection | Flag, base: string, least: boolean): BoolExpr {
     const said = item.kind === "flag" ? { ...item, value: this.table.key(item.value) } : { ...item, score: this.table.key(item.score) };
     const key = JSON.stringify([base, said, least]);
     let index = this.known.get(key);
@@ -175,6 +215,12 @@ function renamedMasks({ among, force }: Selection, rename: (mask: BoolExpr) => B
     ...(among === undefined ? {} : { among: rename(among) }),
     ...(force?.pairs === undefined ? {} : { force: { ...force, pairs: rename(force.pairs) } }),
   };
+}
+
+function renamedOrders({ numbered }: Selection, nameOf: (name: string) => string): Pick<Selection, "numbered"> {
+  if (numbered === undefined) return {};
+  const [rows, columns] = [numbered.rows, numbered.columns].map((name) => name && nameOf(name));
+  return { numbered: { rows, columns } };
 }
 
 /** A selection with only what its `min` keeps. */

@@ -179,7 +179,7 @@ function pool(typed: Extract<TensorTyped, { readonly kind: "pool" }>, at: Tensor
   const { span } = typed;
   const given = typed.unit && size(typed.unit, "the size of a block", at);
   const unitOf = (axis: "q" | "k"): UnitOf | undefined =>
-    given === undefined ? units?.of[axis] : at.inPositions === true ? undefined : lowering.inTiles(typed.tile, axis);
+    given === undefined ? units?.of[axis] : at.inPositions === true ? undefined : lowering.inTiles(typed.tile, axis, span);
   if (typed.over === "rows") {
     const wanted = inUnits(given ?? units!.q!, unitOf("q"));
     const rows = a.axes.rows!;

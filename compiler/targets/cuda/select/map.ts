@@ -49,7 +49,7 @@ export function printMap(stage: MapStage, sizes: Sizes): StageText {
 
 /** Numbers word for word. */
 export function printRemember(stage: WordsStage, sizes: Sizes): StageText {
-  const { to, value, stays } = stage;
+  const { to, value, stays, whole } = stage;
   const text = new StatementText();
   const values = new SelectValues(cppKernel, text, sizes, [value]);
   const axes = [rowAxis("row", stage), wordAxis(stage)];
@@ -59,7 +59,7 @@ export function printRemember(stage: WordsStage, sizes: Sizes): StageText {
   printTakeApart(cppKernel, text, values, "element", axes, to.heads);
   if (stays !== undefined) text.line(`if (${values.cond(stays)}) return;`);
   const found = values.real(value);
-  text.line(`*word_at(b, head, row, dim) = __float_as_uint(${found});`);
+  text.line(`*word_at(b, head, row, dim) = ${whole === true ? "static_cast<unsigned int>" : "__float_as_uint"}(${found});`);
   return { threads: THREADS, blocks: ceilDiv(total, int(THREADS)), sharedBytes: 0, members: [wordMember(to, sizes)], run: text.toString() };
 }
 

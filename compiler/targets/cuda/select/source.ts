@@ -143,18 +143,19 @@ function printStages(
 
 /** What all stages have: the launch's numbers, memory, inputs, and functions of them. */
 function printBase(module: MaskModule, floats: readonly FloatInput[], text: string): string {
+  const asksTokens = module.layout !== undefined && text.includes("token_at(");
   const functions = [
-    ...(module.layout !== undefined && text.includes("token_at(") ? [tokenFunction(module.layout)] : []),
+    ...(asksTokens ? [tokenFunction(module.layout)] : []),
     ...(text.includes("scratch_bit(") ? [SCRATCH_BIT] : []),
     ...floats.filter(({ name }) => text.includes(`input_${name}(`)).map(inputFunction),
     printHelpers(
       module,
       text +
-        (module.layout === undefined
-          ? ""
-          : layoutTokens(module.layout)
+        (asksTokens
+          ? layoutTokens(module.layout)
               .map((token) => printInt(token, cppKernel))
-              .join()),
+              .join()
+          : ""),
     ),
   ].filter((each) => each !== "");
   return `struct Selection {
