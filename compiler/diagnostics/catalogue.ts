@@ -4478,7 +4478,7 @@ attention a {
   space  seq full
   layout permute(q: cluster(16, iters: 1))
   select c {
-    unit  q: tile(64), k: block(64)
+    unit  q: tile(64), k: tile(64)
     score dot(mean(q), mean(k))
     keep  top(4)
   }

@@ -25,7 +25,10 @@ export function lastCentroids(module: Pick<MaskModule, "selections" | "inputs" |
   const assignments = selections.filter((each): each is Assignment => each.kind === "selection" && each.assigns !== undefined);
   const goesOn = new Set(assignments.flatMap(({ score }) => [...updatesIn(score)]));
   const counted = new Set(
-    selections.flatMap((each) => (each.kind === "selection" ? [clustersOf(each.rows), clustersOf(each.columns)] : [])),
+    selections.flatMap((each) => {
+      if (each.kind === "selection") return [clustersOf(each.rows), clustersOf(each.columns)];
+      return each.kind === "order" && each.by === "clusters" ? [each.of] : [];
+    }),
   );
   return assignments
     .filter(({ assigns }) => counted.has(assigns) || !goesOn.has(assigns))

@@ -1,6 +1,7 @@
 import { kvHeadOf } from "../mask/evaluate.js";
 import type { MaskEnv } from "../mask/evaluate.js";
 import type { MaskModule } from "../mask/ir.js";
+import { madeOrder } from "../mask/layout/orders.js";
 import { layoutTokens, overPlaces, queryRows, queryStandsAt } from "../mask/layout/places.js";
 import * as m from "../mask/make.js";
 import { simplifyBool } from "../mask/simplify.js";
@@ -186,7 +187,8 @@ export function headKey(module: MaskModule, env: MaskEnv, head: number): string 
   });
   const key = keyOf(simplifyBool(mask));
   // Of which head the bits are that the mask reads, and other inputs, where they have heads.
-  const reads = (name: string): boolean => some(module.mask, (n) => n.kind === "bit" && n.input === name);
+  const reads = (name: string): boolean =>
+    madeOrder(module, name) !== undefined || some(module.mask, (n) => n.kind === "bit" && n.input === name);
   const inputs = Object.entries(env.inputs ?? {}).map(([name, { kind, heads = 1 }]) => (kind !== "bits" || reads(name) ? heads : 1));
   return [key, ...inputs.map((heads) => (heads === 1 ? "" : heads === env.heads ? `h${head}` : `kvh${kvHead}`))].join(";");
 }

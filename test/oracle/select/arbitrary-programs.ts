@@ -18,6 +18,8 @@ interface Place {
   readonly space: string;
   readonly layout: string;
   readonly tiles: boolean;
+  /** How many clusters the layout orders tokens by. */
+  readonly clusters?: number;
   readonly causal: boolean;
   /** Whether distances can be selected. */
   readonly distances: boolean;
@@ -32,6 +34,8 @@ const causal = { causal: true, distances: true };
 const free = { causal: false, distances: false };
 const grid = ["q.y == k.y", "near(x, window: 3)"];
 
+const byClusters = (n: number): string => `permute(q: cluster(${n}, iters: 1), k: cluster(${n}, iters: 1))`;
+
 const PLACES: readonly Place[] = [
   { ...sequence, ...causal, space: "seq causal" },
   { ...sequence, ...causal, space: "seq causal" },
@@ -39,6 +43,8 @@ const PLACES: readonly Place[] = [
   { ...sequence, ...free, space: "seq cross" },
   { ...sequence, ...causal, space: "seq + text(3) causal", distances: false, terms: ["text"] },
   { ...sequence, ...causal, space: "seq causal", layout: "residues(2)", tiles: true },
+  { ...sequence, ...causal, space: "seq causal", layout: byClusters(4), clusters: 4 },
+  { ...sequence, ...free, space: "seq cross", layout: byClusters(3), clusters: 3 },
   { ...causal, space: "grid(y: 6, x: 5) causal", layout: "", tiles: false, terms: grid, N: 30 },
   { ...free, space: "grid(y: 6, x: 5) + text(4)", layout: "tiles(3, 2)", tiles: true, terms: [...grid, "text"], N: 34 },
   { ...free, space: "grid(y: 5, x: 6)", layout: "curve(gilbert)", tiles: true, terms: grid, N: 30 },
@@ -65,7 +71,7 @@ const unitsText = ({ rows, columns }: Units): string =>
 
 function unitsOf(place: Place): Arbitrary<Units> {
   const size = fc.constantFrom(0, ...SIZES);
-  const some = fc.constantFrom(...SIZES);
+  const some = place.clusters === undefined ? fc.constantFrom(...SIZES) : fc.constantFrom(place.clusters, place.clusters, 2);
   const blocks = fc.record({
     rows: fc.option(fc.record({ size, kind: fc.constant("block" as const) }), { nil: undefined, freq: 4 }),
     columns: fc.record({ size, kind: fc.constantFrom("block" as const, "block" as const, "page" as const) }),
@@ -83,7 +89,7 @@ function unitsOf(place: Place): Arbitrary<Units> {
     { weight: place.tiles ? 2 : 8, arbitrary: blocks },
     ...(place.distances ? [{ weight: 2, arbitrary: diagonals }] : []),
     ...(place.tiles ? [{ weight: 8, arbitrary: tiles }] : []),
-    { weight: 1, arbitrary: clusters },
+    { weight: place.clusters === undefined ? 1 : 16, arbitrary: clusters },
   );
 }
 
