@@ -139,7 +139,7 @@ function declareTensor(name: string, expr: Expr, place: Place): void {
 
 const isAxis = (expr: Expr): boolean => expr.kind === "name" && (expr.name === "q" || expr.name === "k");
 
-function declareInputs(clause: InputClause, place: Place): void {
+export function declareInputs(clause: InputClause, place: Place): void {
   const { type } = clause;
   const name = type.kind === "call" ? type.callee.name : type.kind === "name" ? type.name : "";
   const sized = ["blocks", "csr", "scores", "pooled", "centroids"].includes(name);

@@ -1,5 +1,5 @@
 import type { InputClause, LayoutClause, ShapeClause, SpaceClause } from "../syntax/ast.js";
-import { bodyMask, openPlace, phasesOf } from "./body.js";
+import { bodyMask, declareInputs, openPlace, phasesOf } from "./body.js";
 import { branchOf, windowsOf } from "./branch.js";
 import { evaluate } from "./expressions.js";
 import { ordersOf } from "./order.js";
@@ -167,6 +167,9 @@ function openAttention(
   const length = Number.isNaN(launch.N) ? undefined : launch.N;
   const space = readSpace(clause, (expr) => fixed(evaluate(expr, place)), extent, length);
   const layout = node.body.clauses.find((each): each is LayoutClause => each.kind === "layout");
+  // Orders by clusters name inputs.
+  const isGiven = ({ names }: InputClause): boolean => names.every(({ name }) => launch.inputs?.[name] !== undefined);
+  if (layout !== undefined) for (const each of node.body.clauses) if (each.kind === "input" && isGiven(each)) declareInputs(each, place);
   const orders = layout === undefined || length === undefined ? undefined : ordersOf(layout, place, space, length);
   return { ...place, space, orders };
 }

@@ -3,7 +3,7 @@ import { evaluate, matchArgs } from "../expressions.js";
 import { idAt } from "../inputs.js";
 import { OracleError } from "../program.js";
 import type { Place } from "../scope.js";
-import { fixed, type Point } from "../values.js";
+import { fixed } from "../values.js";
 import { clustersKey } from "./clusters.js";
 import type { ClusterText, UnitSizes } from "./scene.js";
 

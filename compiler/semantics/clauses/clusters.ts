@@ -8,7 +8,11 @@ import type { ClustersModel, UnitModel } from "../tensors/model.js";
 type Axis = "q" | "k";
 
 /** `cluster(400, iters: 2)`, `cluster(400, iters: 2, from: c)` or `cluster(16, ids: doc)` */
-export function checkClusters(expr: CallExpr, axis: Axis, context: Context): (UnitModel & { readonly clusters: ClustersModel }) | undefined {
+export function checkClusters(
+  expr: CallExpr,
+  axis: Axis,
+  context: Context,
+): (UnitModel & { readonly clusters: ClustersModel }) | undefined {
   const { span } = expr;
   const matched = argumentsOf(expr, ["n"], ["iters", "ids", "from"], context);
   if (matched === undefined) return undefined;
