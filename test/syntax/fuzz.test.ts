@@ -139,8 +139,6 @@ test.each([
   ["declarations", (n: number) => "attention a { attend q }\n".repeat(n / 5)],
   ["clauses", (n: number) => `attention a {\n${"  attend q - k < 4 // c\n".repeat(n / 5)}}`],
 ])("%s in the ten thousands neither overflow the stack nor take long", (_, make) => {
-  const start = performance.now();
+  // A quadratic step would take minutes, and meet the time limit.
   check(make(12_000));
-  // A quadratic step would take minutes.
-  expect(performance.now() - start).toBeLessThan(20_000);
 });
