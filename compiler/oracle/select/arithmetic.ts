@@ -55,6 +55,12 @@ export function roundingOf(value: number, units = 1): number {
   return f(value) === value || Number.isNaN(value) ? 0 : units * UNIT * Math.abs(value);
 }
 
+/** The least normal float32. */
+const NORMAL = 2 ** -126;
+
+/** What devices may do to a number that is not normal: WGSL allows them to take it for 0, before an operation and after it. */
+export const flushOf = (value: number): number => (Math.abs(value) < NORMAL ? Math.abs(value) : 0);
+
 const view = new DataView(new ArrayBuffer(8));
 
 /** 2^(i - 1075): a power that is looked up is many times cheaper than one that is computed, and sums of all scores ask for them. */
@@ -84,7 +90,7 @@ export function addsExactly(terms: Float64Array): boolean {
     total += value;
     step = Math.min(step, lowestBit(value));
     // Also false for NaN.
-    if (!(total <= 2 ** 24 * step) || step < 2 ** -126) return false;
+    if (!(total <= 2 ** 24 * step) || step < NORMAL) return false;
   }
   return true;
 }

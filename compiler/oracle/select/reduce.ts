@@ -1,5 +1,5 @@
 import { OracleError } from "../program.js";
-import { addsExactly, UNIT, type Arithmetic } from "./arithmetic.js";
+import { addsExactly, flushOf, UNIT, type Arithmetic } from "./arithmetic.js";
 import { divideError, expError } from "./elementwise.js";
 import { forEachPlace, joined, origin, without, zeros, type At, type Axis, type AxisName, type Tensor, type Unit } from "./tensor.js";
 import { inside, isCandidate, isEmpty, type Positions } from "./units.js";
@@ -64,7 +64,8 @@ function foldTensor(
     const exact = terms.ways[0]!;
     const over = terms.over ?? exact.length;
     ways.forEach((arithmetic, way) => (made.ways[way]![place] = folded(how, terms.ways[way]!, over, arithmetic)));
-    if (ways.length > 1) made.slack[place] = foldedSlack(how, exact, terms.slack(), over, made.ways[0]![place]!);
+    const found = made.ways[0]![place]!;
+    if (ways.length > 1) made.slack[place] = foldedSlack(how, exact, terms.slack(), over, found) + flushOf(found);
   });
   return made;
 }
@@ -250,7 +251,7 @@ export function softmax(tensor: Tensor, where: Tensor | undefined, positions: Po
     });
     const shares = taken(result.ways[0]!, to);
     const all = shares.reduce((sum, share, i) => sum + share * wrong[i]!, 0) + UNIT;
-    to.forEach((place, i) => (result.slack[place] = shares[i]! * (wrong[i]! + all + 5 * UNIT)));
+    to.forEach((place, i) => (result.slack[place] = shares[i]! * (wrong[i]! + all + 5 * UNIT) + flushOf(shares[i]!)));
   }
   return result;
 }

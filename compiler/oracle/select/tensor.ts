@@ -1,5 +1,5 @@
 import { OracleError } from "../program.js";
-import type { Arithmetic } from "./arithmetic.js";
+import { flushOf, type Arithmetic } from "./arithmetic.js";
 
 /** Positions (or distances) from `start` up to but not with `end`, those that exist. */
 export interface Unit {
@@ -107,7 +107,8 @@ export function build(
   forEachPlace(axes, (at) => {
     const place = made.place(at);
     ways.forEach((_, way) => (made.ways[way]![place] = value(way, at)));
-    if (ways.length > 1) made.slack[place] = slack(at, made.ways[0]![place]!);
+    const exact = made.ways[0]![place]!;
+    if (ways.length > 1) made.slack[place] = slack(at, exact) + flushOf(exact);
   });
   return made;
 }

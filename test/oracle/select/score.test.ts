@@ -265,3 +265,11 @@ test("what is forced of distances", () => {
   expect(forced("current")).toEqual([[0]]);
   expect(forced("k == 0")).toEqual([[1, 2]]);
 });
+
+test("a number that is not normal may be taken for 0, its slack says", () => {
+  const slackOf = (q: number): number =>
+    selected("seq full", "unit k: token\nscore softmax(dot(q, k) * scale)\nkeep top(1)", scalars([q], [1, 0])).slack[1]!;
+  // exp(-95) is about 5.5e-42, exp(-80) about 1.8e-35.
+  expect(slackOf(95)).toBeGreaterThanOrEqual(Math.exp(-95));
+  expect(slackOf(80)).toBeLessThan(1e-4 * Math.exp(-80));
+});
