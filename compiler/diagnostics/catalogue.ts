@@ -3844,7 +3844,8 @@ attention a {
     hint: `declare \`input order : order\` and write \`layout permute(k: order)\` or \`layout permute(q: order_q, k: order_k)\``,
     page: `\`permute\` puts queries, keys or both in an order that the caller gives: an input of kind \`order\`, which says for each place the
 position of its token. With two orders in a row the first is that of the queries; one alone has the label \`q\` or \`k\`. In a cross
-space an order is declared as \`order(q)\` or \`order(k)\`.
+space an order is declared as \`order(q)\` or \`order(k)\`. In the place of an input stands what the device makes an order of:
+\`sort(SCORE, segment: n)\`, of keys, or \`cluster(…)\`.
 
 \`\`\`attn wrong
 attention a {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { attention, problems as placed } from "./compile.js";
+import { attention, compile, problems as placed } from "./compile.js";
 
 /** Codes with the texts that they are at. */
 const problems = (text: string): readonly string[] => placed(text).map((problem) => problem.replace(/ \d+:\d+/, ""));
@@ -255,4 +255,14 @@ test("distances are for one causal order", () => {
   expect(clauses(diag, "grid(y: 4, x: 4) causal")).toEqual([]);
   expect(clauses(diag, "grid(y: 4, x: 4)")).toEqual(['ATTN2330 "token"']);
   expect(clauses(diag, "seq cross")).toEqual(['ATTN2330 "token"']);
+});
+
+test("what makes no order for permute is named, and what is near it", () => {
+  const said = (order: string) =>
+    compile(attention(`layout permute(k: ${order})\nattend all`)).diagnostics.map(({ message, hint }) => [message, hint]);
+  const takes = "`layout permute` takes the order of the queries, of the keys or of both, and";
+  expect(said("cluter(8, iters: 1)")).toEqual([[`${takes} \`cluter(…)\` makes none`, "did you mean `cluster`?"]]);
+  expect(said("srot(k, segment: 64)")).toEqual([[`${takes} \`srot(…)\` makes none`, "did you mean `sort`?"]]);
+  const declare = "declare `input order : order` and write `layout permute(k: order)` or `layout permute(q: order_q, k: order_k)`";
+  expect(said("near(k, 8)")).toEqual([[`${takes} \`near(…)\` makes none`, declare]]);
 });

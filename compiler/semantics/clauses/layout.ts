@@ -97,6 +97,11 @@ function checkOrder(expr: Expr, axis: "q" | "k", context: Context): OrderModel |
     const clusters = checkClusters(expr, axis, context)?.clusters;
     return clusters && { kind: "clusters", clusters };
   }
+  if (expr.kind === "call") {
+    const { name, span } = expr.callee;
+    report(context, "ATTN2342", span, { found: `\`${name}(…)\` makes none` }, hint(name, ["sort", "cluster"]));
+    return undefined;
+  }
   const symbol = expr.kind === "name" ? context.scope.find(expr.name) : undefined;
   if (symbol?.kind === "error") return undefined;
   if (expr.kind !== "name" || symbol === undefined) {
