@@ -8,8 +8,9 @@ import { choose, float, loop, number } from "./reals.js";
 
 /**
  * Clusters of tokens. The selection that makes them leaves a bit for each token, in the column of its cluster; where the caller
- * says them, ids are read. A stable sort by counts puts the tokens of each cluster side by side: *slots* are places in that order, so that a cluster has a first
- * slot and a size, and what is made of its tokens reads only these, always in the order of their positions.
+ * says them, ids are read. A stable sort by counts puts the tokens of each cluster side by side: *slots* are places in that
+ * order, so that a cluster has a first slot and a size, and what is made of its tokens reads only these, always in the order
+ * of their positions.
  *
  * Tokens are rows of the call where they are queries, positions where they are keys. All numbers are integers in float32.
  */

@@ -45,7 +45,7 @@ export interface CudaKernel {
   readonly weights?: CudaDtype | undefined;
   /**
    * Kernels that go through the keys block by block, with this one's tiles, threads and shared memory, and `rest`, the tiles
-   * of what is left of the mask: see \`launch/key-order\`. They take the uniforms, q, k, v, the aux words, the fields of the
+   * of what is left of the mask: see `launch/key-order`. They take the uniforms, q, k, v, the aux words, the fields of the
    * order, the lists and the parts.
    */
   readonly keyOrder?: { readonly chosen: string; readonly rest?: string | undefined } | undefined;

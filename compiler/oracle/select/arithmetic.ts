@@ -58,7 +58,7 @@ export function roundingOf(value: number, units = 1): number {
 /** The least normal float32. */
 const NORMAL = 2 ** -126;
 
-/** What devices may do to a number that is not normal: WGSL allows them to take it for 0, before an operation and after it. */
+/** What devices may do to a number that is not normal: they may take it for 0, before an operation and after it. */
 export const flushOf = (value: number): number => (Math.abs(value) < NORMAL ? Math.abs(value) : 0);
 
 const view = new DataView(new ArrayBuffer(8));
